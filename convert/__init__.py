@@ -1,0 +1,1 @@
+"""The workshop: trains, judges and quantises the models that `edge` runs."""

@@ -1,0 +1,265 @@
+"""The configuration: every key with its type, range, default and meaning.
+
+Loading is in `configfile`.
+The documentation and the schema are generated from these types. Times are seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+Positive = Annotated[float, Meta(gt=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Device(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who this is."""
+
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[^/+#\s\x00]{0,64}$",
+            description="name in topics; empty: the host name",
+            extra={"allowed": "at most 64 characters, without '/', '+', '#' and blanks"},
+        ),
+    ] = ""
+
+
+class Camera(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where frames come from."""
+
+    source: Annotated[
+        str,
+        Meta(
+            description="a video, GIF, image or folder of images; a device such as "
+            "/dev/v4l/by-id/... or an index; rtsp:// or http:// stream; 'rpicam'; 'command'"
+        ),
+    ] = "0"
+    width: Annotated[int, Meta(ge=16, le=4096, description="pixels asked for")] = 640
+    height: Annotated[int, Meta(ge=16, le=4096, description="pixels asked for")] = 480
+    fps: Annotated[float, Meta(gt=0, le=240, description="frames a second asked for")] = 30.0
+    rotate: Annotated[
+        Literal[0, 90, 180, 270], Meta(description="degrees clockwise, for a turned camera")
+    ] = 0
+    loop: Annotated[bool, Meta(description="files: begin again at the end")] = False
+    every_frame: Annotated[
+        bool, Meta(description="files: every frame as fast as it goes, instead of at its own rate")
+    ] = False
+    command: Annotated[
+        list[str],
+        Meta(
+            description="program and arguments that write YUV420 to standard output; empty: "
+            "rpicam-vid. {width}, {height} and {fps} are filled in"
+        ),
+    ] = []
+    stride: Annotated[
+        int, Meta(ge=0, le=16384, description="bytes a row of the command's output; 0: the width")
+    ] = 0
+    open_timeout_s: Annotated[float, Meta(gt=0, le=60, description="to open a stream")] = 3.0
+    stall_s: Annotated[
+        float, Meta(ge=0.2, le=60, description="without a frame before the camera counts as lost")
+    ] = 3.0
+    backoff_min_s: Annotated[float, Meta(gt=0, le=60, description="first wait to reopen")] = 0.5
+    backoff_max_s: Annotated[float, Meta(gt=0, le=600, description="longest wait")] = 15.0
+
+
+class Detect(Struct, frozen=True, forbid_unknown_fields=True):
+    """Finding faces."""
+
+    name: Annotated[Literal["haar", "yunet", "face"], Meta(description="which detector")] = "haar"
+    model: Annotated[
+        str,
+        Meta(
+            description="yunet: path of its .onnx; face: model folder or name; "
+            "haar: path of a cascade; empty: the detector's own"
+        ),
+    ] = ""
+    width: Annotated[
+        int, Meta(ge=80, le=1920, description="pixels the frame is reduced to before detection")
+    ] = 320
+    rate: Annotated[float, Meta(gt=0, le=120, description="detections a second")] = 6.0
+    min_face: Annotated[
+        float, Meta(gt=0, le=1, description="smallest face, as a share of the frame's height")
+    ] = 0.08
+    threshold: Annotated[
+        float, Meta(gt=0, lt=1, description="lowest score of a face (not used by haar)")
+    ] = 0.7
+
+
+class TrackKeys(Struct, frozen=True, forbid_unknown_fields=True):
+    """Following faces."""
+
+    confirm: Annotated[
+        int, Meta(ge=1, le=10, description="detections before a face is believed")
+    ] = 3
+    lost_s: Annotated[
+        float, Meta(gt=0, le=30, description="without a detection before a face has left")
+    ] = 2.0
+
+
+class Classify(Struct, frozen=True, forbid_unknown_fields=True):
+    """Scoring faces."""
+
+    model: Annotated[str, Meta(description="model folder, or the name of a shipped one")] = (
+        "emotion"
+    )
+    runtime: Annotated[
+        Literal["auto", "litert", "tflite-runtime"], Meta(description="TFLite runtime")
+    ] = "auto"
+    threads: Annotated[int, Meta(ge=1, le=16, description="threads of the interpreter")] = 1
+    rate: Annotated[float, Meta(gt=0, le=120, description="times a second, each face")] = 10.0
+    max_faces: Annotated[int, Meta(ge=1, le=32, description="faces a frame, largest first")] = 4
+    min_face_px: Annotated[
+        int, Meta(ge=8, le=512, description="narrower faces are not scored: too_small")
+    ] = 24
+    min_sharpness: Annotated[
+        float,
+        Meta(ge=0, le=10000, description="variance of the Laplacian at 48 pixels; below: blurred"),
+    ] = 20.0
+    min_brightness: Annotated[
+        float, Meta(ge=0, le=255, description="mean luma of the face; below: low_light")
+    ] = 25.0
+
+
+class Smooth(Struct, frozen=True, forbid_unknown_fields=True):
+    """From scores to an emotion that does not flicker."""
+
+    method: Annotated[
+        Literal["mean", "ema", "mode"],
+        Meta(description="mean of scores, exponential, or share of labels in the window"),
+    ] = "mean"
+    window_s: Annotated[float, Meta(gt=0, le=60, description="length of the window")] = 1.5
+    enter: Annotated[Share, Meta(description="score at which an emotion begins")] = 0.5
+    leave: Annotated[Share, Meta(description="score under which it ends at once")] = 0.35
+    hold_s: Annotated[float, Meta(ge=0, le=60, description="shortest time between two changes")] = (
+        1.0
+    )
+    floor: Annotated[Share, Meta(description="best score below which it is unknown")] = 0.3
+
+
+class Alert(Struct, frozen=True, forbid_unknown_fields=True):
+    """A set of emotions held for a time. It is no diagnosis of anything."""
+
+    enabled: Annotated[bool, Meta(description="raise alerts")] = False
+    emotions: Annotated[
+        list[str], Meta(min_length=1, max_length=32, description="whose scores are added up")
+    ] = ["sad", "angry", "fear"]
+    level: Annotated[Share, Meta(description="sum of scores that counts")] = 0.5
+    after_s: Annotated[
+        float, Meta(gt=0, le=3600, description="held so long before the alert begins")
+    ] = 20.0
+    clear_s: Annotated[
+        float, Meta(gt=0, le=3600, description="below the level so long before it ends")
+    ] = 5.0
+    moderate: Annotated[Share, Meta(description="mean sum for the grade moderate")] = 0.65
+    more: Annotated[Share, Meta(description="mean sum for the grade more")] = 0.8
+
+
+class Mqtt(Struct, frozen=True, forbid_unknown_fields=True):
+    """The broker."""
+
+    host: Annotated[str, Meta(max_length=255, description="empty: no broker, events on stdout")] = (
+        ""
+    )
+    port: Annotated[int, Meta(ge=1, le=65535, description="1883, or 8883 with TLS")] = 1883
+    version: Annotated[Literal["5", "3.1.1"], Meta(description="of the protocol")] = "5"
+    base: Annotated[
+        str,
+        Meta(
+            pattern=r"^[^/+#\s\x00][^+#\s\x00]{0,127}$",
+            description="first part of every topic",
+            extra={"allowed": "1 to 128 characters, without '+', '#', blanks and a leading '/'"},
+        ),
+    ] = "emotion"
+    client_id: Annotated[
+        str, Meta(max_length=64, description="empty: emotion-edge-<device name>")
+    ] = ""
+    username: Annotated[str, Meta(max_length=256, description="empty: none")] = ""
+    password_file: Annotated[
+        str, Meta(description="file that holds the password; empty: the credential mqtt-password")
+    ] = ""
+    keepalive_s: Annotated[int, Meta(ge=5, le=3600, description="between pings")] = 30
+    tls: Annotated[bool, Meta(description="encrypt, and verify the broker")] = False
+    ca_file: Annotated[str, Meta(description="certificates to trust; empty: the system's")] = ""
+    cert_file: Annotated[str, Meta(description="this device's certificate")] = ""
+    key_file: Annotated[str, Meta(description="its private key")] = ""
+
+
+class Outbox(Struct, frozen=True, forbid_unknown_fields=True):
+    """Events that the broker has not acknowledged yet."""
+
+    path: Annotated[
+        str,
+        Meta(
+            description="SQLite file; 'memory': not kept over a restart; empty: outbox.db in the "
+            "service's state directory, memory where there is none"
+        ),
+    ] = ""
+    max_events: Annotated[int, Meta(ge=1, le=10_000_000, description="then the oldest go")] = (
+        200_000
+    )
+    max_mb: Annotated[
+        float, Meta(gt=0, le=10_000, description="of payload, then the oldest go")
+    ] = 200.0
+    max_age_s: Annotated[float, Meta(gt=0, description="older events go unsent")] = 7 * 86400.0
+    resend_rate: Annotated[float, Meta(gt=0, le=100_000, description="backlog events a second")] = (
+        200.0
+    )
+
+
+class Output(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is published beside events."""
+
+    stdout: Annotated[
+        Literal["auto", "on", "off"],
+        Meta(description="events as JSON Lines on standard output; auto: when there is no broker"),
+    ] = "auto"
+    state_s: Annotated[
+        float, Meta(gt=0, le=3600, description="shortest time between two states without an event")
+    ] = 1.0
+    health_s: Annotated[float, Meta(gt=0, le=3600, description="between two health messages")] = (
+        30.0
+    )
+
+
+class Attribute(Struct, frozen=True, forbid_unknown_fields=True):
+    """One more classifier a face; its answer is in the events' `attributes`."""
+
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z][a-z0-9_]{0,31}$",
+            description="its name in events",
+            extra={"allowed": "a to z, 0 to 9 and _, at most 32 characters"},
+        ),
+    ]
+    model: Annotated[str, Meta(min_length=1, description="model folder, or a shipped one's name")]
+    rate: Annotated[float, Meta(gt=0, le=120, description="times a second, each face")] = 2.0
+
+
+class Log(Struct, frozen=True, forbid_unknown_fields=True):
+    """The log, on standard error."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="least severity shown")
+    ] = "info"
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file; each field is a section."""
+
+    device: Device = msgspec.field(default_factory=Device)
+    camera: Camera = msgspec.field(default_factory=Camera)
+    detect: Detect = msgspec.field(default_factory=Detect)
+    track: TrackKeys = msgspec.field(default_factory=TrackKeys)
+    classify: Classify = msgspec.field(default_factory=Classify)
+    attribute: list[Attribute] = []
+    smooth: Smooth = msgspec.field(default_factory=Smooth)
+    alert: Alert = msgspec.field(default_factory=Alert)
+    mqtt: Mqtt = msgspec.field(default_factory=Mqtt)
+    outbox: Outbox = msgspec.field(default_factory=Outbox)
+    output: Output = msgspec.field(default_factory=Output)
+    log: Log = msgspec.field(default_factory=Log)

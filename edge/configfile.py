@@ -1,0 +1,241 @@
+"""Reads the configuration: defaults, then the file, then the environment, then `--set`.
+
+Everything that is wrong is reported at once, each with its key, the value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Meta
+
+from edge.config import Attribute, Config
+from edge.errors import ConfigError
+
+DEFAULT_PATH = Path("/etc/emotion-edge/config.toml")
+ENV_PREFIX = "EMOTION_EDGE_"  # EMOTION_EDGE_MQTT_PORT is mqtt.port
+MAX_FILE_BYTES = 1024 * 1024  # a bound against nonsense
+
+Values = dict[str, Any]
+
+
+def load(
+    path: Path | None, env: Mapping[str, str] | None = None, sets: Sequence[str] = ()
+) -> Config:
+    """Return the effective configuration.
+
+    Args:
+        path: the TOML file; None: defaults only.
+        env: the environment; variables with `ENV_PREFIX` and a section's name override keys.
+        sets: `key=value` strings, strongest.
+
+    Raises:
+        ConfigError: with every mistake, one a line.
+    """
+    problems: list[str] = []
+    raw = _read(path) if path is not None else {}
+    for key, value in _from_env(env or {}):
+        _put(raw, key, value, problems)
+    for item in sets:
+        key, equals, text = item.partition("=")
+        if not equals:
+            problems.append(f"--set {item}: got no '='; allowed: section.key=value")
+            continue
+        _put(raw, key.strip(), text.strip(), problems)
+    config = _build(raw, problems)
+    problems += _relations(config) if not problems else []
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return config
+
+
+def _read(path: Path) -> Values:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
+        return tomllib.loads(path.read_bytes().decode())
+    except OSError as e:
+        raise ConfigError(f"{path}: {e.strerror}") from e
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as e:
+        raise ConfigError(f"{path}: not valid TOML: {e}") from e
+
+
+def _from_env(env: Mapping[str, str]) -> list[tuple[str, str]]:
+    sections = Config.__struct_fields__
+    found = []
+    for name in sorted(env):
+        if not name.startswith(ENV_PREFIX):
+            continue
+        section, underscore, key = name.removeprefix(ENV_PREFIX).lower().partition("_")
+        if underscore and section in sections:  # others (a config path, say) are not keys
+            found.append((f"{section}.{key}", env[name]))
+    return found
+
+
+def _put(raw: Values, key: str, text: str, problems: list[str]) -> None:
+    """Set `section.key` in `raw`; `text` is a TOML value, or else a string as it stands."""
+    section, dot, name = key.partition(".")
+    if not dot or not name or "." in name or section == "attribute":
+        problems.append(f"{key}: got {text!r}; allowed: section.key, such as mqtt.port")
+        return
+    table = raw.setdefault(section, {})
+    if isinstance(table, dict):
+        table[name] = _Text(text)
+
+
+class _Text(str):
+    """A value that came as text (environment, `--set`): read by what the key wants."""
+
+    __slots__ = ()
+
+    def as_type(self, kind: Any) -> Any:
+        base = _base(kind)
+        if base is str or _is_literal_of(base, str):
+            return str(self)
+        try:
+            return tomllib.loads(f"v = {self}")["v"]
+        except tomllib.TOMLDecodeError:
+            return str(self)
+
+
+def _build(raw: Values, problems: list[str]) -> Config:
+    kwargs: dict[str, Any] = {}
+    fields = {f.name: f for f in msgspec.structs.fields(Config)}
+    for section, value in raw.items():
+        if section not in fields:
+            problems.append(f"{section}: unknown section; allowed: {', '.join(fields)}")
+        elif section == "attribute":
+            if not isinstance(value, list):
+                problems.append("attribute: got a table; allowed: [[attribute]], one a classifier")
+                continue
+            built = [
+                _section(f"attribute[{i}]", Attribute, v, problems) for i, v in enumerate(value)
+            ]
+            kwargs[section] = [b for b in built if b is not None]
+        else:
+            built_section = _section(section, fields[section].type, value, problems)
+            if built_section is not None:
+                kwargs[section] = built_section
+    return Config(**kwargs)
+
+
+def _section(name: str, kind: Any, value: Any, problems: list[str]) -> Any:
+    """Convert one table key by key, so that each mistake is reported and not only the first."""
+    if not isinstance(value, dict):
+        problems.append(f"{name}: got {value!r}; allowed: a table, [{name}]")
+        return None
+    fields = {f.name: f for f in msgspec.structs.fields(kind)}
+    kwargs: dict[str, Any] = {}
+    before = len(problems)
+    for key, given in value.items():
+        if key not in fields:
+            problems.append(f"{name}.{key}: unknown key; allowed: {', '.join(fields)}")
+            continue
+        wanted = fields[key].type
+        item = given.as_type(wanted) if isinstance(given, _Text) else given
+        try:
+            kwargs[key] = msgspec.convert(item, wanted)
+        except msgspec.ValidationError:
+            problems.append(f"{name}.{key}: got {_shown(item)}; allowed: {allowed(wanted)}")
+    for key, field in fields.items():
+        if field.required and key not in value:
+            problems.append(f"{name}.{key}: missing; allowed: {allowed(field.type)}")
+    return kind(**kwargs) if len(problems) == before else None
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _metas(kind: Any) -> list[Meta]:
+    return [m for m in getattr(kind, "__metadata__", ()) if isinstance(m, Meta)]
+
+
+def _base(kind: Any) -> Any:
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def _is_literal_of(kind: Any, of: type) -> bool:
+    return get_origin(kind) is Literal and all(isinstance(v, of) for v in get_args(kind))
+
+
+def allowed(kind: Any) -> str:
+    """Say in words what a key's type takes; also used by the generated reference."""
+    base = _base(kind)
+    for meta in _metas(kind):
+        if meta.extra and "allowed" in meta.extra:
+            return str(meta.extra["allowed"])
+    if get_origin(base) is Literal:
+        return ", ".join(str(v) for v in get_args(base))
+    if get_origin(base) is list:
+        return "a list of strings"
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
+    return words.get(base, str(base)) if not _range(kind) else _range(kind)
+
+
+def _range(kind: Any) -> str:
+    low = high = ""
+    for m in _metas(kind):
+        if m.ge is not None:
+            low = f"{m.ge}"
+        if m.gt is not None:
+            low = f"more than {m.gt}"
+        if m.le is not None:
+            high = f"{m.le}"
+        if m.lt is not None:
+            high = f"less than {m.lt}"
+        if m.max_length is not None:
+            high = f"at most {m.max_length} characters"
+    if low and high:
+        return f"{low} to {high}" if not low.startswith("more") else f"{low}, up to {high}"
+    return low or high
+
+
+def _relations(config: Config) -> list[str]:
+    """Rules between keys, which types cannot say."""
+    c = config
+    wrong = []
+    if c.smooth.leave > c.smooth.enter:
+        wrong.append(
+            f"smooth.leave: got {c.smooth.leave}; allowed: 0 to smooth.enter ({c.smooth.enter})"
+        )
+    if c.camera.backoff_min_s > c.camera.backoff_max_s:
+        wrong.append(
+            f"camera.backoff_min_s: got {c.camera.backoff_min_s}; "
+            f"allowed: up to camera.backoff_max_s ({c.camera.backoff_max_s})"
+        )
+    if 0 < c.camera.stride < c.camera.width:
+        wrong.append(
+            f"camera.stride: got {c.camera.stride}; "
+            f"allowed: 0, or camera.width ({c.camera.width}) and more"
+        )
+    if c.alert.moderate > c.alert.more:
+        wrong.append(
+            f"alert.moderate: got {c.alert.moderate}; allowed: 0 to alert.more ({c.alert.more})"
+        )
+    if bool(c.mqtt.cert_file) != bool(c.mqtt.key_file):
+        wrong.append("mqtt.cert_file: allowed: together with mqtt.key_file, or neither")
+    if (c.mqtt.ca_file or c.mqtt.cert_file) and not c.mqtt.tls:
+        wrong.append("mqtt.tls: got False; allowed: true, where ca_file or cert_file is given")
+    names = [a.name for a in c.attribute]
+    if len(set(names)) != len(names):
+        wrong.append(f"attribute.name: got {', '.join(names)}; allowed: each name once")
+    return wrong
+
+
+def effective(config: Config) -> dict[str, object]:
+    """Return the configuration as plain values for `info`.
+
+    It holds paths of secrets, never secrets; URLs lose their user and password.
+    """
+    plain = msgspec.to_builtins(config)
+    source = str(plain["camera"]["source"])
+    head, at, tail = source.rpartition("@")
+    if at and "://" in head:
+        plain["camera"]["source"] = head.split("://", 1)[0] + "://***@" + tail
+    return dict(plain)

@@ -1,0 +1,113 @@
+"""What passes between stages: frozen, typed messages. What leaves the device is in `contract`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.geometry import Box
+
+UNKNOWN = "unknown"  # the emotion when nothing can be said; never a class of a model
+
+
+class Reason(StrEnum):
+    """Why there is no (sure) answer. Published as it stands."""
+
+    TOO_SMALL = "too_small"
+    BLURRED = "blurred"
+    LOW_LIGHT = "low_light"
+    LOW_CONFIDENCE = "low_confidence"
+    NO_FACE = "no_face"
+    CAMERA_LOST = "camera_lost"
+
+
+class EventType(StrEnum):
+    """What an event says."""
+
+    FACE_APPEARED = "face_appeared"
+    EMOTION_CHANGED = "emotion_changed"
+    FACE_LEFT = "face_left"
+    ALERT_BEGAN = "alert_began"
+    ALERT_ENDED = "alert_ended"
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays have no truth value
+class Frame:
+    """One camera image and the instant its exposure began."""
+
+    seq: int  # +1 per exposure, so a gap counts dropped frames
+    t: float  # s, monotonic
+    luma: NDArray[np.uint8]  # (height, width)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraLost:
+    """Yielded by a camera in place of a frame, about once a second, while it is being reopened."""
+
+    t: float  # s, monotonic
+    since: float  # s, monotonic: when the last frame came
+    why: str  # for the log and `health`; never a picture, never a secret
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face found by a detector in one frame."""
+
+    box: Box
+    score: float  # the detector's own, in [0, 1]
+    # right eye, left eye, nose, right and left mouth corner (of the subject), pixels of the frame
+    landmarks: tuple[tuple[float, float], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """The same face as a moment ago."""
+
+    id: str  # random and short-lived: says "the same", never who
+    box: Box
+    score: float  # of the last detection, in [0, 1]
+    began: float  # s: first detection
+    seen: float  # s: last detection; `box` was carried on since
+    landmarks: tuple[tuple[float, float], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """What the models said of one track in one frame, or why they were not asked."""
+
+    track: str
+    probabilities: NDArray[np.float32] | None  # (classes,), adding up to 1; None: see `reason`
+    reason: Reason | None = None
+    attributes: dict[str, tuple[str, float]] = field(default_factory=dict)  # name: (label, share)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mood:
+    """The smoothed answer for one track: what subscribers get to see."""
+
+    track: Track
+    emotion: str  # a label of the model, or `unknown`
+    confidence: float  # smoothed score of `emotion` (of the best class when unknown), [0, 1]
+    scores: dict[str, float]  # the emotion depth index: every label, adding up to 1; {} before any
+    intensity: float  # 1 - score of neutral: how far from a resting face, [0, 1]
+    since: float  # s: when `emotion` began
+    reason: Reason | None
+    window_s: float  # seconds of observation behind the scores, up to the configured window
+    attributes: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """Something a subscriber will want to know; the publisher stamps it into an event."""
+
+    kind: EventType
+    t: float  # s, monotonic: when it became so
+    mood: Mood
+    previous: str | None  # emotion before
+    faces: int  # in view after the change
+    grade: str | None = None  # alerts only: less, moderate or more
+    duration_s: float | None = None  # face_left: time in view; alert_ended: time it lasted
+    reason: Reason | None = None  # overrides the mood's

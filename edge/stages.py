@@ -1,0 +1,137 @@
+"""The Protocols between stages. Stages never import each other; `build` names the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.contract import Health
+from edge.messages import CameraLost, Change, Face, Frame, Mood, Scores, Track
+
+
+class Clock(Protocol):
+    """Where time comes from; tests hold a fake one."""
+
+    def now(self) -> float:
+        """Seconds, monotonic."""
+
+    def wall(self) -> float:
+        """Seconds since 1970, UTC; may jump."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraStats:
+    """Counted since the start."""
+
+    dropped: int = 0  # frames that came and were never looked at
+    reopened: int = 0
+    description: str = ""  # what was granted: format, size, rate; for `check` and the log
+
+
+class Camera(Protocol):
+    """A source of frames."""
+
+    def frames(self) -> Iterator[Frame | CameraLost]:
+        """Yield frames, newest only for live sources; ends with a file, or after `close()`.
+
+        A live source never ends and never raises for a camera that went away: it yields
+        `CameraLost` about once a second until frames come again.
+
+        Raises:
+            NoInputError: a file, folder or first frame that cannot be had and never will be.
+        """
+
+    def stats(self) -> CameraStats:
+        """Return the counts so far; from any thread."""
+
+    def close(self) -> None:
+        """Release the device and every thread and child; from any thread, any number of times."""
+
+
+class FaceDetector(Protocol):
+    """Finds faces in one frame; keeps nothing between frames."""
+
+    def detect(self, luma: NDArray[np.uint8], /) -> tuple[Face, ...]:
+        """Return the faces, best score first; empty when there are none."""
+
+
+class Tracker(Protocol):
+    """Says which face is which."""
+
+    def update(self, frame: Frame, faces: Sequence[Face] | None, /) -> tuple[Track, ...]:
+        """Return the believed tracks, largest first; `faces` None: no detection in this frame."""
+
+    def reset(self) -> None:
+        """Forget all tracks: the camera was away."""
+
+
+class Classifier(Protocol):
+    """Scores faces."""
+
+    def classify(self, frame: Frame, tracks: Sequence[Track], /) -> tuple[Scores, ...]:
+        """Return scores of those tracks whose turn it is."""
+
+
+class Smoother(Protocol):
+    """Turns scores into moods."""
+
+    def update(
+        self, t: float, tracks: Sequence[Track], scores: Sequence[Scores], /
+    ) -> tuple[Mood, ...]:
+        """Return one mood a track, in the order of `tracks`."""
+
+
+class Rules(Protocol):
+    """Turns moods into changes worth an event."""
+
+    def update(self, t: float, moods: Sequence[Mood], /) -> tuple[Change, ...]:
+        """Return what changed since the last call, in order."""
+
+    def camera_lost(self, t: float, /) -> tuple[Change, ...]:
+        """Return the changes that follow from seeing nothing: faces left, alerts ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxStats:
+    """How far the broker is behind."""
+
+    depth: int = 0  # events not yet acknowledged
+    lost: int = 0  # dropped because the outbox was full or failed
+    oldest_s: float = 0.0  # age of the oldest event waiting
+    refused: int = 0  # publishes that the broker refused
+    problems: tuple[str, ...] = ()  # reasons for `health`: broker_away, outbox_memory, ...
+
+
+class Publisher(Protocol):
+    """Hands messages to the outside. Never blocks on a network, never raises for one."""
+
+    def publish(self, change: Change, /) -> None:
+        """Stamp and keep an event until it was delivered."""
+
+    def state(self, t: float, moods: Sequence[Mood], status: str, /) -> None:
+        """Offer the present; published when it changed, or `output.state_s` went by."""
+
+    def health(self, health: Health, /) -> None:
+        """Publish how the device is."""
+
+    def stats(self) -> OutboxStats:
+        """Return the counts so far."""
+
+    def close(self, timeout_s: float, /) -> None:
+        """Publish the last state and `offline`, wait for acknowledgements, stop all threads."""
+
+
+@dataclass(slots=True)
+class Control:
+    """What requests from outside and signals set, and the loop reads between two frames."""
+
+    paused: bool = False
+    stopping: bool = False
+    on_change: Callable[[], None] | None = None
