@@ -1,0 +1,95 @@
+"""A camera that plays files: at their own rate, or every frame as fast as it goes."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+
+import edge.config
+from edge.camera.opencv import turned
+from edge.camera.reader import Reader
+from edge.errors import NoInputError
+from edge.messages import Frame
+from edge.stages import CameraStats, Clock
+
+
+class FileCamera:
+    """Frames of a recording.
+
+    Paced, a frame comes when it is due and carries that time on the clock; frames that would
+    come when their successor is already due are dropped. With `every_frame` none is dropped, and
+    `t` is the time in the recording, from 0, going on over loops.
+    """
+
+    def __init__(self, reader: Reader, config: edge.config.Camera, clock: Clock) -> None:
+        self._reader = reader
+        self._config = config
+        self._clock = clock
+        self._closed = threading.Event()
+        self._dropped = 0
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames; ends with the file unless it loops, or after `close()`.
+
+        Raises:
+            NoInputError: nothing can be read, naming the file.
+        """
+        return self._replayed() if self._config.every_frame else self._paced()
+
+    def stats(self) -> CameraStats:
+        """Return the counts so far."""
+        return CameraStats(dropped=self._dropped, description=self._reader.description)
+
+    def close(self) -> None:
+        """End `frames()` after the frame in hand."""
+        self._closed.set()
+
+    def _replayed(self) -> Iterator[Frame]:
+        for frame in self._recorded():
+            yield Frame(frame.seq, frame.t, turned(frame.luma, self._config.rotate))
+
+    def _paced(self) -> Iterator[Frame]:
+        frames = self._recorded()
+        held = next(frames, None)  # waits for its successor: if that is due too, it is dropped
+        started = self._clock.now()
+        while held is not None and not self._closed.is_set():
+            asked = self._clock.now()
+            following = next(frames, None)
+            now = self._clock.now()
+            if following is not None:
+                # A decoder slower than the recording slows it down; only a slow taker loses frames.
+                started += max(0.0, now - asked - (following.t - held.t))
+            if following is not None and started + following.t <= now:
+                self._dropped += 1
+            else:
+                yield from self._due(held, started + held.t)
+            held = following
+
+    def _due(self, frame: Frame, due: float) -> Iterator[Frame]:
+        wait = due - self._clock.now()
+        if wait > 0:
+            self._clock.sleep(wait)
+        if not self._closed.is_set():
+            yield Frame(frame.seq, due, turned(frame.luma, self._config.rotate))
+
+    def _recorded(self) -> Iterator[Frame]:
+        """Yield all frames with their time in the recording, over loops."""
+        offset = 0.0
+        seq = itertools.count()
+        while True:
+            readable = False
+            for t, luma in self._reader.pictures():
+                if self._closed.is_set():
+                    return
+                n = next(seq)
+                if luma is None:
+                    self._dropped += 1
+                    continue
+                readable = True
+                yield Frame(n, offset + t, luma)
+            if not self._config.loop:
+                return
+            if not readable:
+                raise NoInputError(f"{self._reader.description}: nothing to loop over")
+            offset += self._reader.length_s
