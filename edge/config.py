@@ -117,8 +117,12 @@ class Classify(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 24
     min_sharpness: Annotated[
         float,
-        Meta(ge=0, le=10000, description="variance of the Laplacian at 48 pixels; below: blurred"),
-    ] = 20.0
+        Meta(
+            ge=0,
+            le=100,
+            description="variance of the Laplacian over that of luma, at 48 pixels; below: blurred",
+        ),
+    ] = 0.05
     min_brightness: Annotated[
         float, Meta(ge=0, le=255, description="mean luma of the face; below: low_light")
     ] = 25.0
@@ -146,7 +150,7 @@ class Alert(Struct, frozen=True, forbid_unknown_fields=True):
     enabled: Annotated[bool, Meta(description="raise alerts")] = False
     emotions: Annotated[
         list[str], Meta(min_length=1, max_length=32, description="whose scores are added up")
-    ] = ["sad", "angry", "fear"]
+    ] = msgspec.field(default_factory=lambda: ["sad", "angry", "fear"])
     level: Annotated[Share, Meta(description="sum of scores that counts")] = 0.5
     after_s: Annotated[
         float, Meta(gt=0, le=3600, description="held so long before the alert begins")
