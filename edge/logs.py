@@ -57,9 +57,11 @@ def setup(
         env: None: this process's environment.
     """
     stream = sys.stderr if stream is None else stream
-    journal = to_journal(stream, os.environ if env is None else env)
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(JournalFormatter() if journal else TerminalFormatter())
+    handler: logging.Handler = logging.NullHandler()  # started with standard error closed
+    if stream is not None:
+        journal = to_journal(stream, os.environ if env is None else env)
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(JournalFormatter() if journal else TerminalFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
     logging.raiseExceptions = False  # a log that cannot be written must not end the daemon
