@@ -27,7 +27,7 @@ def quiet() -> None:
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
     if "OPENCV_LOG_LEVEL" not in os.environ:
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        cv2.setLogLevel(0)  # type: ignore[attr-defined]  # silent; no other name in 4.10
 
 
 def capture(source: str | int, backend: int, parameters: Sequence[int] = ()) -> cv2.VideoCapture:
