@@ -80,7 +80,7 @@ class Detect(Struct, frozen=True, forbid_unknown_fields=True):
     width: Annotated[
         int, Meta(ge=80, le=1920, description="pixels the frame is reduced to before detection")
     ] = 320
-    rate: Annotated[float, Meta(gt=0, le=120, description="detections a second")] = 6.0
+    rate: Annotated[float, Meta(gt=0, le=120, description="detections a second")] = 10.0
     min_face: Annotated[
         float, Meta(gt=0, le=1, description="smallest face, as a share of the frame's height")
     ] = 0.08

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     LOW_CONFIDENCE = "low_confidence"
     NO_FACE = "no_face"
     CAMERA_LOST = "camera_lost"
+    PAUSED = "paused"
 
 
 class EventType(StrEnum):
@@ -71,7 +72,22 @@ class Track:
     score: float  # of the last detection, in [0, 1]
     began: float  # s: first detection
     seen: float  # s: last detection; `box` was carried on since
+    frame_size: tuple[int, int]  # (width, height) of the frame that `box` is in, pixels
     landmarks: tuple[tuple[float, float], ...] | None = None
+
+    @property
+    def unit_box(self) -> tuple[float, float, float, float]:
+        """(x, y, width, height) as shares of the frame, cut off at its border."""
+        width, height = self.frame_size
+        left, top = max(self.box.x, 0.0), max(self.box.y, 0.0)
+        right = min(self.box.x + self.box.width, float(width))
+        bottom = min(self.box.y + self.box.height, float(height))
+        return (
+            min(left / width, 1.0),
+            min(top / height, 1.0),
+            max(right - left, 0.0) / width,
+            max(bottom - top, 0.0) / height,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

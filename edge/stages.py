@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.contract import Health
-from edge.messages import CameraLost, Change, Face, Frame, Mood, Scores, Track
+from edge.messages import CameraLost, Change, Face, Frame, Mood, Reason, Scores, Track
 
 
 class Clock(Protocol):
@@ -94,8 +94,11 @@ class Rules(Protocol):
     def update(self, t: float, moods: Sequence[Mood], /) -> tuple[Change, ...]:
         """Return what changed since the last call, in order."""
 
-    def camera_lost(self, t: float, /) -> tuple[Change, ...]:
-        """Return the changes that follow from seeing nothing: faces left, alerts ended."""
+    def blind(self, t: float, reason: Reason, /) -> tuple[Change, ...]:
+        """Return the changes that follow from seeing nothing: alerts ended, faces left."""
+
+    def announced(self, moods: Sequence[Mood], /) -> tuple[Mood, ...]:
+        """Return those moods whose face subscribers were told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +131,16 @@ class Publisher(Protocol):
         """Publish the last state and `offline`, wait for acknowledgements, stop all threads."""
 
 
+class Observer(Protocol):
+    """Looks over the loop's shoulder: replay's per-frame output, pictures with boxes."""
+
+    def frame(self, frame: Frame, moods: Sequence[Mood], /) -> None:
+        """Take one frame and what is known of every believed track in it."""
+
+
 @dataclass(slots=True)
 class Control:
     """What requests from outside and signals set, and the loop reads between two frames."""
 
     paused: bool = False
     stopping: bool = False
-    on_change: Callable[[], None] | None = None

@@ -1,0 +1,196 @@
+"""Scores faces: crop, check that it can be judged, run the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import ConfigError
+from edge.geometry import Box
+from edge.image import resize
+from edge.manifest import MODEL, Manifest, load_manifest
+from edge.messages import Frame, Reason, Scores, Track
+from edge.schedule import Turn
+from edge.tflite import Network
+
+# s: a box carried on for longer without a detection is not scored: it may hold anything by now.
+STALE_S = 0.6
+QUALITY_SIDE = 48  # pixels: sharpness is measured at FER2013's size, so that one limit fits all
+
+
+def crop_face(
+    luma: NDArray[np.uint8], box: Box, margin: float, width: int, height: int
+) -> NDArray[np.uint8]:
+    """Cut a square around a face and bring it to the model's size.
+
+    The side is the longer side of `box`, plus `margin` times that on each side. Where the square
+    reaches past the frame, the border pixels are repeated.
+
+    Args:
+        luma: shape (rows, columns).
+        box: pixels of `luma`; may reach past it, not lie wholly outside.
+        margin: share of the side added on each side; negative cuts into the box.
+        width: pixels of the result.
+        height: pixels of the result.
+
+    Returns:
+        Shape (height, width).
+
+    Raises:
+        ValueError: the box has no area, or lies outside.
+    """
+    rows, columns = luma.shape
+    side = max(box.width, box.height) * (1 + 2 * margin)
+    cx, cy = box.centre
+    left, top = round(cx - side / 2), round(cy - side / 2)
+    right, bottom = left + max(round(side), 1), top + max(round(side), 1)
+    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(right, columns), min(bottom, rows)
+    if side <= 0 or x0 >= x1 or y0 >= y1:
+        raise ValueError(f"box {box} has no part in a frame of {columns}x{rows}")
+    part = luma[y0:y1, x0:x1]
+    pads = (y0 - top, bottom - y1, x0 - left, right - x1)
+    if any(pads):
+        part = np.asarray(cv2.copyMakeBorder(part, *pads, cv2.BORDER_REPLICATE), np.uint8)
+    return resize(part, width, height)
+
+
+def sharpness(face: NDArray[np.uint8]) -> float:
+    """Variance of the Laplacian, at 48 pixels and relative to contrast.
+
+    The focus measure of Pech-Pacheco et al. 2000, divided by the variance of luma so that a dim
+    face is not taken for a blurred one. Sharp faces have 0.3 and more, strongly blurred 0.05.
+    """
+    small = resize(face, QUALITY_SIDE, QUALITY_SIDE)
+    edges = cv2.Laplacian(small, cv2.CV_32F)
+    return float(edges.var() / (small.var() + 1.0))
+
+
+class Model:
+    """A classifier folder, loaded, checked and warm."""
+
+    def __init__(self, folder: Path, runtime: str = "auto", threads: int = 1) -> None:
+        """Load the folder, check its sha256 and shapes against the manifest, infer once.
+
+        Raises:
+            ConfigError: manifest and model do not fit, or the model cannot be run.
+            UnavailableError: there is no TFLite runtime that works.
+        """
+        self.manifest: Manifest = load_manifest(folder)
+        if self.manifest.task == "face":
+            raise ConfigError(f"{folder}: task is face; allowed here: emotion, attribute")
+        self._net = Network(folder / MODEL, runtime, threads)
+        self.runtime = self._net.runtime
+        spec = self.manifest.input
+        wanted = (1, spec.height, spec.width, spec.channels)
+        if self._net.input_shape != wanted:
+            raise ConfigError(
+                f"{folder}: the model's input is {self._net.input_shape}, "
+                f"the manifest says {wanted}"
+            )
+        classes = (1, len(self.manifest.labels))
+        if self._net.output_shapes != [classes]:
+            raise ConfigError(
+                f"{folder}: the model's output is {self._net.output_shapes}, "
+                f"the manifest has {len(self.manifest.labels)} labels"
+            )
+        self._table = self._net.input_table(spec.mean, spec.scale)
+        grey = np.full((spec.height, spec.width), 128, np.uint8)
+        total = float(self._raw(grey).sum())
+        if not 0.9 <= total <= 1.1:
+            raise ConfigError(f"{folder}: scores add up to {total:.2f}; allowed: 1, a softmax")
+
+    @property
+    def labels(self) -> list[str]:
+        """Classes in the order of the scores."""
+        return self.manifest.labels
+
+    def crop(self, luma: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+        """Cut out a face as the manifest says; see `crop_face`."""
+        spec = self.manifest.input
+        return crop_face(luma, box, spec.margin, spec.width, spec.height)
+
+    def infer(self, face: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return scores, shape (classes,), adding up to 1, of a face of the input's size."""
+        scores = np.maximum(self._raw(face), np.float32(0))
+        return np.asarray(scores / max(float(scores.sum()), 1e-6), np.float32)
+
+    def _raw(self, face: NDArray[np.uint8]) -> NDArray[np.float32]:
+        tensor = cv2.LUT(face, self._table)
+        if self.manifest.input.channels == 3:
+            tensor = np.repeat(tensor[:, :, None], 3, axis=2)
+        return self._net.run(tensor.reshape(self._net.input_shape))[0].reshape(-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Below these a face is not scored."""
+
+    min_face_px: float  # pixels of width
+    min_sharpness: float  # see `sharpness`
+    min_brightness: float  # mean luma, 0-255
+
+
+@dataclass(slots=True)
+class _Turn:
+    """When a track is next scored, and what its attributes were."""
+
+    emotion: Turn
+    attribute: dict[str, Turn]
+    known: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+
+class TrackClassifier:
+    """Scores each track at a bounded rate: the emotion, and the attributes where configured."""
+
+    def __init__(
+        self,
+        model: Model,
+        limits: Limits,
+        *,
+        rate: float,
+        max_faces: int,
+        attributes: Sequence[tuple[str, Model, float]] = (),
+    ) -> None:
+        """Take turns of `rate` a second; `attributes` are (name, model, rate)."""
+        self._model = model
+        self._limits = limits
+        self._rate = rate
+        self._max_faces = max_faces
+        self._attributes = attributes
+        self._turns: dict[str, _Turn] = {}
+
+    def classify(self, frame: Frame, tracks: Sequence[Track]) -> tuple[Scores, ...]:
+        """Return scores, or the reason for none, of those tracks whose turn it is."""
+        self._turns = {t.id: self._turns.get(t.id) or self._new() for t in tracks}
+        out = []
+        for track in tracks[: self._max_faces]:
+            turn = self._turns[track.id]
+            if frame.t - track.seen <= STALE_S and turn.emotion.due(frame.t):
+                out.append(self._one(frame, track, turn))
+        return tuple(out)
+
+    def _new(self) -> _Turn:
+        return _Turn(Turn(self._rate), {name: Turn(rate) for name, _, rate in self._attributes})
+
+    def _one(self, frame: Frame, track: Track, turn: _Turn) -> Scores:
+        if min(track.box.width, track.box.height) < self._limits.min_face_px:
+            return Scores(track.id, None, Reason.TOO_SMALL)
+        try:
+            face = self._model.crop(frame.luma, track.box)
+        except ValueError:  # carried out of the frame
+            return Scores(track.id, None, Reason.NO_FACE)
+        if float(face.mean()) < self._limits.min_brightness:
+            return Scores(track.id, None, Reason.LOW_LIGHT)
+        if sharpness(face) < self._limits.min_sharpness:
+            return Scores(track.id, None, Reason.BLURRED)
+        for name, model, _ in self._attributes:
+            if turn.attribute[name].due(frame.t):
+                shares = model.infer(model.crop(frame.luma, track.box))
+                best = int(shares.argmax())
+                turn.known[name] = (model.labels[best], float(shares[best]))
+        return Scores(track.id, self._model.infer(face), None, dict(turn.known))

@@ -1,0 +1,36 @@
+"""What the machine says of itself: memory, temperature, throttling. None where it does not say."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")  # millidegrees Celsius
+# Raspberry Pi's firmware; bits as in the documentation of `vcgencmd get_throttled`.
+THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
+NOW_BITS = 0b1111  # under-voltage, frequency capped, throttled, soft temperature limit: now
+
+
+def memory_mb() -> float | None:
+    """Resident memory of this process in megabytes (10^6 bytes)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+
+
+def temperature_c(path: Path = THERMAL) -> float | None:
+    """Temperature of the processor in degrees Celsius."""
+    try:
+        return round(int(path.read_text()) / 1000, 1)
+    except (OSError, ValueError):
+        return None
+
+
+def throttled(path: Path = THROTTLED) -> bool | None:
+    """Whether the firmware holds the processor back at this moment."""
+    try:
+        return bool(int(path.read_text().strip(), 16) & NOW_BITS)
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,130 @@
+"""Counts what the loop does, says how the device is, and feeds the watchdog by progress only."""
+
+from __future__ import annotations
+
+import statistics
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+from edge import device
+from edge.contract import Health
+from edge.messages import CameraLost, Frame, Mood
+from edge.stages import Camera, Clock, Publisher
+
+LATENCIES = 256  # frames over which the median latency is taken: eight seconds at 30 frames/s
+MAX_LATENCY_S = 60.0  # a frame's time beyond this is not this clock's: a replayed file
+
+Status = Literal["running", "paused", "camera_lost", "stopped"]
+
+
+class HealthMonitor:
+    """Told by the loop of every frame; publishes `health` every `interval_s`."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        publisher: Publisher,
+        clock: Clock,
+        interval_s: float,
+        progress: Callable[[float], None] = lambda _t: None,
+        on_status: Callable[[str], None] = lambda _s: None,
+    ) -> None:
+        """Watch `camera` and `publisher`.
+
+        Args:
+            camera: its counts are published.
+            publisher: takes the messages.
+            clock: for time stamps and uptime.
+            interval_s: seconds between two messages.
+            progress: called with the time whenever there was progress: the watchdog.
+            on_status: called with a line when the state changes: the service manager's status.
+        """
+        self._camera = camera
+        self._publisher = publisher
+        self._clock = clock
+        self._interval_s = interval_s
+        self._progress = progress
+        self._on_status = on_status
+        self._started = self._since = clock.now()
+        self._next = self._started  # the first frame publishes: operators want to see a start
+        self._status: Status | None = None
+        self._lost_why = ""
+        self._latencies: deque[float] = deque(maxlen=LATENCIES)
+        self.frames = 0
+        self._frames_since = 0
+        self._busy_s = 0.0
+        self._faces = 0
+        self._reasons: set[str] = set()
+
+    def frame_done(
+        self, frame: Frame, *, busy_s: float, latency_s: float, moods: Sequence[Mood]
+    ) -> None:
+        """Count a frame that went all the way through."""
+        self.frames += 1
+        self._frames_since += 1
+        self._busy_s += busy_s
+        if 0 <= latency_s < MAX_LATENCY_S:
+            self._latencies.append(latency_s)
+        self._faces = len(moods)
+        self._reasons.update(m.reason for m in moods if m.reason)
+        self._become("running", f"running, {len(moods)} in view")
+        self._tick(frame.t)
+
+    def camera_lost(self, lost: CameraLost) -> None:
+        """Count that the camera is known to be away and is being retried: that is progress too."""
+        self._faces = 0
+        self._become("camera_lost", f"camera lost: {lost.why}")
+        self._tick(lost.t)
+
+    def paused(self, t: float) -> None:
+        """Count a frame that was not looked at on request."""
+        self._faces = 0
+        self._become("paused", "paused on request")
+        self._tick(t)
+
+    def _become(self, status: Status, line: str) -> None:
+        if status != self._status:
+            self._status = status
+            self._on_status(line)
+            self._next = min(self._next, self._clock.now())  # say so at once
+
+    def _tick(self, t: float) -> None:
+        now = self._clock.now()
+        if now >= self._next:
+            self._publisher.health(self.message(now))
+            self._next = now + self._interval_s
+            self._since, self._frames_since, self._busy_s = now, 0, 0.0
+            self._reasons.clear()
+        self._progress(now)
+
+    def message(self, now: float) -> Health:
+        """Return how the device is, over the time since the last message."""
+        span = max(now - self._since, 1e-9)
+        camera, outbox = self._camera.stats(), self._publisher.stats()
+        throttled = device.throttled()
+        reasons = sorted(str(r) for r in self._reasons)
+        if self._status in ("camera_lost", "paused"):
+            reasons.append(self._status)
+        reasons += list(outbox.problems) + (["throttled"] if throttled else [])
+        return Health(
+            time=datetime.fromtimestamp(self._clock.wall(), UTC).isoformat(timespec="milliseconds"),
+            uptime_s=round(now - self._started, 3),
+            status=self._status or "running",
+            reasons=reasons,
+            fps=round(self._frames_since / span, 2) if self._frames_since > 1 else 0.0,
+            busy=round(self._busy_s / span, 4) if self._frames_since > 1 else 0.0,
+            latency_ms=round(statistics.median(self._latencies) * 1e3, 2) if self._latencies else 0,
+            frames=self.frames,
+            dropped=camera.dropped,
+            camera_reopened=camera.reopened,
+            faces=self._faces,
+            outbox_depth=outbox.depth,
+            outbox_lost=outbox.lost,
+            outbox_oldest_s=round(outbox.oldest_s, 1),
+            refused=outbox.refused,
+            memory_mb=device.memory_mb(),
+            temperature_c=device.temperature_c(),
+            throttled=throttled,
+        )

@@ -1,0 +1,28 @@
+"""Typed luma operations shared by the stages."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def resize(luma: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """Return the picture at another size, in pixels: by areas when it shrinks, else linear."""
+    if luma.shape == (height, width):
+        return luma
+    way = cv2.INTER_AREA if luma.shape[1] > width else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(luma, (width, height), interpolation=way), np.uint8)
+
+
+def shrink(luma: NDArray[np.uint8], width: int) -> tuple[NDArray[np.uint8], float, float]:
+    """Reduce to at most `width` pixels across, keeping the aspect.
+
+    Returns:
+        The smaller picture, and how many times wider and higher the given one is.
+    """
+    rows, columns = luma.shape
+    if columns <= width:
+        return luma, 1.0, 1.0
+    small = resize(luma, width, max(round(rows * width / columns), 1))
+    return small, columns / small.shape[1], rows / small.shape[0]

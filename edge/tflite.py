@@ -1,0 +1,183 @@
+"""The only file that knows a TFLite interpreter: which runtime, how to load, how to run."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import ConfigError, UnavailableError
+
+log = logging.getLogger(__name__)
+
+# Name in the configuration: (module, distribution). The first that is installed is `auto`.
+RUNTIMES = {
+    "litert": ("ai_edge_litert", "ai-edge-litert"),
+    "tflite-runtime": ("tflite_runtime", "tflite-runtime"),
+}
+
+
+def choose_runtime(wanted: str) -> str:
+    """Return the runtime to use, `litert` or `tflite-runtime`.
+
+    Args:
+        wanted: one of these, or `auto`: the first that is installed.
+
+    Raises:
+        UnavailableError: it is not installed, or cannot work beside the NumPy that is.
+    """
+    names = list(RUNTIMES) if wanted == "auto" else [wanted]
+    present = [n for n in names if importlib.util.find_spec(RUNTIMES[n][0]) is not None]
+    if not present:
+        packages = " or ".join(RUNTIMES[n][1] for n in names)
+        raise UnavailableError(f"classify.runtime: {wanted}: no TFLite runtime; install {packages}")
+    # Version 2.14 was built against NumPy 1's ABI, which its metadata does not say; under NumPy 2
+    # the import succeeds and the interpreter dies.
+    if present[0] == "tflite-runtime" and int(np.__version__.split(".")[0]) >= 2:
+        raise UnavailableError(
+            f"tflite-runtime {_version('tflite-runtime')} cannot work with numpy "
+            f"{np.__version__}; install 'numpy<2', or ai-edge-litert instead"
+        )
+    return present[0]
+
+
+def runtime_version(name: str) -> str:
+    """Return name and version of a runtime, such as `ai-edge-litert 2.3.0`."""
+    distribution = RUNTIMES[name][1]
+    return f"{distribution} {_version(distribution)}"
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "?"
+
+
+def _interpreter_class(runtime: str) -> Callable[..., Any]:
+    try:
+        if runtime == "litert":
+            from ai_edge_litert.interpreter import Interpreter
+        else:
+            from tflite_runtime.interpreter import Interpreter
+    except (ImportError, AttributeError) as e:
+        raise UnavailableError(
+            f"{runtime_version(runtime)} with numpy {np.__version__} does not load: {e}"
+        ) from e
+    return Interpreter  # type: ignore[no-any-return]  # untyped package
+
+
+@contextlib.contextmanager
+def _native_stderr_to_log() -> Iterator[None]:
+    """Send what C++ writes to descriptor 2 to the debug log: no chatter in the journal."""
+    with tempfile.TemporaryFile() as caught:
+        saved = os.dup(2)
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            caught.seek(0)
+            for line in caught.read(64 * 1024).decode(errors="replace").splitlines():
+                log.debug("tflite: %s", line)
+
+
+class Network:
+    """A loaded model with one input. Not for use from several threads at once."""
+
+    def __init__(self, path: Path, runtime: str = "auto", threads: int = 1) -> None:
+        """Load `path`; see `choose_runtime` for `runtime`.
+
+        Raises:
+            ConfigError: the file is not a model that this runtime can run.
+            UnavailableError: there is no runtime that works.
+        """
+        self.runtime = choose_runtime(runtime)
+        interpreter_class = _interpreter_class(self.runtime)
+        self.path = path
+        try:
+            # Read here: runtimes map a path into memory, and a file cut short later would kill us.
+            content = path.read_bytes()
+            with _native_stderr_to_log():
+                self._it = interpreter_class(model_content=content, num_threads=threads)
+                self._it.allocate_tensors()
+        except OSError as e:
+            raise ConfigError(f"{path}: {e.strerror}") from e
+        except (ValueError, RuntimeError, ImportError) as e:
+            reason = str(e).strip().splitlines()
+            raise ConfigError(
+                f"{path}: {runtime_version(self.runtime)} cannot run it: "
+                f"{reason[0] if reason else type(e).__name__}"
+            ) from e
+        if len(self._it.get_input_details()) != 1:
+            n = len(self._it.get_input_details())
+            raise ConfigError(f"{path}: {n} inputs; allowed: 1")
+        self._bind()
+
+    def _bind(self) -> None:
+        self._input = self._it.get_input_details()[0]
+        self._outputs = self._it.get_output_details()
+        self.input_shape: tuple[int, ...] = tuple(int(n) for n in self._input["shape"])
+        self.input_dtype = np.dtype(self._input["dtype"])
+        self.output_shapes = [tuple(int(n) for n in o["shape"]) for o in self._outputs]
+        self.output_names = [str(o["name"]) for o in self._outputs]
+
+    def resize(self, height: int, width: int) -> None:
+        """Give a fully convolutional network another input size, in pixels.
+
+        Raises:
+            ConfigError: the graph does not allow it.
+        """
+        shape = [1, height, width, self.input_shape[3]]
+        if tuple(shape) == self.input_shape:
+            return
+        try:
+            self._it.resize_tensor_input(self._input["index"], shape)
+            with _native_stderr_to_log():
+                self._it.allocate_tensors()
+        except (ValueError, RuntimeError) as e:
+            raise ConfigError(f"{self.path}: cannot take {width}x{height}: {e}") from e
+        self._bind()
+
+    def input_table(self, mean: float, scale: float) -> NDArray[Any]:
+        """Return what each luma 0-255 becomes at the input: 256 values of its type.
+
+        The value is (luma - mean) * scale, quantised by the model's own scale and zero point.
+        """
+        real = (np.arange(256, dtype=np.float64) - mean) * scale
+        if self.input_dtype.kind == "f":
+            return real.astype(self.input_dtype)
+        step, zero = self._input["quantization"]
+        limits = np.iinfo(self.input_dtype)
+        if not step > 0:
+            raise ConfigError(f"{self.path}: its input has no quantisation")
+        quantised = np.rint(real / step) + zero
+        return np.asarray(np.clip(quantised, limits.min, limits.max), self.input_dtype)
+
+    def run(self, tensor: NDArray[Any]) -> list[NDArray[np.float32]]:
+        """Infer; `tensor` has the input's shape and type. Returns every output, dequantised."""
+        self._it.set_tensor(self._input["index"], tensor)
+        self._it.invoke()
+        return [self._real(o) for o in self._outputs]
+
+    def _real(self, output: dict[str, Any]) -> NDArray[np.float32]:
+        values = self._it.get_tensor(output["index"])
+        if values.dtype.kind == "f":
+            return np.asarray(values, np.float32)
+        step, zero = output["quantization"]
+        return dequantise(values, step, zero)
+
+
+def dequantise(values: NDArray[Any], step: float, zero: int) -> NDArray[np.float32]:
+    """Return (values - zero) * step, as TFLite's 8-bit quantisation specification defines it."""
+    return (values.astype(np.float32) - np.float32(zero)) * np.float32(step)

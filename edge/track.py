@@ -1,0 +1,206 @@
+"""Says which face is which: nearest match of place, size and looks, carried on in between."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.follow import MIN_MATCH, follow, likeness, patch
+from edge.geometry import Box
+from edge.messages import Face, Frame, Track
+
+REACH = 0.7  # face sizes: how far from where it was expected a face may turn up at once
+REACH_PER_S = 1.5  # face sizes a second more, while it was not seen
+MAX_REACH = 2.0  # face sizes
+MAX_SIZE_RATIO = 2.0  # between two detections
+LOOKS = 0.6  # weight of unlike looks beside one face size of distance
+SIZE = 0.5  # weight of a factor e in size
+VELOCITY_TAU_S = 0.4  # s: time constant of a track's speed
+MAX_COAST_S = 0.7  # s: an unseen face keeps its speed so long, then stands
+CROSSED = 0.2  # overlap with a nearer face from which a face counts as hidden behind it
+TENTATIVE_MISSES = 1  # detections an unbelieved face may miss
+
+
+@dataclass(slots=True, eq=False)
+class _Tracked:
+    """Mutable side of a track."""
+
+    id: str
+    box: Box
+    found: Box  # at the last detection
+    score: float
+    landmarks: tuple[tuple[float, float], ...] | None
+    began: float
+    seen: float
+    at: float  # s: what `box` is up to date with
+    looks: NDArray[np.uint8] | None  # picture at the last detection
+    vx: float = 0.0  # pixels a second
+    vy: float = 0.0
+    hits: int = 1
+    misses: int = 0
+    believed: bool = False
+
+
+class FaceTracker:
+    """Greedy assignment with swaps; see the constants for what is weighed."""
+
+    def __init__(self, *, confirm: int, lost_s: float, rng: random.Random) -> None:
+        """Make a tracker without tracks.
+
+        Args:
+            confirm: detections before a face is believed.
+            lost_s: seconds without a detection before it has left.
+            rng: source of the ids.
+        """
+        self._confirm = confirm
+        self._lost_s = lost_s
+        self._rng = rng
+        self._tracks: list[_Tracked] = []
+
+    def reset(self) -> None:
+        """Forget all tracks."""
+        self._tracks.clear()
+
+    def update(self, frame: Frame, faces: Sequence[Face] | None) -> tuple[Track, ...]:
+        """Return the believed tracks, largest first; `faces` None: no detection in this frame."""
+        for track in self._tracks:
+            self._carry(track, frame)
+        if faces is not None:
+            self._assign(frame, faces)
+        height, width = frame.luma.shape
+        self._tracks = [t for t in self._tracks if self._lives(t, frame.t, width, height)]
+        believed = sorted((t for t in self._tracks if t.believed), key=lambda t: -t.box.area)
+        return tuple(
+            Track(t.id, t.box, t.score, t.began, t.seen, (width, height), t.landmarks)
+            for t in believed
+        )
+
+    def _lives(self, track: _Tracked, t: float, width: int, height: int) -> bool:
+        x, y = track.box.centre
+        if t > track.seen and not (0 <= x < width and 0 <= y < height):
+            return False  # walked out of the picture
+        if not track.believed:
+            return track.misses <= TENTATIVE_MISSES and t - track.seen <= self._lost_s
+        return t - track.seen <= self._lost_s
+
+    def _carry(self, track: _Tracked, frame: Frame) -> None:
+        """Move a box on to this frame: by its picture where that is found, else by its speed."""
+        dt = frame.t - track.at
+        track.at = frame.t
+        if dt <= 0:
+            return
+        coasting = frame.t - track.seen <= MAX_COAST_S
+        guess = track.box.moved(track.vx * dt, track.vy * dt) if coasting else track.box
+        if track.looks is not None and not self._hidden(track):
+            # Speed is already in the search area; start from where it was to avoid running away.
+            found, match = follow(frame.luma, track.box, track.looks)
+            if match >= MIN_MATCH:
+                guess = found
+        if track.landmarks is not None:
+            dx, dy = guess.x - track.box.x, guess.y - track.box.y
+            track.landmarks = tuple((x + dx, y + dy) for x, y in track.landmarks)
+        track.box = guess
+
+    def _hidden(self, track: _Tracked) -> bool:
+        return any(
+            o is not track and o.seen > track.seen and track.box.iou(o.box) > CROSSED
+            for o in self._tracks
+        )
+
+    def _assign(self, frame: Frame, faces: Sequence[Face]) -> None:
+        pictures = [patch(frame.luma, f.box) for f in faces]
+        cost = [
+            [self._cost(t, f, p, frame.t) for f, p in zip(faces, pictures, strict=True)]
+            for t in self._tracks
+        ]
+        pairs = match(cost)
+        for i, track in enumerate(self._tracks):
+            if i in pairs:
+                j = pairs[i]
+                self._hit(track, faces[j], pictures[j], frame.t)
+            else:
+                track.misses += 1
+        for j, face in enumerate(faces):
+            if j not in pairs.values():
+                self._tracks.append(self._born(face, pictures[j], frame.t))
+
+    def _cost(
+        self, track: _Tracked, face: Face, picture: NDArray[np.uint8] | None, t: float
+    ) -> float:
+        """Return how unlike they are, in face sizes; infinite where they cannot be the same."""
+        size = math.sqrt(track.box.area)
+        (ax, ay), (bx, by) = track.box.centre, face.box.centre
+        distance = math.hypot(ax - bx, ay - by) / max(size, 1.0)
+        ratio = math.sqrt(face.box.area) / max(size, 1.0)
+        reach = min(REACH + REACH_PER_S * (t - track.seen), MAX_REACH)
+        if distance > reach or not 1 / MAX_SIZE_RATIO <= ratio <= MAX_SIZE_RATIO:
+            return math.inf
+        unlike = (1 - likeness(track.looks, picture)) / 2
+        return distance + SIZE * abs(math.log(ratio)) + LOOKS * unlike
+
+    def _hit(
+        self, track: _Tracked, face: Face, picture: NDArray[np.uint8] | None, t: float
+    ) -> None:
+        dt = t - track.seen
+        if dt > 0:
+            (ax, ay), (bx, by) = track.found.centre, face.box.centre
+            share = 1 - math.exp(-dt / VELOCITY_TAU_S)
+            track.vx += share * ((bx - ax) / dt - track.vx)
+            track.vy += share * ((by - ay) / dt - track.vy)
+        track.box = track.found = face.box
+        track.score, track.landmarks = face.score, face.landmarks
+        track.seen = track.at = t
+        track.looks = picture if picture is not None else track.looks
+        track.hits += 1
+        track.misses = 0
+        track.believed = track.believed or track.hits >= self._confirm
+
+    def _born(self, face: Face, picture: NDArray[np.uint8] | None, t: float) -> _Tracked:
+        return _Tracked(
+            id=f"{self._rng.getrandbits(32):08x}",
+            box=face.box,
+            found=face.box,
+            score=face.score,
+            landmarks=face.landmarks,
+            began=t,
+            seen=t,
+            at=t,
+            looks=picture,
+            believed=self._confirm == 1,
+        )
+
+
+def match(cost: Sequence[Sequence[float]]) -> dict[int, int]:
+    """Pair rows with columns: cheapest first, then swap while a swap makes the sum smaller.
+
+    Args:
+        cost: rows x columns; infinite where a pair is not allowed.
+
+    Returns:
+        Column of each paired row. With the handful of faces in a frame this is the optimum or
+        next to it, without a solver.
+    """
+    order = sorted(
+        (c, i, j) for i, row in enumerate(cost) for j, c in enumerate(row) if math.isfinite(c)
+    )
+    pairs: dict[int, int] = {}
+    taken: set[int] = set()
+    for _, i, j in order:
+        if i not in pairs and j not in taken:
+            pairs[i] = j
+            taken.add(j)
+    improved = True
+    while improved:
+        improved = False
+        for a, b in itertools.combinations(sorted(pairs), 2):
+            ja, jb = pairs[a], pairs[b]
+            if cost[a][jb] + cost[b][ja] < cost[a][ja] + cost[b][jb] - 1e-9:
+                pairs[a], pairs[b] = jb, ja
+                improved = True
+    return pairs
