@@ -27,7 +27,9 @@ def quiet() -> None:
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
     if "OPENCV_LOG_LEVEL" not in os.environ:
-        cv2.setLogLevel(0)  # type: ignore[attr-defined]  # silent; no other name in 4.10
+        # 4.10 has the first name only, 4.14 the second.
+        set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
+        set_level(0)  # silent
 
 
 def capture(source: str | int, backend: int, parameters: Sequence[int] = ()) -> cv2.VideoCapture:
