@@ -1,0 +1,144 @@
+"""The one file that names concrete classes: turns a configuration into a pipeline."""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Sequence
+
+import cv2
+
+from edge import __version__
+from edge.camera import open_camera
+from edge.classify import Limits, Model, TrackClassifier
+from edge.config import Config
+from edge.configfile import effective
+from edge.contract import ModelInfo
+from edge.detect import open_detector
+from edge.errors import ConfigError
+from edge.events import EventRules
+from edge.loop import Pipeline
+from edge.manifest import find_model
+from edge.publish import Identity, open_publisher
+from edge.schedule import Turn
+from edge.smooth import MoodSmoother
+from edge.stages import Camera, Clock, Control, Observer
+from edge.tflite import runtime_version
+from edge.track import FaceTracker
+
+
+def build(
+    config: Config,
+    clock: Clock,
+    control: Control,
+    rng: random.Random,
+    *,
+    boot_id: str,
+    camera: Camera | None = None,
+    observers: Sequence[Observer] = (),
+) -> Pipeline:
+    """Load everything, warm, and return the pipeline; the camera is not yet running.
+
+    Args:
+        config: effective configuration.
+        clock: the only source of time.
+        control: shared with requests from outside and signals.
+        rng: source of track ids and of back-off times.
+        boot_id: identifies this boot in events.
+        camera: instead of the configured one.
+        observers: see `edge.stages.Observer`.
+
+    Raises:
+        EdgeError: what is missing or wrong, and what to do.
+    """
+    # One core is the budget; OpenCV's own threads cost more than they gain on small pictures.
+    cv2.setNumThreads(1)
+    runtime, threads = config.classify.runtime, config.classify.threads
+    model = load_emotion(config)
+    detector = open_detector(config.detect, runtime=runtime, threads=threads)
+    attributes = [
+        (a.name, load_attribute(a.model, a.name, config), a.rate) for a in config.attribute
+    ]
+    identity = Identity(
+        base=config.mqtt.base,
+        device=device_name(config),
+        boot_id=boot_id,
+        version=__version__,
+        model=_info(model),
+        detector=config.detect.name,
+        attributes=tuple(_info(m) for _, m, _ in attributes),
+        config=effective(config),
+    )
+    camera = camera or open_camera(config.camera, clock, rng)
+    return Pipeline(
+        camera=camera,
+        detector=detector,
+        detect_turn=Turn(config.detect.rate),
+        tracker=FaceTracker(confirm=config.track.confirm, lost_s=config.track.lost_s, rng=rng),
+        classifier=TrackClassifier(
+            model,
+            Limits(
+                config.classify.min_face_px,
+                config.classify.min_sharpness,
+                config.classify.min_brightness,
+            ),
+            rate=config.classify.rate,
+            max_faces=config.classify.max_faces,
+            attributes=attributes,
+        ),
+        smoother=MoodSmoother(model.labels, config.smooth),
+        rules=EventRules(config.alert),
+        publisher=open_publisher(config, identity, clock, control, rng),
+        observers=observers,
+    )
+
+
+def load_emotion(config: Config) -> Model:
+    """Return the emotion model, warm; check that the alert's emotions are among its labels.
+
+    Raises:
+        ConfigError: it is missing, wrong, or not an emotion model.
+        UnavailableError: there is no TFLite runtime that works.
+    """
+    model = Model(
+        find_model(config.classify.model), config.classify.runtime, config.classify.threads
+    )
+    if model.manifest.task != "emotion":
+        raise ConfigError(
+            f"classify.model: {config.classify.model}: its task is {model.manifest.task}; "
+            "allowed: emotion"
+        )
+    unknown = [e for e in config.alert.emotions if e not in model.labels]
+    if config.alert.enabled and unknown:
+        raise ConfigError(
+            f"alert.emotions: got {', '.join(unknown)}; allowed: {', '.join(model.labels)}"
+        )
+    return model
+
+
+def load_attribute(name_or_path: str, name: str, config: Config) -> Model:
+    """Return an additional classifier, warm.
+
+    Raises:
+        ConfigError: it is missing or wrong; the message names the attribute.
+    """
+    try:
+        return Model(find_model(name_or_path), config.classify.runtime, config.classify.threads)
+    except ConfigError as e:
+        raise ConfigError(f"attribute {name}: {e}") from e
+
+
+def device_name(config: Config) -> str:
+    """Return the configured name, else the host's, made fit for a topic."""
+    if config.device.name:
+        return config.device.name
+    host = socket.gethostname().split(".", 1)[0]
+    fit = "".join(c if c not in "/+#\0" and not c.isspace() else "-" for c in host)
+    return fit or "device"
+
+
+def _info(model: Model) -> ModelInfo:
+    m = model.manifest
+    return ModelInfo(
+        name=m.name, sha256=m.sha256, labels=list(m.labels), runtime=runtime_version(model.runtime)
+    )

@@ -1,0 +1,52 @@
+"""`emotion-edge`: the daemon and its operator's commands."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from edge import __version__
+from edge.errors import EdgeError
+
+COMMANDS = ("run", "replay", "check", "watch", "demo", "fetch")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line, all commands included."""
+    top = argparse.ArgumentParser(
+        prog="emotion-edge",
+        description="Turns a camera into emotion events over MQTT.",
+        epilog="Exit codes are those of sysexits.h: 64 usage, 66 no input, 69 unavailable, "
+        "70 internal, 74 I/O, 78 configuration.",
+    )
+    top.add_argument("--version", action="version", version=f"emotion-edge {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        importlib.import_module(f"edge.commands.{name}").add_parser(commands)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code."""
+    try:
+        args = parser().parse_args(argv)
+    except SystemExit as e:  # argparse has said why; its 2 is not of sysexits
+        return 64 if e.code not in (0, None) else 0
+    try:
+        return int(args.run(args))
+    except EdgeError as e:
+        for line in str(e).splitlines():
+            print(f"emotion-edge: {line}", file=sys.stderr)
+        return e.exit_code
+    except KeyboardInterrupt:
+        return 130  # 128 + SIGINT, as shells say it
+    except BrokenPipeError:  # `| head`: whoever read has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

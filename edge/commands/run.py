@@ -1,0 +1,122 @@
+"""`emotion-edge run`: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import random
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from edge.commands.common import add_config_options, load_config
+
+if TYPE_CHECKING:
+    from edge.config import Config
+    from edge.stages import Clock, Control, Observer
+
+log = logging.getLogger(__name__)
+
+CLOSE_S = 1.5  # s for the last messages; the promise is an exit within 2 s of SIGTERM
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "run", help="watch the configured camera and publish events until stopped"
+    )
+    add_config_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until SIGTERM, SIGINT, or the end of a file."""
+    from edge import logs
+    from edge.clock import SystemClock
+
+    config = load_config(args)
+    logs.setup(config.log.level)
+    serve(config, SystemClock())
+    return 0
+
+
+def serve(config: Config, clock: Clock, *observers: Observer) -> None:
+    """Build the pipeline and run it to its end; whatever was opened is closed.
+
+    Raises:
+        EdgeError: something needed is missing or wrong.
+    """
+    from edge.build import build
+    from edge.health import HealthMonitor
+    from edge.loop import run as run_loop
+    from edge.notify import Notifier
+    from edge.publish import read_boot_id
+    from edge.stages import Control
+
+    notifier = Notifier.from_env()
+    control = Control()
+    # Not seeded: ids must not repeat, and the back-offs of a fleet must not fall together.
+    rng = random.Random(os.urandom(16))
+    p = build(config, clock, control, rng, boot_id=read_boot_id(), observers=observers)
+    progress = _Progress(notifier.ready, notifier.progress)
+    health = HealthMonitor(
+        p.camera, p.publisher, clock, config.output.health_s, progress, notifier.status
+    )
+    try:
+        with Stopper(control, p.camera.close):
+            run_loop(p, clock, control, health)
+    finally:
+        notifier.stopping()
+        p.camera.close()
+        p.publisher.close(CLOSE_S)
+        log.info("stopped after %d frames", health.frames)
+        notifier.close()
+
+
+class _Progress:
+    """Says READY with the first frame, or with word that the camera is being retried."""
+
+    def __init__(self, ready: Callable[[], None], progress: Callable[[float], None]) -> None:
+        self._ready: Callable[[], None] | None = ready
+        self._progress = progress
+
+    def __call__(self, t: float) -> None:
+        if self._ready is not None:
+            self._ready()
+            self._ready = None
+            log.info("ready")
+        self._progress(t)
+
+
+class Stopper:
+    """Turns SIGTERM and SIGINT into the end of the loop, also while it waits for a frame."""
+
+    def __init__(self, control: Control, close_camera: Callable[[], None]) -> None:
+        """On a signal set `control.stopping` and call `close_camera`."""
+        self._control = control
+        self._close_camera = close_camera
+        self._asked = threading.Event()
+        self._over = False
+
+    def __enter__(self) -> Stopper:
+        # In a thread: the one that a handler interrupts may hold the camera's lock.
+        threading.Thread(target=self._wait, name="stopper", daemon=True).start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over = True
+        self._asked.set()
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        self._control.stopping = True
+        self._asked.set()
+
+    def _wait(self) -> None:
+        self._asked.wait()
+        if not self._over:
+            self._close_camera()
