@@ -1,0 +1,90 @@
+"""What the architectures share: how raw luma enters, and layers that train faster on torch."""
+
+from __future__ import annotations
+
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+
+def layer_kinds(fast: bool) -> Any:
+    """Return the makers of `Conv2D`, `BatchNormalization` and `AveragePooling2D` layers.
+
+    On torch, Keras copies every picture to another memory layout and back around convolutions and
+    pooling, and computes batch normalisation from a dozen elementwise passes. With `fast`, torch's
+    own kernels run on the layout at hand. Weights, their order and the outputs stay those of the
+    plain layers, so a network is trained with fast layers and saved with plain ones.
+    """
+    import keras
+
+    if fast and keras.backend.backend() == "torch":
+        return _torch_kinds()
+    return keras.layers
+
+
+@cache
+def _torch_kinds() -> Any:
+    import keras
+    from torch import channels_last
+    from torch.nn.functional import avg_pool2d, batch_norm, conv2d, pad
+
+    def channels_first(x: Any) -> Any:
+        # A view: (n, h, w, c) in memory is what torch calls channels_last.
+        return x.movedim(-1, 1).contiguous(memory_format=channels_last)
+
+    class FastConv2D(keras.layers.Conv2D):  # type: ignore[misc]
+        def call(self, inputs: Any) -> Any:
+            x = channels_first(inputs)
+            if self.padding == "same":  # as TensorFlow pads: the odd pixel right and below
+                sides: list[int] = []
+                for length, k, s in zip(
+                    x.shape[:1:-1], self.kernel_size[::-1], self.strides[::-1], strict=True
+                ):
+                    total = max((-(-length // s) - 1) * s + k - length, 0)
+                    sides += [total // 2, total - total // 2]
+                if sides[0] == sides[1] and sides[2] == sides[3]:
+                    padding = (sides[2], sides[0])
+                else:
+                    x, padding = pad(x, sides), (0, 0)
+            else:
+                padding = (0, 0)
+            kernel = self.kernel.value.permute(3, 2, 0, 1)  # from (h, w, in, out)
+            kernel = kernel.contiguous(memory_format=channels_last)
+            y = conv2d(x, kernel, stride=tuple(self.strides), padding=padding).movedim(1, -1)
+            if self.use_bias:
+                y = y + self.bias.value
+            return y if self.activation is None else self.activation(y)
+
+    class FastBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
+        def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+            y = batch_norm(
+                channels_first(inputs),
+                self.moving_mean.value,
+                self.moving_variance.value,
+                self.gamma.value,
+                self.beta.value,
+                training=bool(training) and self.trainable,
+                momentum=1.0 - self.momentum,
+                eps=self.epsilon,
+            )
+            return y.movedim(1, -1)
+
+    class FastAveragePooling2D(keras.layers.AveragePooling2D):  # type: ignore[misc]
+        def call(self, inputs: Any) -> Any:
+            return avg_pool2d(channels_first(inputs), tuple(self.pool_size)).movedim(1, -1)
+
+    return SimpleNamespace(
+        Conv2D=FastConv2D,
+        BatchNormalization=FastBatchNormalization,
+        AveragePooling2D=FastAveragePooling2D,
+    )
+
+
+def luma_to_unit(x: Any) -> Any:
+    """Put luma 0..255 into -1..1 as the first layer.
+
+    The scale and offset are such that the converter makes the int8 input luma - 128 exactly.
+    """
+    import keras
+
+    return keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="luma")(x)

@@ -1,0 +1,55 @@
+"""`edge`: a narrow residual network for 48x48 luma, made of what int8 kernels do fastest.
+
+Plain 3x3 convolutions rather than depthwise ones: a full convolution of few channels costs more
+arithmetic and less time, because int8 kernels keep the arithmetic units busy only with it. The
+shape follows He et al. 2016 (residual blocks) and He et al. 2019 ("Bag of Tricks", averaging
+before a strided shortcut).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convert.arch.blocks import layer_kinds, luma_to_unit
+
+BLOCKS = ((32, 1), (32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (192, 1))  # channels, stride
+STEM = 32  # channels of the first convolution, 5x5 with stride 2
+
+
+def build(size: tuple[int, int], classes: int, *, fast: bool, dropout: float = 0.3) -> Any:
+    """Return the network: (n, height, width, 1) luma 0..255 to (n, classes) probabilities."""
+    import keras
+    from keras import layers
+
+    kind = layer_kinds(fast)
+
+    def conv(x: Any, channels: int, kernel: int = 3, stride: int = 1) -> Any:
+        x = kind.Conv2D(
+            channels,
+            kernel,
+            strides=stride,
+            padding="same",
+            use_bias=False,
+            kernel_initializer="he_normal",
+        )(x)
+        return kind.BatchNormalization(momentum=0.95)(x)
+
+    def block(x: Any, channels: int, stride: int) -> Any:
+        y = layers.ReLU()(conv(x, channels, stride=stride))
+        y = conv(y, channels)
+        if stride > 1:
+            x = kind.AveragePooling2D(stride)(x)
+        if x.shape[-1] != channels:
+            x = conv(x, channels, kernel=1)
+        return layers.ReLU()(layers.Add()([y, x]))
+
+    inputs = keras.Input((*size, 1), name="luma_0_255")
+    x = luma_to_unit(inputs)
+    x = layers.ReLU()(conv(x, STEM, kernel=5, stride=2))
+    for channels, stride in BLOCKS:
+        x = block(x, channels, stride)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(dropout)(x)
+    x = layers.Dense(classes, dtype="float32")(x)
+    outputs = layers.Softmax(dtype="float32", name="scores")(x)
+    return keras.Model(inputs, outputs, name="edge")

@@ -1,0 +1,50 @@
+"""Transfer learning: a well-known backbone, with weights from a file, under a new classifier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+BACKBONES = ("vgg16", "resnet50", "efficientnet_b0")
+
+# Mean luma of ImageNet for the two backbones trained in Caffe's convention: blue, green, red
+# means subtracted, no scaling (Keras applications, `preprocess_input`).
+CAFFE_MEANS = (103.939, 116.779, 123.68)
+
+
+def build(name: str, size: tuple[int, int], classes: int, *, weights: Path | None) -> Any:
+    """Return the network: (n, height, width, 1) luma 0..255 to (n, classes) probabilities.
+
+    Luma is repeated to the three channels of the backbone, in the range that it was trained on.
+
+    Raises:
+        ValueError: the name is not known.
+        OSError: the weights file cannot be read or does not fit.
+    """
+    import keras
+    from keras import applications, layers
+
+    makers = {
+        "vgg16": applications.VGG16,
+        "resnet50": applications.ResNet50,
+        "efficientnet_b0": applications.EfficientNetB0,
+    }
+    if name not in makers:
+        raise ValueError(f"backbone: got {name!r}; allowed: {', '.join(BACKBONES)}")
+    backbone = makers[name](include_top=False, weights=None, input_shape=(*size, 3))
+    if weights is not None:
+        try:
+            backbone.load_weights(weights)
+        except (OSError, ValueError, KeyError) as e:
+            reason = str(e).splitlines()[0] if str(e) else type(e).__name__
+            raise OSError(f"{weights}: not weights of {name} without its top: {reason}") from e
+    inputs = keras.Input((*size, 1), name="luma_0_255")
+    x = layers.Concatenate()([inputs] * 3)
+    if name != "efficientnet_b0":  # that one has its own rescaling inside and takes 0..255
+        x = layers.Rescaling(1.0, offset=[-m for m in CAFFE_MEANS], name="luma")(x)
+    x = backbone(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(0.3)(x)
+    x = layers.Dense(classes, dtype="float32")(x)
+    outputs = layers.Softmax(dtype="float32", name="scores")(x)
+    return keras.Model(inputs, outputs, name=name)

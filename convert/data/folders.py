@@ -1,0 +1,102 @@
+"""Pictures in folders named after classes: `<split>/<class>/*.jpg`, or `<class>/*.jpg`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from convert.data.dataset import EMOTIONS, Dataset
+from convert.data.errors import DataError, MissingDataError
+from convert.data.pictures import SIZE, SUFFIXES, Pictures, readable
+
+# What people call the splits, and ours.
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+# What people call FER2013's classes, and ours.
+SYNONYMS = {
+    "anger": "angry",
+    "disgusted": "disgust",
+    "fearful": "fear",
+    "afraid": "fear",
+    "happiness": "happy",
+    "sadness": "sad",
+    "surprised": "surprise",
+}
+
+
+def in_order(found: set[str]) -> tuple[str, ...]:
+    """Return class names in label order: FER2013's where all are emotions, else sorted."""
+    if found <= set(EMOTIONS):
+        return tuple(e for e in EMOTIONS if e in found)
+    return tuple(sorted(found))
+
+
+def class_name(text: str) -> str:
+    """Return a class name as this project writes it: lower case, `angry` for `anger`."""
+    name = text.strip().lower()
+    return SYNONYMS.get(name, name)
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def is_folders(path: Path) -> bool:
+    """Return whether `path` is a folder with folders of pictures."""
+    return path.is_dir() and any(_pictures(p) for p in _folders(path))
+
+
+def read_folders(path: Path, size: tuple[int, int] = SIZE) -> Dataset:
+    """Read pictures sorted into folders; any classes, any number of them.
+
+    Without split folders all faces are in `train`. Pictures are resized to `size`. One that
+    cannot be read is skipped and listed in the data set's `skipped`.
+
+    Raises:
+        DataError: there are no pictures, or split folders lie beside class folders.
+        MissingDataError: the folder is not there.
+    """
+    if not path.is_dir():
+        raise MissingDataError(path, "no such folder")
+    below = _folders(path)
+    split_folders = [p for p in below if p.name.lower() in SPLITS]
+    if split_folders and len(split_folders) != len(below):
+        other = next(p.name for p in below if p not in split_folders)
+        raise DataError(path, f"folder {other!r} lies beside split folders; allowed: either kind")
+    files: list[Path] = []
+    splits: list[str] = []
+    kinds: list[str] = []
+    for split_folder in split_folders or [path]:
+        split = SPLITS[split_folder.name.lower()] if split_folders else "train"
+        for class_folder in _folders(split_folder):
+            found = _pictures(class_folder)
+            files += found
+            splits += [split] * len(found)
+            kinds += [class_name(class_folder.name)] * len(found)
+    if not files:
+        raise DataError(path, f"no pictures in class folders; allowed: {', '.join(SUFFIXES)}")
+    classes = in_order(set(kinds))
+    good, skipped = readable(files, size)
+    return Dataset(
+        classes=classes,
+        names=tuple(str(files[i].relative_to(path)) for i in good),
+        splits=tuple(splits[i] for i in good),
+        size=size,
+        loader=Pictures([files[i] for i in good], size),
+        labels=np.array([classes.index(kinds[i]) for i in good], np.int64),
+        skipped=skipped,
+        source=str(path),
+    )

@@ -1,0 +1,62 @@
+"""A CSV table of picture paths and labels: `path,label`, optionally `split` and attributes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from convert.data.dataset import Dataset
+from convert.data.errors import DataError
+from convert.data.folders import SPLITS, class_name, in_order
+from convert.data.pictures import SIZE, Pictures, readable
+from convert.data.tables import header_of, one_of, rows_of
+
+COLUMNS = ("path", "label")
+
+
+def is_listing(path: Path) -> bool:
+    """Return whether `path` is a table with the columns `path` and `label`."""
+    return path.is_file() and set(COLUMNS) <= set(header_of(path))
+
+
+def read_listing(path: Path, size: tuple[int, int] = SIZE) -> Dataset:
+    """Read the faces listed in a table; paths are relative to it.
+
+    `split` is optional (without it all are in `train`); every other column becomes an attribute.
+    A picture that is missing or broken is skipped and listed; a broken row stops.
+
+    Raises:
+        DataError: the table is broken; file, line and reason are named.
+        MissingDataError: the table is not there.
+    """
+    files: list[Path] = []
+    kinds: list[str] = []
+    splits: list[str] = []
+    extra = [c for c in header_of(path) if c and c not in (*COLUMNS, "split")]
+    values: dict[str, list[str]] = {c: [] for c in extra}
+    for line, row in rows_of(path, COLUMNS):
+        for column in COLUMNS:
+            if not row[column]:
+                raise DataError(path, f"{column}: empty; allowed: a value", line=line)
+        files.append(path.parent / row["path"])
+        kinds.append(class_name(row["label"]))
+        split = row.get("split", "train").lower()
+        splits.append(SPLITS[one_of(split, "split", tuple(SPLITS), path, line)])
+        for column in extra:
+            values[column].append(row[column])
+    if not files:
+        raise DataError(path, "no faces in it", line=1)
+    classes = in_order(set(kinds))
+    good, skipped = readable(files, size)
+    return Dataset(
+        classes=classes,
+        names=tuple(str(files[i].relative_to(path.parent)) for i in good),
+        splits=tuple(splits[i] for i in good),
+        size=size,
+        loader=Pictures([files[i] for i in good], size),
+        labels=np.array([classes.index(kinds[i]) for i in good], np.int64),
+        attributes={c: tuple(v[i] for i in good) for c, v in values.items()},
+        skipped=skipped,
+        source=str(path),
+    )

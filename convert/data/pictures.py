@@ -1,0 +1,91 @@
+"""Faces kept as picture files, one a face: decoded to grey, squared up and resized."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from convert.data.dataset import Faces, Indices, Skipped
+from convert.data.errors import DataError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".pgm", ".tif", ".tiff")
+SIZE = (48, 48)  # height, width in pixels, FER2013's and the shipped models'
+
+
+def decode(path: Path, size: tuple[int, int]) -> Faces:
+    """Return the picture as luma of `size`, cropped to the same proportions around its middle.
+
+    Raises:
+        DataError: the file is missing, empty, cut off or no picture.
+    """
+    try:
+        raw = np.fromfile(path, np.uint8)
+    except OSError as e:
+        raise DataError(path, e.strerror or "cannot be read") from e
+    if raw.size == 0:
+        raise DataError(path, "empty file")
+    if _cut_off(raw, path.suffix.lower()):
+        raise DataError(path, "cut off before its end")
+    try:
+        grey = cv2.imdecode(raw, cv2.IMREAD_GRAYSCALE)
+    except cv2.error:  # sizes beyond OpenCV's limits raise instead of returning None
+        grey = None
+    if grey is None or grey.size == 0:
+        raise DataError(path, "not a picture that OpenCV can read")
+    height, width = size
+    h, w = grey.shape[:2]
+    if h * width > w * height:  # too tall
+        keep = max(1, round(w * height / width))
+        top = (h - keep) // 2
+        grey = grey[top : top + keep]
+    elif h * width < w * height:  # too wide
+        keep = max(1, round(h * width / height))
+        left = (w - keep) // 2
+        grey = grey[:, left : left + keep]
+    if grey.shape != size:
+        smaller = grey.shape[0] > height
+        how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+        grey = cv2.resize(grey, (width, height), interpolation=how)
+    return grey.astype(np.uint8)
+
+
+def _cut_off(raw: np.ndarray, suffix: str) -> bool:
+    """Return whether a JPEG or PNG lacks its end; OpenCV fills the rest with grey in silence."""
+    end = raw[-64:].tobytes()  # some writers append a few bytes
+    if suffix in (".jpg", ".jpeg"):
+        return raw[:2].tobytes() == b"\xff\xd8" and b"\xff\xd9" not in end
+    if suffix == ".png":
+        return raw[:4].tobytes() == b"\x89PNG" and b"IEND" not in end
+    return False
+
+
+class Pictures:
+    """The loader of faces that are one file each; keeps no pixels."""
+
+    def __init__(self, paths: Sequence[Path], size: tuple[int, int]) -> None:
+        self._paths = tuple(paths)
+        self._size = size
+
+    def __call__(self, indices: Indices) -> Faces:
+        """Return the faces at these indices, shape (n, height, width), uint8."""
+        out = np.empty((len(indices), *self._size), np.uint8)
+        for k, i in enumerate(indices):
+            out[k] = decode(self._paths[i], self._size)
+        return out
+
+
+def readable(paths: Sequence[Path], size: tuple[int, int]) -> tuple[list[int], tuple[Skipped, ...]]:
+    """Try each picture once; return the indices of the good ones and a list of the others."""
+    good: list[int] = []
+    bad: list[Skipped] = []
+    for i, path in enumerate(paths):
+        try:
+            decode(path, size)
+        except DataError as e:
+            bad.append(Skipped(e.file, e.reason))
+        else:
+            good.append(i)
+    return good, tuple(bad)

@@ -1,0 +1,1 @@
+"""Training emotion models in Keras 3, on any of its backends."""

@@ -1,0 +1,217 @@
+"""The training loop: batches in, averaged weights out, a checkpoint after every epoch."""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert import arch
+from convert.train import checkpoint
+from convert.train.augment import augment
+from convert.train.prepare import Part
+from convert.train.progress import Progress
+from convert.train.recipe import Recipe
+from convert.train.schedule import averaging, learning_rate
+
+Floats = NDArray[np.float32]
+Batch = tuple[Floats, Floats, Floats]  # (n, h, w, 1) luma, (n, classes) targets, (n,) weights
+Teacher = Callable[[Floats], Floats]
+AVERAGE_EVERY = 8  # steps; an average of thousands of steps does not need each
+
+
+def batches(part: Part, recipe: Recipe, epoch: int) -> Iterator[Batch]:
+    """Yield one epoch, shuffled and augmented; the same for the same seed and epoch."""
+    rng = np.random.default_rng([recipe.seed, epoch])
+    order = rng.permutation(len(part.faces))
+    for begin in range(0, len(order) - len(order) % recipe.batch or 1, recipe.batch):
+        chosen = order[begin : begin + recipe.batch]
+        faces = part.faces[chosen]
+        if recipe.augmentation is not None:
+            faces = augment(faces, recipe.augmentation, rng)
+        x = faces[..., None].astype(np.float32)
+        yield x, part.targets[chosen], part.weights[chosen]
+
+
+def ahead(source: Iterator[Batch], depth: int = 3) -> Iterator[Batch]:
+    """Yield from `source`, which runs in a thread of its own, `depth` batches ahead."""
+    slots: queue.Queue[Batch | BaseException | None] = queue.Queue(depth)
+    stopping = threading.Event()
+
+    def put(item: Batch | BaseException | None) -> bool:
+        while not stopping.is_set():
+            try:
+                slots.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def fill() -> None:
+        try:
+            for batch in source:
+                if not put(batch):
+                    return
+            put(None)
+        except BaseException as e:  # handed to the thread that waits for it
+            put(e)
+
+    threading.Thread(target=fill, daemon=True).start()
+    try:
+        while (item := slots.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopping.set()
+
+
+def judge(model: Any, part: Part, batch: int = 256) -> dict[str, float]:
+    """Return loss, accuracy and, with votes, the mean absolute error against raters' shares."""
+    scores = np.concatenate(
+        [
+            np.asarray(model.predict_on_batch(part.faces[i : i + batch, ..., None].astype("f4")))
+            for i in range(0, len(part.faces), batch)
+        ]
+    )
+    counted = part.truth >= 0
+    usable = part.weights > 0
+    cross = -(part.targets * np.log(np.clip(scores, 1e-7, 1.0))).sum(axis=1)
+    out = {
+        "loss": float(cross[usable].mean()),
+        "accuracy": float((scores.argmax(axis=1) == part.truth)[counted].mean()),
+    }
+    if part.shares is not None:
+        voted = part.shares.sum(axis=1) > 0
+        out["mae"] = float(np.abs(scores - part.shares)[voted].mean())
+    return out
+
+
+def _distribute() -> None:
+    """Spread each batch over several accelerators, where Keras' distribution exists: on JAX."""
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return
+    devices = keras.distribution.list_devices()
+    if len(devices) > 1 and not any("cpu" in d.lower() for d in devices):
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+
+
+class Training:
+    """A network being trained and the average of its weights, which is what is kept."""
+
+    def __init__(self, recipe: Recipe, classes: int, *, weights: Path | None = None) -> None:
+        import keras
+
+        self.recipe = recipe
+        _distribute()
+        keras.utils.set_random_seed(recipe.seed)
+        keras.config.set_dtype_policy(recipe.precision)
+        self.model = arch.build(recipe.arch, recipe.size, classes, fast=True, weights=weights)
+        keras.config.set_dtype_policy("float32")
+        self.kept = arch.build(recipe.arch, recipe.size, classes)
+        self.kept.set_weights(self.model.get_weights())
+        self.optimizer = keras.optimizers.SGD(
+            recipe.rate,
+            momentum=recipe.momentum,
+            nesterov=True,
+            weight_decay=recipe.weight_decay,
+        )
+        self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        self.model.compile(self.optimizer, "categorical_crossentropy", jit_compile=_compiled())
+        self.optimizer.build(self.model.trainable_variables)
+        self.history: list[dict[str, float]] = []
+
+    def begin_from(self, weights: list[Any]) -> None:
+        """Take the weights of a trained network of the same architecture.
+
+        Raises:
+            ValueError: they are of another shape.
+        """
+        self.model.set_weights(weights)
+        self.kept.set_weights(weights)
+
+    def resume(self, folder: Path) -> bool:
+        """Take up the state in `folder`; return whether there was one."""
+        if not (folder / checkpoint.STATE).exists():
+            return False
+        live = checkpoint.variables(self.model, self.optimizer)
+        means, record = checkpoint.load(folder, live, self.kept.get_weights())
+        self.kept.set_weights(means)
+        self.history = record["history"]
+        return True
+
+    def run(
+        self, train: Part, choose: Part, folder: Path, *, teacher: Teacher | None = None
+    ) -> list[dict[str, float]]:
+        """Train to the end of the recipe; return one dictionary of figures an epoch."""
+        recipe = self.recipe
+        per_epoch = max(1, len(train.faces) // recipe.batch)
+        steps = per_epoch * recipe.epochs
+        bar = Progress(steps, len(self.history) * per_epoch)
+        for epoch in range(len(self.history), recipe.epochs):
+            began = time.monotonic()
+            loss = self._epoch(train, epoch, per_epoch, steps, bar, teacher)
+            figures = {"epoch": float(epoch + 1), "train_loss": loss}
+            figures |= {f"validation_{k}": v for k, v in judge(self.kept, choose).items()}
+            figures["seconds"] = time.monotonic() - began
+            self.history.append(figures)
+            live = checkpoint.variables(self.model, self.optimizer)
+            record = {"history": self.history}
+            checkpoint.save(folder, live, self.kept.get_weights(), record)
+            text = "  ".join(f"{k} {v:.4g}" for k, v in figures.items() if k != "epoch")
+            left = bar.left((epoch + 1) * per_epoch)
+            bar.line(f"epoch {epoch + 1}/{recipe.epochs}  {text}  {left} left")
+        return self.history
+
+    def _epoch(
+        self,
+        train: Part,
+        epoch: int,
+        per_epoch: int,
+        steps: int,
+        bar: Progress,
+        teacher: Teacher | None,
+    ) -> float:
+        recipe = self.recipe
+        warmup = round(recipe.warmup_epochs * per_epoch)
+        self.model.reset_metrics()
+        loss = math.nan
+        for i, (x, y, w) in enumerate(ahead(batches(train, recipe, epoch))):
+            step = epoch * per_epoch + i
+            self.optimizer.learning_rate = learning_rate(
+                step, steps=steps, warmup=warmup, peak=recipe.rate
+            )
+            if teacher is not None and recipe.teacher > 0:
+                y = (1 - recipe.teacher) * y + recipe.teacher * teacher(x)
+            loss = float(self.model.train_on_batch(x, y, sample_weight=w))
+            if not math.isfinite(loss):
+                raise FloatingPointError(
+                    f"loss became {loss} in epoch {epoch + 1}: lower the rate ({recipe.rate})"
+                )
+            if (step + 1) % AVERAGE_EVERY == 0 or i + 1 == per_epoch:
+                self._average(step)
+            bar.step(step + 1, f"epoch {epoch + 1}/{recipe.epochs} loss {loss:.3f}")
+        return loss
+
+    def _average(self, step: int) -> None:
+        stay = averaging(step, decay=self.recipe.averaging, every=AVERAGE_EVERY)
+        live = self.model.get_weights()
+        self.kept.set_weights(
+            [stay * k + (1 - stay) * v for k, v in zip(self.kept.get_weights(), live, strict=True)]
+        )
+
+
+def _compiled() -> bool:
+    """Return Keras' `jit_compile`: only JAX gains; elsewhere depthwise layers lose on a CPU."""
+    import keras
+
+    return bool(keras.backend.backend() == "jax")

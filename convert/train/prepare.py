@@ -1,0 +1,165 @@
+"""What goes into training: which faces, held out from which, with which targets and weights."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.data.dataset import TEST_SPLITS, Dataset, Faces
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays have no truth value
+class Part:
+    """Faces (n, height, width) with targets (n, classes), weights (n,) and true classes (n,).
+
+    `truth` is what accuracy is counted against: the label, or the raters' majority; -1 for a face
+    that does not count because the raters do not agree.
+    """
+
+    faces: Faces
+    targets: Floats
+    weights: Floats
+    truth: NDArray[np.int64]
+    shares: Floats | None  # of raters, where there are votes
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many faces were used and left out, for the record."""
+
+    train: int
+    validation: int
+    identical_to_test: int
+    without_target: int
+
+
+def pixel_keys(faces: Faces) -> list[bytes]:
+    """Return a digest of each face's pixels, equal only for identical faces."""
+    return [hashlib.sha1(f.tobytes(), usedforsecurity=False).digest() for f in faces]
+
+
+def targets_of(
+    data: Dataset, *, votes: float, smoothing: float = 0.0
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the targets (n, classes) and which faces have one (n,).
+
+    Args:
+        data: labels, votes or both.
+        votes: weight of the raters' shares against the label, 0 (label only) to 1 (votes only).
+        smoothing: share of a label that is spread evenly over all classes.
+
+    Raises:
+        ValueError: what the weight asks for is not in the data.
+    """
+    n, c = len(data), len(data.classes)
+    out = np.zeros((n, c), np.float32)
+    usable = np.ones(n, bool)
+    if votes < 1:
+        if data.labels is None:
+            raise ValueError("targets: the data has no labels")
+        usable &= data.labels >= 0
+        out += (1 - votes) * np.eye(c, dtype=np.float32)[np.maximum(data.labels, 0)]
+    if votes > 0:
+        shares = data.vote_shares()
+        usable &= shares.sum(axis=1) > 0
+        out += votes * shares
+    return (1 - smoothing) * out + smoothing / c, usable
+
+
+def class_weights(targets: Floats, power: float) -> Floats:
+    """Return one weight a class, inverse to its frequency to `power`; 1 on average over faces."""
+    share = np.maximum(targets.mean(axis=0), 1e-6)
+    weight = share ** (-power)
+    result: Floats = (weight / (weight * share).sum()).astype(np.float32)
+    return result
+
+
+def prepare(
+    data: Dataset,
+    *,
+    votes: float = 0.0,
+    smoothing: float = 0.0,
+    balance: float = 0.0,
+    holdout: float = 0.05,
+    limit: int | None = None,
+) -> tuple[Part, Part, Counts]:
+    """Split training faces into a part to train on and a part to choose by.
+
+    A training face that is pixel-identical to one of a test split is left out. Faces are held out
+    by a digest of their pixels: identical faces go to the same side, whatever their order. Where
+    the data has a `validation` split, that is the part to choose by.
+
+    Args:
+        data: any data set with a `train` split.
+        votes: see `targets_of`.
+        smoothing: see `targets_of`.
+        balance: 0 weighs faces alike, 1 classes alike.
+        holdout: share of the training faces to choose by, above 0 and below 1.
+        limit: use only so many training faces (for a trial run).
+
+    Raises:
+        ValueError: there is nothing to train on or to choose by, or no targets of that kind.
+    """
+    train = data.split("train")
+    test_names = [s for s in TEST_SPLITS if s != "validation"]
+    test_keys: set[bytes] = set()
+    for name in test_names:
+        test_keys.update(pixel_keys(data.split(name).faces()))
+    keys = pixel_keys(train.faces())
+    fresh = np.array([k not in test_keys for k in keys], bool)
+    identical = int((~fresh).sum())
+    targets, usable = targets_of(train, votes=votes, smoothing=smoothing)
+    without = int((fresh & ~usable).sum())
+    keep = np.flatnonzero(fresh & usable)
+    if "validation" in data.splits:
+        choose = data.split("validation")
+        held = np.zeros(len(keep), bool)
+    else:
+        rank = np.array([int.from_bytes(keys[i][:4], "big") / 2**32 for i in keep])
+        held = rank < holdout
+        choose = train.select(keep[held])
+    used = keep[~held][:limit]
+    if not len(used) or not len(choose):
+        raise ValueError(
+            f"data: {len(used)} faces to train on and {len(choose)} to choose by; "
+            "allowed: at least 1 of each"
+        )
+    weight = _weights(train, targets, votes, balance)
+    return (
+        _part(train.select(used), targets[used], weight[used]),
+        _part(choose, *_choosing_targets(choose, votes)),
+        Counts(len(used), len(choose), identical, without),
+    )
+
+
+def _weights(data: Dataset, targets: Floats, votes: float, balance: float) -> Floats:
+    weight = targets @ class_weights(targets, balance)
+    if votes > 0 and data.votes is not None:
+        # A share of three raters is worth less than a share of ten.
+        total = data.votes.sum(axis=1)
+        known = 1 - votes + votes * total / max(float(total.max()), 1.0)
+        weight = weight * known.astype(np.float32)
+    result: Floats = (weight / weight.mean()).astype(np.float32)
+    return result
+
+
+def _choosing_targets(data: Dataset, votes: float) -> tuple[Floats, Floats]:
+    targets, usable = targets_of(data, votes=1.0 if votes == 1 else 0.0)
+    return targets, usable.astype(np.float32)
+
+
+def _part(data: Dataset, targets: Floats, weights: Floats) -> Part:
+    judged_by_raters = data.labels is None or (data.votes is not None and not _one_hot(targets))
+    truth = data.majority() if judged_by_raters else data.labels
+    assert truth is not None  # one of the two exists, or `targets_of` had refused
+    shares = None if data.votes is None else data.vote_shares()
+    return Part(data.faces(), targets, weights, truth, shares)
+
+
+def _one_hot(targets: Floats) -> bool:
+    return bool((targets.max(axis=1) == 1.0).all())
