@@ -1,0 +1,130 @@
+"""The real installer into a folder, with a small package of the same name in place of ours.
+
+What it does under a running systemd, with the real package, is in test_nspawn.py.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+INSTALL = Path(__file__).resolve().parents[2] / "systemd/install"
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("systemctl") is None, reason="needs systemctl (package systemd)"
+)
+
+
+def _wheel(folder: Path, version: str, works: bool = True) -> Path:
+    """A wheel that pip takes for emotion-edge; its command prints its version, or fails."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"emotion_edge-{version}-py3-none-any.whl"
+    info = f"emotion_edge-{version}.dist-info"
+    body = f"print('emotion-edge {version}')" if works else "raise SystemExit(70)"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("stub.py", f"def main():\n    {body}\n")
+        wheel.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: emotion-edge\nVersion: {version}\n"
+        )
+        wheel.writestr(f"{info}/entry_points.txt", "[console_scripts]\nemotion-edge = stub:main\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    return path
+
+
+def _install(root: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(INSTALL), "--root", str(root), "--python", sys.executable, *more],
+        capture_output=True,
+        text=True,
+    )
+
+
+def _runs(root: Path) -> str:
+    """What the environment in use says; the links in the image are meant for its own root."""
+    current = (root / "opt/emotion-edge/current").readlink()
+    return subprocess.check_output([f"{root}{current}/bin/emotion-edge"], text=True).strip()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "root"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.slow
+def test_install_upgrade_and_uninstall(root: Path, tmp_path: Path) -> None:
+    first = _install(root, "--wheels", str(_wheel(tmp_path / "v1", "1.0").parent))
+    assert first.returncode == 0, first.stderr
+    etc, units = root / "etc/emotion-edge", root / "etc/systemd/system"
+    assert _runs(root) == "emotion-edge 1.0"
+    assert (etc / "config.toml").read_text() == (INSTALL.parent / "config.example.toml").read_text()
+    assert (units / "multi-user.target.wants/emotion-edge.service").is_symlink()
+    assert "/opt/emotion-edge/current/bin" in (units / "emotion-edge.service").read_text()
+
+    (etc / "config.toml").write_text("[camera]\nsource = '/mine'\n")
+    second = _install(root, "--wheels", str(_wheel(tmp_path / "v2", "2.0").parent))
+    assert second.returncode == 0, second.stderr
+    assert _runs(root) == "emotion-edge 2.0"
+    assert "/mine" in (etc / "config.toml").read_text()
+    assert len(list((root / "opt/emotion-edge").glob("venv-*"))) == 1
+
+    state = root / "var/lib/private/emotion-edge/outbox.db"
+    state.parent.mkdir(parents=True)
+    state.touch()
+    gone = _install(root, "--uninstall")
+    assert gone.returncode == 0, gone.stderr
+    assert not (root / "opt/emotion-edge").exists() and not list(units.rglob("emotion-edge*"))
+    assert state.exists() and (etc / "config.toml").exists()
+    assert _install(root, "--uninstall", "--purge").returncode == 0
+    assert not state.exists() and not etc.exists()
+
+
+@pytest.mark.slow
+def test_a_failed_upgrade_leaves_the_old_version_in_use(root: Path, tmp_path: Path) -> None:
+    good = _wheel(tmp_path / "v1", "1.0")
+    assert _install(root, "--wheel", str(good), "--wheels", str(good.parent)).returncode == 0
+    before = sorted(p.name for p in (root / "opt/emotion-edge").iterdir())
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    broken = _wheel(tmp_path / "v2", "2.0", works=False)
+    torn = tmp_path / "emotion_edge-3.0-py3-none-any.whl"
+    torn.write_bytes(good.read_bytes()[:100])
+    for wheel, complaint in [
+        (broken, "the new version does not run; nothing was changed"),
+        (torn, "the packages could not be installed; nothing was changed"),
+    ]:
+        done = _install(root, "--wheel", str(wheel), "--wheels", str(empty))
+        assert done.returncode == 1
+        assert complaint in done.stderr
+        assert _runs(root) == "emotion-edge 1.0"
+        assert sorted(p.name for p in (root / "opt/emotion-edge").iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--prefix", "relative"], 1, "--prefix: got 'relative'; allowed: an absolute path"),
+        (["--prefix", "/"], 1, "--prefix: got ''; allowed: an absolute path"),
+        (["--wheel", "/nowhere.whl"], 1, "--wheel: no such file: /nowhere.whl"),
+        (["--wheels", "/nowhere"], 1, "--wheels: got '/nowhere'; allowed: a directory"),
+        (["--python", "python9"], 1, "python9 not found; try: apt-get install"),
+        (["--purge"], 1, "--purge: allowed: with --uninstall"),
+        (["--wheel"], 1, "--wheel: needs a value"),
+        (["--frobnicate"], 64, "usage: systemd/install"),
+    ],
+)
+def test_a_mistake_is_named_and_changes_nothing(
+    root: Path, arguments: list[str], code: int, message: str
+) -> None:
+    done = _install(root, *arguments)
+    assert (done.returncode, message in done.stderr) == (code, True), done.stderr
+    assert list(root.rglob("*")) == []

@@ -1,0 +1,99 @@
+"""The real units under systemd's own judges."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edge.configfile import load
+
+SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
+UNITS = ["emotion-edge.service", "emotion-edge@.service"]
+
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="needs systemd-analyze (package systemd)"
+)
+
+
+def _settings(unit: str) -> list[str]:
+    lines = (SYSTEMD / unit).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+@needs_systemd
+@pytest.mark.parametrize("unit", UNITS)
+def test_verify_has_nothing_to_say(unit: str, tmp_path: Path) -> None:
+    program = tmp_path / "current/bin/emotion-edge"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    copy = tmp_path / unit
+    copy.write_text((SYSTEMD / unit).read_text().replace("/opt/emotion-edge", str(tmp_path)))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(copy)], capture_output=True, text=True
+    )
+    said = [line for line in (done.stdout + done.stderr).splitlines() if "emotion-edge" in line]
+    assert (said, done.returncode) == ([], 0)
+
+
+@needs_systemd
+@pytest.mark.parametrize("unit", UNITS)
+def test_exposure_is_at_most_one_and_a_half(unit: str) -> None:
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=15", str(SYSTEMD / unit)],
+        capture_output=True,
+        text=True,
+    )
+    found = re.search(r"exposure level for \S+: ([0-9.]+)", done.stdout)
+    assert found, done.stderr
+    assert float(found[1]) <= 1.5
+    assert done.returncode == 0
+
+
+def test_the_template_differs_from_the_unit_in_what_is_per_camera_only() -> None:
+    one, many = (_settings(unit) for unit in UNITS)
+    assert [line for line in many if line not in one] == [
+        "Description=emotion-edge: emotion events from camera %i",
+        "ExecStart=/opt/emotion-edge/current/bin/emotion-edge run "
+        "--config /etc/emotion-edge/%i.toml",
+        "EnvironmentFile=-/etc/emotion-edge/%i.environment",
+        "Environment=EMOTION_EDGE_DEVICE_NAME=%H-%i",
+        "StateDirectory=emotion-edge-%i",
+    ]
+    per_camera = ("Description=", "ExecStart=", "EnvironmentFile=", "StateDirectory=")
+    missing = [line for line in one if line not in many]
+    assert all(line.startswith(per_camera) for line in missing) and len(missing) == 4
+
+
+def test_wrong_usage_and_configuration_are_not_retried() -> None:
+    (line,) = [s for s in _settings(UNITS[0]) if s.startswith("RestartPreventExitStatus=")]
+    assert line.partition("=")[2].split() == ["64", "78"]
+
+
+def test_the_example_configuration_loads_as_it_stands() -> None:
+    example = SYSTEMD / "config.example.toml"
+    assert load(example).camera.source == "0"
+
+
+def test_every_line_of_the_example_configuration_is_valid_when_uncommented(tmp_path: Path) -> None:
+    seen: set[str] = set()
+    lines = []
+    for line in (SYSTEMD / "config.example.toml").read_text().splitlines():
+        live = re.sub(r"^# (?=\[?[a-z_]+(?: = |\]))", "", line)
+        section = re.match(r"\[(.*)\]", live)
+        key = re.match(r"([a-z_]+) = ", live)
+        if section:
+            seen = set()
+        if key and key[1] in seen:  # the second way to say the same
+            continue
+        if key:
+            seen.add(key[1])
+        lines.append(live)
+    path = tmp_path / "config.toml"
+    path.write_text("\n".join(lines))
+    config = load(path)
+    assert config.mqtt.tls and config.alert.enabled and config.mqtt.username == "emotion-edge"
