@@ -1,0 +1,200 @@
+"""A program that writes raw YUV420 pictures: `rpicam-vid`, or any other."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import select
+import shutil
+import signal
+import subprocess
+import time
+
+import numpy as np
+
+import edge.config
+from edge.camera.opencv import Luma
+from edge.camera.source import SourceLostError
+
+log = logging.getLogger(__name__)
+
+RPICAM = [
+    *("rpicam-vid", "-n", "-t", "0", "--codec", "yuv420", "--flush", "-o", "-"),
+    *("--width", "{width}", "--height", "{height}", "--framerate", "{fps}"),
+]
+RPICAM_OLD_NAME = "libcamera-vid"  # before 2024, with the same arguments
+
+POLL_S = 0.1  # s; how long a read waits, so that a close is noticed
+TERM_GRACE_S = 0.4  # s between SIGTERM and SIGKILL; `close` has to be done in one
+PIPE_BYTES = 1 << 20  # asked for, so that a frame takes few reads; unprivileged maximum
+LINE_BYTES = 400  # of the program's messages: longer lines are cut
+
+
+class CommandSource:
+    """Frames of a child process, which is owned, drained, ended and reaped."""
+
+    def __init__(self, config: edge.config.Camera) -> None:
+        self._config = config
+        self._argv = _filled(config.command or _rpicam(), config)
+        self.name = self._argv[0]
+        self._stride = config.stride or config.width
+        if not config.command and not config.stride and config.width % 128:
+            log.warning(
+                "camera.width: got %d without camera.stride; the Raspberry Pi's cameras pad rows "
+                "to 64 (Pi 4) or 128 (Pi 5) bytes: a multiple of 128 is safe",
+                config.width,
+            )
+        luma_bytes = self._stride * config.height
+        # Two planes of half the size each way, rounded up; padded rows are padded there too.
+        chroma_bytes = 2 * ((self._stride + 1) // 2) * ((config.height + 1) // 2)
+        self._frame_bytes = luma_bytes + chroma_bytes
+        self._child: subprocess.Popen[bytes] | None = None
+        self._buffer = np.empty(0, np.uint8)
+        self._filled = 0  # bytes of `_buffer` that are there
+        self._messages = b""  # an unfinished line
+        self._last_line = ""
+
+    def open(self) -> str:
+        """Start the program, see `LiveSource`."""
+        self._filled = 0
+        self._messages, self._last_line = b"", ""
+        try:
+            self._child = subprocess.Popen(
+                self._argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,  # an own group: its children are ended with it
+            )
+        except OSError as e:
+            hint = "; install rpicam-apps" if not self._config.command else ""
+            raise SourceLostError(f"cannot be started: {e.strerror}{hint}") from e
+        for pipe in (self._child.stdout, self._child.stderr):
+            assert pipe is not None
+            os.set_blocking(pipe.fileno(), False)
+        try:
+            fcntl.fcntl(self._stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        except OSError:
+            log.debug("%s: the pipe stays at its default size", self.name)
+        self._buffer = np.empty(self._frame_bytes, np.uint8)
+        c = self._config
+        return f"{self.name}, {c.width}x{c.height} YUV420, {c.fps:g}/s asked for"
+
+    def read(self) -> Luma | None:
+        """Return a picture when the next one is complete, see `LiveSource`."""
+        assert self._child is not None
+        ready = select.poll()
+        ready.register(self._stdout, select.POLLIN)
+        if self._stderr >= 0:
+            ready.register(self._stderr, select.POLLIN)
+        for fd, _ in ready.poll(POLL_S * 1000):
+            if fd == self._stderr:
+                self._drain_messages()
+            elif self._fill():
+                luma = self._buffer[: self._stride * self._config.height]
+                # A new buffer each, because whoever got the last one still holds it.
+                self._buffer, self._filled = np.empty(self._frame_bytes, np.uint8), 0
+                return luma.reshape(-1, self._stride)[:, : self._config.width]
+        return None
+
+    def close(self) -> None:
+        """End the program and everything in its group, see `LiveSource`."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        try:
+            _end_group(child.pid)
+        finally:
+            child.wait()  # after SIGKILL: reaps
+            for pipe in (child.stdout, child.stderr):
+                if pipe is not None:
+                    pipe.close()
+
+    @property
+    def _stdout(self) -> int:
+        assert self._child is not None and self._child.stdout is not None
+        return self._child.stdout.fileno()
+
+    @property
+    def _stderr(self) -> int:
+        """The descriptor of the program's messages; -1: it closed them."""
+        assert self._child is not None and self._child.stderr is not None
+        return -1 if self._child.stderr.closed else self._child.stderr.fileno()
+
+    def _fill(self) -> bool:
+        """Read what is there; return whether the picture is complete."""
+        view = self._buffer.data
+        while self._filled < self._frame_bytes:
+            try:
+                got = os.readv(self._stdout, [view[self._filled :]])
+            except BlockingIOError:
+                return False
+            if got == 0:
+                raise SourceLostError(self._ending())
+            self._filled += got
+        return True
+
+    def _ending(self) -> str:
+        """Say how the program ended, with its own last words."""
+        assert self._child is not None
+        if self._stderr >= 0:
+            self._drain_messages()
+        try:
+            code = self._child.wait(POLL_S)
+        except subprocess.TimeoutExpired:
+            how = "closed its output"
+        else:
+            how = f"ended with status {code}" if code >= 0 else f"ended by signal {-code}"
+        if self._filled:
+            how += f" within a picture ({self._filled} of {self._frame_bytes} bytes)"
+        return f"{how}: {self._last_line}" if self._last_line else how
+
+    def _drain_messages(self) -> None:
+        assert self._child is not None and self._child.stderr is not None
+        try:
+            got = os.read(self._stderr, 1 << 16)
+        except BlockingIOError:
+            return
+        if not got:
+            self._child.stderr.close()
+        *lines, rest = (self._messages + got).replace(b"\r", b"\n").split(b"\n")
+        self._messages = rest[-LINE_BYTES:]
+        for line in [*lines, rest] if not got else lines:
+            text = line[-LINE_BYTES:].decode(errors="replace").strip()
+            if text:
+                self._last_line = text
+                log.debug("%s: %s", self.name, text)
+
+
+def _rpicam() -> list[str]:
+    if shutil.which(RPICAM[0]) is None and shutil.which(RPICAM_OLD_NAME) is not None:
+        return [RPICAM_OLD_NAME, *RPICAM[1:]]
+    return RPICAM
+
+
+def _filled(argv: list[str], config: edge.config.Camera) -> list[str]:
+    values = {"{width}": config.width, "{height}": config.height, "{fps}": f"{config.fps:g}"}
+    for name, value in values.items():
+        argv = [a.replace(name, str(value)) for a in argv]
+    return argv
+
+
+def _end_group(leader: int) -> None:
+    """Signal a process group until its leader is gone, without reaping it: the id stays ours."""
+    _signal(leader, signal.SIGTERM)
+    _signal(leader, signal.SIGCONT)  # a stopped process ends only after it went on
+    deadline = time.monotonic() + TERM_GRACE_S
+    while time.monotonic() < deadline:
+        if os.waitid(os.P_PID, leader, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            break
+        time.sleep(0.01)
+    _signal(leader, signal.SIGKILL)
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):  # gone, or became another user's
+        return
