@@ -1,0 +1,72 @@
+"""`emotion-convert`: one module a command, each with `add_parser(subparsers)` and `run(args)`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from edge.errors import EdgeError
+
+# Imported for every call, so these modules import TensorFlow and the like inside functions only.
+COMMANDS = (
+    "convert.inspect.command",
+    "convert.train.command",
+    "convert.judge.evaluate",
+    "convert.judge.compare",
+    "convert.judge.explain",
+    "convert.quantize.command",
+)
+EX_INTERRUPTED = 130  # 128 + SIGINT, as shells say it
+EX_IOERR = 74  # sysexits.h
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="emotion-convert",
+        description="Trains, judges and quantises the models that emotion-edge runs.",
+    )
+    top.add_argument("-v", "--verbose", action="store_true", help="say more on standard error")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        importlib.import_module(name).add_parser(commands)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; errors become one line on standard error and an exit code of sysexits."""
+    args = parser().parse_args(argv)
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.DEBUG if args.verbose else logging.INFO,
+        format="%(levelname)s %(message)s",
+    )
+    for noisy in ("matplotlib", "PIL", "h5py", "absl", "tensorflow", "jax"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets at length otherwise
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same sums in every run
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except EdgeError as e:
+        print(f"emotion-convert {args.command}: {e}", file=sys.stderr)
+        return e.exit_code
+    except KeyboardInterrupt:
+        print(f"emotion-convert {args.command}: interrupted", file=sys.stderr)
+        return EX_INTERRUPTED
+    except BrokenPipeError:  # `| head` had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as e:
+        where = f"{e.filename}: " if e.filename else ""
+        print(f"emotion-convert {args.command}: {where}{e.strerror or e}", file=sys.stderr)
+        return EX_IOERR
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What a model knows, and how sure it may be of it."""

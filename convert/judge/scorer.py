@@ -1,0 +1,42 @@
+"""Anything that scores faces, behind one method; model folders run through the device's code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.crops import Faces, to_size
+from edge.classify import Model
+from edge.manifest import InputSpec
+
+
+class Scorer(Protocol):
+    """Scores faces of any size."""
+
+    name: str
+    labels: tuple[str, ...]
+    input: InputSpec
+
+    def predict(self, faces: Faces, /) -> NDArray[np.float32]:
+        """Return probabilities, (n, C), of (n, height, width) uint8 luma."""
+
+
+class FolderScorer:
+    """A model folder, run by `edge.classify.Model`, so that what is judged is what runs."""
+
+    def __init__(self, folder: Path, runtime: str = "auto") -> None:
+        """Load and check the folder; raises what `edge.classify.Model` raises."""
+        self.model = Model(folder, runtime, threads=1)
+        self.name = self.model.manifest.name
+        self.labels = tuple(self.model.labels)
+        self.input = self.model.manifest.input
+
+    def predict(self, faces: Faces) -> NDArray[np.float32]:
+        """Return probabilities, (n, C), of (n, height, width) uint8 luma."""
+        out = np.empty((len(faces), len(self.labels)), np.float32)
+        for i, face in enumerate(to_size(faces, self.input)):
+            out[i] = self.model.infer(face)
+        return out

@@ -1,0 +1,277 @@
+"""Loads a float model safely and knows how a face enters it: the reference that int8 must match."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.crops import Faces, to_input
+from convert.quiet import quiet
+from convert.safety import check_model_file
+from edge.errors import ConfigError, UnavailableError
+from edge.manifest import InputSpec, sha256_of
+
+BATCH = 256  # faces; larger gains nothing on a CPU
+RANGES = {"0..255": (0.0, 1.0), "0..1": (0.0, 1 / 255), "-1..1": (127.5, 1 / 127.5)}  # mean, scale
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a published model file does not say about itself."""
+
+    name: str
+    task: str
+    labels: tuple[str, ...]
+    luma: str  # a key of RANGES
+
+
+# Published by oarriaga/face_classification (MIT), trained as Arriaga et al. 2017 describe.
+KNOWN = {
+    "fer2013_mini_XCEPTION": Known(
+        "fer2013_mini_XCEPTION",
+        "emotion",
+        ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"),
+        "-1..1",
+    ),
+    "gender_mini_XCEPTION": Known("gender_mini_XCEPTION", "attribute", ("woman", "man"), "-1..1"),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FloatModel:
+    """A Keras model or SavedModel with its labels and input.
+
+    Attributes:
+        path: the file or folder it came from.
+        network: the Keras model, or the loaded SavedModel.
+        keras: whether `network` is a Keras model.
+        labels: C names in the order of the outputs.
+        task: `emotion` or `attribute`.
+        input: how luma becomes input; margin included.
+    """
+
+    path: Path
+    network: Any
+    keras: bool
+    labels: tuple[str, ...]
+    task: str
+    input: InputSpec
+
+    def predict(self, faces: Faces) -> NDArray[np.float32]:
+        """Return probabilities, (n, C), of faces of any size, (n, height, width) uint8 luma."""
+        out = np.empty((len(faces), len(self.labels)), np.float32)
+        for i in range(0, len(faces), BATCH):
+            x = to_input(faces[i : i + BATCH], self.input)
+            out[i : i + BATCH] = self.run(x)
+        return out
+
+    def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the outputs, (n, C), for inputs (n, height, width, channels)."""
+        if self.keras:
+            return np.asarray(self.network.predict(x, batch_size=BATCH, verbose=0))
+        outputs = self.network.signatures["serving_default"](_tensor(x))
+        return np.asarray(next(iter(outputs.values())))
+
+
+def _tensor(x: NDArray[np.float32]) -> Any:
+    import tensorflow as tf
+
+    return tf.constant(x)
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what a Keras file leaves unsaid."""
+    parser.add_argument(
+        "--labels", metavar="A,B,...", help="names of the outputs, in order (default: the data's)"
+    )
+    parser.add_argument(
+        "--range",
+        dest="luma_range",
+        choices=sorted(RANGES),
+        help="what luma 0 to 255 becomes before the model; needed only for a model that does "
+        "not begin with a Rescaling or Normalization layer",
+    )
+    parser.add_argument(
+        "--margin",
+        type=float,
+        default=0.0,
+        help="added on each side of a detector's box on the device, share of the box "
+        "(default %(default)s)",
+    )
+
+
+def load_float(
+    path: Path,
+    *,
+    labels: str | None = None,
+    luma_range: str | None = None,
+    margin: float = 0.0,
+    classes: tuple[str, ...] = (),
+) -> FloatModel:
+    """Load a `.keras`, `.h5`, `.hdf5` or SavedModel without running code from it.
+
+    Args:
+        path: the model.
+        labels: names of the outputs with commas between, or None.
+        luma_range: a key of `RANGES`, or None when the model itself says it.
+        margin: see `InputSpec`.
+        classes: of the data, used as labels when there are as many as outputs.
+
+    Raises:
+        NoInputError: there is no such file.
+        ConfigError: the file is damaged, would run code, or does not fit labels or luma.
+        UnavailableError: Keras or its backend is not installed.
+    """
+    check_model_file(path)
+    saved_model = path.is_dir()
+    network = _load_saved_model(path) if saved_model else _load_keras(path)
+    shapes = _saved_model_shapes(path, network) if saved_model else _keras_shapes(path, network)
+    (height, width, channels), outputs = shapes
+    known = None if saved_model else KNOWN.get(path.name.split(".")[0])
+    names = _labels(path, labels, outputs, known, classes)
+    mean, scale = _mean_scale(path, network, luma_range, known, keras=not saved_model)
+    spec = InputSpec(
+        width=width, height=height, channels=channels, mean=mean, scale=scale, margin=margin
+    )
+    task = known.task if known else ("emotion" if "neutral" in names else "attribute")
+    return FloatModel(path, network, not saved_model, names, task, spec)
+
+
+def model_digest(path: Path) -> str:
+    """Return the SHA-256 of a model file, or of all files of a SavedModel in order of name."""
+    if path.is_file():
+        return sha256_of(path)
+    parts = [
+        f"{f.relative_to(path)} {sha256_of(f)}" for f in sorted(path.rglob("*")) if f.is_file()
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def use_tensorflow() -> None:
+    """Make Keras run on TensorFlow, which the converter needs.
+
+    Raises:
+        UnavailableError: TensorFlow is missing, or Keras already runs on something else.
+    """
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    try:
+        with quiet():
+            import keras
+            import tensorflow as tf
+    except ImportError as e:
+        raise UnavailableError(
+            f"TensorFlow cannot be used ({e}); install it with: pip install 'emotion-edge[convert]'"
+        ) from e
+    if keras.backend.backend() != "tensorflow":
+        raise UnavailableError(
+            f"Keras already runs on {keras.backend.backend()}; allowed here: tensorflow"
+        )
+    threads = int(os.environ.get("TF_NUM_INTRAOP_THREADS", "0"))
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    except RuntimeError:
+        pass  # already running with what it was given
+
+
+def _load_keras(path: Path) -> Any:
+    try:
+        with quiet():
+            import keras
+    except ImportError as e:
+        raise UnavailableError(
+            f"Keras cannot be used ({e}); install it with: pip install 'emotion-edge[convert]'"
+        ) from e
+    try:
+        with quiet():
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as e:  # Keras raises nearly everything for a file it cannot read
+        first = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
+        raise ConfigError(f"{path}: Keras cannot load it: {first}") from e
+
+
+def _load_saved_model(path: Path) -> Any:
+    use_tensorflow()
+    import tensorflow as tf
+
+    try:
+        with quiet():
+            loaded = tf.saved_model.load(str(path))
+    except Exception as e:  # likewise
+        raise ConfigError(f"{path}: TensorFlow cannot load it: {e}") from e
+    if "serving_default" not in loaded.signatures:
+        raise ConfigError(f"{path}: no signature `serving_default`")
+    return loaded
+
+
+Shapes = tuple[tuple[int, int, int], int]
+
+
+def _keras_shapes(path: Path, network: Any) -> Shapes:
+    return _one_in_one_out(path, [network.input_shape], [network.output_shape])
+
+
+def _saved_model_shapes(path: Path, network: Any) -> Shapes:
+    signature = network.signatures["serving_default"]
+    inputs = [tuple(t.shape) for t in signature.structured_input_signature[1].values()]
+    outputs = [tuple(t.shape) for t in signature.structured_outputs.values()]
+    return _one_in_one_out(path, inputs, outputs)
+
+
+def _one_in_one_out(path: Path, inputs: list[Any], outputs: list[Any]) -> Shapes:
+    flat = [s for s in (*inputs, *outputs) if isinstance(s, tuple)]
+    if len(inputs) != 1 or len(outputs) != 1 or len(flat) != 2:
+        raise ConfigError(f"{path}: allowed: one input and one output")
+    image, scores = flat
+    if len(image) != 4 or image[3] not in (1, 3) or None in image[1:]:
+        raise ConfigError(f"{path}: input {image}; allowed: (None, height, width, 1 or 3)")
+    if len(scores) != 2 or scores[1] is None or scores[1] < 2:
+        raise ConfigError(f"{path}: output {scores}; allowed: (None, classes), at least 2 classes")
+    return (int(image[1]), int(image[2]), int(image[3])), int(scores[1])
+
+
+def _labels(
+    path: Path, labels: str | None, outputs: int, known: Known | None, classes: tuple[str, ...]
+) -> tuple[str, ...]:
+    names: tuple[str, ...]
+    if labels is not None:
+        names, origin = tuple(name.strip() for name in labels.split(",")), "--labels"
+    elif known is not None:
+        names, origin = known.labels, "its publisher"
+    else:
+        names, origin = classes, "the data"
+    if len(names) != outputs:
+        hint = "" if origin == "--labels" else "; name the outputs with --labels A,B,..."
+        raise ConfigError(
+            f"{path}: {outputs} outputs, but {len(names)} labels from {origin} "
+            f"({', '.join(names) or 'none'}){hint}"
+        )
+    if len(set(names)) != len(names) or not all(names):
+        raise ConfigError(f"--labels: got {','.join(names)}; allowed: names that differ")
+    return names
+
+
+def _mean_scale(
+    path: Path, network: Any, luma_range: str | None, known: Known | None, *, keras: bool
+) -> tuple[float, float]:
+    if luma_range is not None:
+        return RANGES[luma_range]
+    if known is not None:
+        return RANGES[known.luma]
+    if keras and _scales_itself(network):
+        return RANGES["0..255"]
+    raise ConfigError(
+        f"{path}: does not begin with a Rescaling or Normalization layer; say what luma 0 to 255 "
+        f"becomes with --range, one of {', '.join(sorted(RANGES))}"
+    )
+
+
+def _scales_itself(network: Any) -> bool:
+    kinds = [type(layer).__name__ for layer in network.layers[:4]]
+    return bool({"Rescaling", "Normalization"} & set(kinds))

@@ -1,0 +1,92 @@
+"""The model card: what an operator must know before believing a model (Mitchell et al. 2019)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge.manifest import Manifest
+
+NOT_FOR = """\
+## What it must not be used for
+
+- Inferring emotions of people at work or in education: the EU's AI Act (Regulation 2024/1689,
+  Article 5(1)(f)) prohibits it, except for medical or safety reasons.
+- Diagnosis, hiring, insurance, policing, or any decision about a person. A facial expression is
+  not a feeling (Barrett et al. 2019), and this model judges single faces without any context.
+- People who do not know about it. Tell them, and ask where the law says so.
+"""
+
+FER2013 = """\
+FER2013 (Goodfellow et al. 2013): 48x48 grey faces that a search engine returned for words of
+emotion; for research use. FER+ (Barsoum et al. 2016, MIT) adds the votes of ten raters a face.
+The faces are posed and spontaneous, of unknown identity, age, sex and origin; actors and stock
+photographs of light-skinned people are over-represented, and so are `happy` and `neutral`, while
+`disgust` is rare. Raters agree with each other on about nine of ten of the faces on which most
+of them agree at all. Expect more errors on groups, ages, glasses, beards, veils and head poses
+that such pictures seldom show.
+"""
+
+GENERIC = """\
+Not described here: whoever made this model must say whose faces it saw, under which licence, and
+which groups are missing.
+"""
+
+
+def card(manifest: Manifest, *, data_name: str, notes: str = "") -> str:
+    """Return the card as Markdown."""
+    m, p, spec = manifest.metrics, manifest.provenance, manifest.input
+    about = FER2013 if "fer2013" in data_name.lower() else GENERIC
+    parts = [
+        f"# {manifest.name}",
+        f"{_article(manifest.task)} classifier of single faces: {', '.join(manifest.labels)}.\n",
+        notes.strip() + "\n" if notes.strip() else "",
+        "| | |\n|---|---|",
+        f"| input | {spec.width}x{spec.height}x{spec.channels} luma, (luma - {spec.mean:g}) * "
+        f"{spec.scale:g}, margin {spec.margin:g} of the detector's box |",
+        f"| quantisation | {manifest.quantisation} |",
+        f"| file | {p.get('bytes', '?')} bytes, {p.get('parameters', '?')} parameters |",
+        f"| temperature folded in | {p.get('temperature', 1)} |",
+        f"| made from | {p.get('source', '?')} (sha256 {str(p.get('source_sha256', '?'))[:16]}...) |",
+        "",
+        "## Figures",
+        "",
+        _figures(m),
+        "## Data, its licence and biases\n",
+        about,
+        NOT_FOR,
+    ]
+    return "\n".join(part for part in parts if part is not None)
+
+
+def _article(task: str) -> str:
+    return "An emotion" if task == "emotion" else "A"
+
+
+def _figures(m: dict[str, Any]) -> str:
+    lines = [f"Measured on {m.get('faces', '?')} faces: {m.get('data', '?')}, {m.get('split')}."]
+    if m.get("truth"):
+        lines.append(f"Right is {m['truth']} ({m.get('counted')} faces).")
+    lines += ["", "| | float | this file |", "|---|---|---|"]
+    float_figures: dict[str, Any] = m.get("float", {})
+    own: dict[str, Any] = m.get("quantised", {})
+    for key, value in own.items():
+        if not isinstance(value, dict):
+            lines.append(
+                f"| {key.replace('_', ' ')} | {_text(float_figures.get(key))} | {_text(value)} |"
+            )
+    recall: dict[str, Any] = own.get("recall", {})
+    for label, value in recall.items():
+        before = float_figures.get("recall", {}).get(label)
+        lines.append(f"| recall of {label} | {_text(before)} | {_text(value)} |")
+    lines += [
+        "",
+        f"Float and this file name the same class on {_text(m.get('agreement'))} of the faces; "
+        f"the largest shift of a score is {_text(m.get('largest_shift'))}, the mean "
+        f"{_text(m.get('mean_shift'))}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _text(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else "-" if value is None else str(value)

@@ -1,0 +1,288 @@
+"""`emotion-convert quantize`: describe, convert, compare, and only then sign off."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import logging
+import re
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.data import open_dataset
+from convert.judge.truth import (
+    Truth,
+    add_truth_option,
+    choose_truth,
+    class_columns,
+    part_of,
+    truth_of,
+)
+from convert.load import FloatModel, add_model_options, load_float, model_digest, use_tensorflow
+from convert.quantize.calibrate import Material, material
+from convert.quantize.card import card
+from convert.quantize.folder import staged, write
+from convert.quantize.parity import Parity, add_bar_options, bars_from, failures, measure
+from convert.quantize.temperature import LIMITS, fit_temperature, fold_temperature
+from convert.quantize.tflite import MODES, to_tflite
+from edge.errors import ConfigError, EdgeError, UsageError
+from edge.manifest import MANIFEST, MODEL, Manifest
+
+log = logging.getLogger(__name__)
+
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")  # as the manifest has it
+
+
+class GateError(EdgeError):
+    """The quantised model is not the same model."""
+
+    exit_code = 65  # EX_DATAERR
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add `quantize` to the command line."""
+    p = subparsers.add_parser(
+        "quantize",
+        help="turn a Keras model into a model folder for the device",
+        description="Convert a Keras model or SavedModel to TFLite, compare both on real faces, "
+        "and write the model folder only when they agree.",
+    )
+    p.add_argument("model", type=Path, help=".keras, .h5, .hdf5 or a SavedModel folder")
+    p.add_argument("--data", type=Path, required=True, help="faces to calibrate and compare on")
+    p.add_argument("--out", type=Path, required=True, help="the model folder to make")
+    p.add_argument("--mode", choices=MODES, default="int8", help="default %(default)s")
+    p.add_argument(
+        "--temperature",
+        default="auto",
+        help="divides the logits; auto: fitted on held-out training faces (default), or a number",
+    )
+    p.add_argument(
+        "--holdout",
+        type=float,
+        default=0.05,
+        help="share that training held out, as given to train (default %(default)s)",
+    )
+    p.add_argument(
+        "--calibration", type=int, default=350, help="faces to calibrate on (default %(default)s)"
+    )
+    p.add_argument("--seed", type=int, default=1, help="of their choice (default %(default)s)")
+    p.add_argument("--split", help="to compare on (default: the data's test split)")
+    p.add_argument("--notes", type=Path, help="Markdown to put into the card")
+    add_truth_option(p)
+    add_model_options(p)
+    add_bar_options(p)
+    p.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the folder; raises an `EdgeError` with nothing left behind when it cannot."""
+    out: Path = args.out
+    if not NAME.match(out.name):
+        raise UsageError(f"--out: got the name {out.name!r}; allowed: letters, digits, . _ -")
+    if not 0 < args.holdout < 1:
+        raise UsageError(f"--holdout: got {args.holdout}; allowed: above 0, below 1")
+    if args.calibration < 1:
+        raise UsageError(f"--calibration: got {args.calibration}; allowed: 1 and more")
+    _temperature_option(args.temperature)
+    notes = args.notes.read_text(encoding="utf-8") if args.notes else ""
+    data = open_dataset(args.data)
+    use_tensorflow()
+    model = load_float(
+        args.model,
+        labels=args.labels,
+        luma_range=args.luma_range,
+        margin=args.margin,
+        classes=data.classes,
+    )
+    votes = choose_truth(data, args.truth) == "votes"
+    seen = material(data, votes=votes, count=args.calibration, seed=args.seed, holdout=args.holdout)
+    columns = class_columns(data, model.labels)
+    temperature = _temperature(args.temperature, model, seen, columns)
+    fold_temperature(model, temperature)
+    tflite = to_tflite(model, args.mode, seen.calibration)
+    part, split = part_of(data, args.split)
+    truth = truth_of(part, model.labels, args.truth)
+    faces = part.faces()
+    reference = model.predict(faces)
+    with staged(out) as folder:
+        manifest = _manifest(args, model, tflite)
+        quantised = _device_scores(folder, manifest, tflite, faces)
+        raw_luma = _check_input(folder / MODEL, model, args.mode)
+        parity = measure(reference, quantised, None if truth is None else truth.classes)
+        below = failures(parity, bars_from(args), model.labels)
+        if below:
+            raise GateError(
+                f"{args.mode} is not the same model as {args.model.name}, nothing was written:\n  "
+                + "\n  ".join(below)
+            )
+        manifest = msgspec.structs.replace(
+            manifest,
+            metrics=_metrics(model, parity, truth, reference, quantised, args.data, split),
+            provenance=_provenance(args, model, seen, temperature, tflite, raw_luma),
+        )
+        _write_folder(folder, manifest, tflite, args.data.resolve().name, notes)
+    _report(out, parity, temperature, len(tflite))
+    return 0
+
+
+def _temperature_option(text: str) -> float | None:
+    if text == "auto":
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not LIMITS[0] <= value <= LIMITS[1]:
+        allowed = f"auto, or {LIMITS[0]:g} to {LIMITS[1]:g}"
+        raise UsageError(f"--temperature: got {text!r}; allowed: {allowed}")
+    return value
+
+
+def _temperature(
+    option: str, model: FloatModel, seen: Material, columns: NDArray[np.intp] | None
+) -> float:
+    given = _temperature_option(option)
+    if given is not None:
+        return given
+    if columns is None or not model.keras:
+        log.info("temperature 1: nothing to fit it with")
+        return 1.0
+    targets = np.zeros((len(seen.held_out), len(model.labels)), np.float32)
+    targets[:, columns] = seen.targets
+    with_target = targets.sum(axis=1) > 0
+    scores = model.predict(seen.held_out[with_target])
+    return fit_temperature(scores, targets[with_target])
+
+
+def _manifest(args: argparse.Namespace, model: FloatModel, tflite: bytes) -> Manifest:
+    try:
+        return msgspec.convert(
+            {
+                "name": args.out.name,
+                "task": model.task,
+                "labels": list(model.labels),
+                "input": msgspec.to_builtins(model.input),
+                "quantisation": args.mode,
+                "sha256": hashlib.sha256(tflite).hexdigest(),
+            },
+            type=Manifest,
+        )
+    except msgspec.ValidationError as e:
+        raise ConfigError(f"{args.model}: does not fit a manifest: {e}") from e
+
+
+def _write_folder(
+    folder: Path, manifest: Manifest, tflite: bytes, data_name: str, notes: str
+) -> None:
+    write(folder / MODEL, tflite)
+    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+    write(folder / MANIFEST, text + b"\n")
+    write(folder / "README.md", card(manifest, data_name=data_name, notes=notes).encode())
+
+
+def _device_scores(
+    folder: Path, manifest: Manifest, tflite: bytes, faces: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """Return what the device's own classifier says, which also checks names and shapes."""
+    from convert.judge.scorer import FolderScorer
+
+    write(folder / MODEL, tflite)
+    write(folder / MANIFEST, msgspec.json.encode(manifest))
+    return FolderScorer(folder).predict(faces)
+
+
+def _check_input(path: Path, model: FloatModel, mode: str) -> bool:
+    """Return whether the input is luma shifted to int8 and nothing else.
+
+    Raises:
+        ConfigError: the model takes luma 0 to 255, but its int8 input is not luma - 128.
+    """
+    from edge.tflite import Network
+
+    network = Network(path)
+    shifted = np.arange(256) - 128
+    table = network.input_table(model.input.mean, model.input.scale)
+    raw = mode == "int8" and bool(np.array_equal(table, shifted))
+    if mode == "int8" and model.input.mean == 0 and model.input.scale == 1 and not raw:
+        raise ConfigError(f"{model.path}: the int8 input is not luma - 128; got {table[[0, 255]]}")
+    return raw
+
+
+def _metrics(
+    model: FloatModel,
+    parity: Parity,
+    truth: Truth | None,
+    reference: NDArray[np.float32],
+    quantised: NDArray[np.float32],
+    data: Path,
+    split: str,
+) -> dict[str, object]:
+    from convert.judge.figures import headline, rounded
+
+    out: dict[str, Any] = {
+        "data": data.resolve().name,
+        "split": split,
+        "faces": parity.faces,
+        "agreement": parity.agreement,
+        "largest_shift": parity.largest_shift,
+        "mean_shift": parity.mean_shift,
+    }
+    if truth is not None and len(truth.counted):
+        out["truth"] = truth.description
+        out["counted"] = len(truth.counted)
+        out["float"] = headline(reference, truth, model.labels)
+        out["quantised"] = headline(quantised, truth, model.labels)
+    result: dict[str, object] = rounded(out)
+    return result
+
+
+def _provenance(
+    args: argparse.Namespace,
+    model: FloatModel,
+    seen: Material,
+    temperature: float,
+    tflite: bytes,
+    raw_luma: bool,
+) -> dict[str, object]:
+    parameters = int(model.network.count_params()) if model.keras else None
+    return {
+        "source": args.model.name,
+        "source_sha256": model_digest(args.model),
+        "parameters": parameters,
+        "bytes": len(tflite),
+        "temperature": temperature,
+        "temperature_fitted_on": (
+            f"{len(seen.held_out)} held-out training faces" if args.temperature == "auto" else None
+        ),
+        "raw_luma": raw_luma,
+        "calibration_faces": seen.per_class,
+        "calibration_seed": args.seed,
+        "tools": {
+            name: _version(name) for name in ("tensorflow", "keras", "numpy", "emotion-edge")
+        },
+    }
+
+
+def _version(name: str) -> str | None:
+    for distribution in (name, f"{name}-cpu"):
+        try:
+            return version(distribution)
+        except PackageNotFoundError:
+            continue
+    return None
+
+
+def _report(out: Path, parity: Parity, temperature: float, size: int) -> None:
+    line = (
+        f"{out}: {size} bytes, temperature {temperature:g}; on {parity.faces} faces the same "
+        f"class on {parity.agreement:.2%}, largest shift {parity.largest_shift:.3f}, "
+        f"mean {parity.mean_shift:.4f}"
+    )
+    if parity.accuracy_float is not None:
+        line += f"; accuracy {parity.accuracy_float:.2%} -> {parity.accuracy_quantised:.2%}"
+    print(line)

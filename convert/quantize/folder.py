@@ -1,0 +1,55 @@
+"""Writes a model folder whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge.errors import ConfigError
+from edge.manifest import MANIFEST
+
+
+@contextmanager
+def staged(out: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `out` that becomes `out` when the body ends well.
+
+    An existing model folder is replaced then, and untouched when the body raises.
+
+    Raises:
+        ConfigError: `out` exists and is something else than a model folder.
+    """
+    if out.exists() and not (out / MANIFEST).is_file() and not _is_empty(out):
+        raise ConfigError(f"--out {out}: exists and is no model folder; allowed: a new name")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        new = scratch / "new"
+        new.mkdir()
+        yield new
+        old = scratch / "old"
+        if out.exists():
+            out.rename(old)
+        try:
+            new.rename(out)
+        except OSError:
+            if old.exists():
+                old.rename(out)
+            raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file and have it on the disk before going on."""
+    with path.open("wb") as f:
+        f.write(content)
+        f.flush()
+        os.fsync(f.fileno())
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
