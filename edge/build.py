@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 
@@ -22,9 +22,11 @@ from edge.manifest import find_model
 from edge.publish import Identity, open_publisher
 from edge.schedule import Turn
 from edge.smooth import MoodSmoother
-from edge.stages import Camera, Clock, Control, Observer
+from edge.stages import Camera, Clock, Control, Observer, Publisher
 from edge.tflite import runtime_version
 from edge.track import FaceTracker
+
+PublisherMaker = Callable[[Config, Identity, Clock, Control, random.Random], Publisher]
 
 
 def build(
@@ -35,6 +37,7 @@ def build(
     *,
     boot_id: str,
     camera: Camera | None = None,
+    publisher: PublisherMaker = open_publisher,
     observers: Sequence[Observer] = (),
 ) -> Pipeline:
     """Load everything, warm, and return the pipeline; the camera is not yet running.
@@ -46,6 +49,7 @@ def build(
         rng: source of track ids and of back-off times.
         boot_id: identifies this boot in events.
         camera: instead of the configured one.
+        publisher: instead of the configured one.
         observers: see `edge.stages.Observer`.
 
     Raises:
@@ -88,7 +92,7 @@ def build(
         ),
         smoother=MoodSmoother(model.labels, config.smooth),
         rules=EventRules(config.alert),
-        publisher=open_publisher(config, identity, clock, control, rng),
+        publisher=publisher(config, identity, clock, control, rng),
         observers=observers,
     )
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from edge.commands.common import add_config_options, load_config
 
 if TYPE_CHECKING:
+    from edge.build import PublisherMaker
     from edge.config import Config
-    from edge.stages import Clock, Control, Observer
+    from edge.stages import Clock, Control
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def serve(config: Config, clock: Clock, *observers: Observer) -> None:
+def serve(config: Config, clock: Clock, publisher: PublisherMaker | None = None) -> int:
     """Build the pipeline and run it to its end; whatever was opened is closed.
+
+    Args:
+        config: effective configuration.
+        clock: the real one.
+        publisher: instead of the configured one.
+
+    Returns:
+        How many frames went through.
 
     Raises:
         EdgeError: something needed is missing or wrong.
@@ -53,14 +62,21 @@ def serve(config: Config, clock: Clock, *observers: Observer) -> None:
     from edge.health import HealthMonitor
     from edge.loop import run as run_loop
     from edge.notify import Notifier
-    from edge.publish import read_boot_id
+    from edge.publish import open_publisher, read_boot_id
     from edge.stages import Control
 
     notifier = Notifier.from_env()
     control = Control()
     # Not seeded: ids must not repeat, and the back-offs of a fleet must not fall together.
     rng = random.Random(os.urandom(16))
-    p = build(config, clock, control, rng, boot_id=read_boot_id(), observers=observers)
+    p = build(
+        config,
+        clock,
+        control,
+        rng,
+        boot_id=read_boot_id(),
+        publisher=publisher or open_publisher,
+    )
     progress = _Progress(notifier.ready, notifier.progress)
     health = HealthMonitor(
         p.camera, p.publisher, clock, config.output.health_s, progress, notifier.status
@@ -74,6 +90,7 @@ def serve(config: Config, clock: Clock, *observers: Observer) -> None:
         p.publisher.close(CLOSE_S)
         log.info("stopped after %d frames", health.frames)
         notifier.close()
+    return health.frames
 
 
 class _Progress:

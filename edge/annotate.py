@@ -1,0 +1,124 @@
+"""Draws what the pipeline saw into pictures: boxes, tracks, labels and a bar for each score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import NoInputError, StorageError
+from edge.image import resize
+from edge.messages import UNKNOWN, Frame, Mood
+
+MIN_WIDTH = 640  # pixels: smaller frames are enlarged, else text covers the face
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+# BGR, one a label in the manifest's order; picked to differ for the colour-blind too (Okabe-Ito).
+COLOURS = (
+    (0, 94, 213),
+    (115, 158, 0),
+    (167, 121, 204),
+    (66, 228, 240),
+    (178, 114, 0),
+    (233, 180, 86),
+    (200, 200, 200),
+)
+GREY = (150, 150, 150)
+
+Picture = NDArray[np.uint8]
+
+
+def draw(frame: Frame, moods: Sequence[Mood]) -> Picture:
+    """Return the frame with its faces drawn in, BGR, at least MIN_WIDTH pixels wide."""
+    height, width = frame.luma.shape
+    factor = max(1.0, MIN_WIDTH / width)
+    big = resize(frame.luma, round(width * factor), round(height * factor))
+    picture = np.asarray(cv2.cvtColor(big, cv2.COLOR_GRAY2BGR), np.uint8)
+    for mood in moods:
+        _face(picture, mood, factor)
+    _text(picture, f"{frame.t:7.2f} s", (8, picture.shape[0] - 8), (255, 255, 255))
+    return picture
+
+
+def _face(picture: Picture, mood: Mood, factor: float) -> None:
+    box = mood.track.box.scaled(factor, factor)
+    x, y, right = round(box.x), round(box.y), round(box.x + box.width)
+    colour = _colour(mood)
+    cv2.rectangle(picture, (x, y), (right, round(box.y + box.height)), colour, 2)
+    words = mood.emotion if mood.emotion != UNKNOWN else f"unknown ({mood.reason or 'looking'})"
+    if mood.scores and mood.emotion != UNKNOWN:
+        words += f" {mood.confidence:.2f}"
+    _text(picture, f"{mood.track.id[:4]} {words}", (max(x, 2), max(y - 6, 14)), colour)
+    _bars(picture, mood, right + 6 if right + 130 < picture.shape[1] else max(x - 130, 0), y)
+
+
+def _bars(picture: Picture, mood: Mood, x: int, y: int) -> None:
+    for i, (label, score) in enumerate(mood.scores.items()):
+        top = y + 4 + 15 * i
+        cv2.rectangle(picture, (x + 60, top), (x + 120, top + 10), (60, 60, 60), -1)
+        end = x + 60 + round(60 * score)
+        cv2.rectangle(picture, (x + 60, top), (end, top + 10), COLOURS[i % len(COLOURS)], -1)
+        _text(picture, label, (x, top + 9), (255, 255, 255), 0.38)
+
+
+def _text(
+    picture: Picture,
+    text: str,
+    at: tuple[int, int],
+    colour: tuple[int, int, int],
+    size: float = 0.5,
+) -> None:
+    cv2.putText(picture, text, at, FONT, size, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.putText(picture, text, at, FONT, size, colour, 1, cv2.LINE_AA)
+
+
+def _colour(mood: Mood) -> tuple[int, int, int]:
+    names = list(mood.scores)
+    return COLOURS[names.index(mood.emotion) % 7] if mood.emotion in names else GREY
+
+
+class Annotator:
+    """Writes drawn frames into a video (.mp4, .mkv, .avi) or, as PNG, into a folder."""
+
+    def __init__(self, out: Path, fps: float) -> None:
+        """Write to `out`; a name without one of these endings is a folder.
+
+        Raises:
+            NoInputError: the folder it is to be in does not exist.
+            StorageError: it cannot be written.
+        """
+        self._out = out
+        self._fps = fps
+        self._video: cv2.VideoWriter | None = None
+        self._is_video = out.suffix.lower() in (".mp4", ".mkv", ".avi")
+        if self._is_video and not out.parent.is_dir():
+            raise NoInputError(f"--annotate: {out.parent}: no such folder")
+        if not self._is_video:
+            try:
+                out.mkdir(exist_ok=True)
+            except OSError as e:
+                raise StorageError(f"--annotate: {out}: {e.strerror}") from e
+
+    def frame(self, frame: Frame, moods: Sequence[Mood], /) -> None:
+        """Draw and write one frame."""
+        picture = draw(frame, moods)
+        if not self._is_video:
+            self._must(cv2.imwrite(str(self._out / f"{frame.seq:06d}.png"), picture))
+            return
+        if self._video is None:
+            code = cv2.VideoWriter.fourcc(*"mp4v")
+            size = (picture.shape[1], picture.shape[0])
+            self._video = cv2.VideoWriter(str(self._out), code, self._fps, size)
+            self._must(self._video.isOpened())
+        self._video.write(picture)
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._video is not None:
+            self._video.release()
+
+    def _must(self, written: bool) -> None:
+        if not written:
+            raise StorageError(f"--annotate: {self._out}: cannot be written")

@@ -1,0 +1,135 @@
+"""`emotion-edge demo`: a real face through the real pipeline, without a camera or a broker."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.commands.common import add_config_options, load_config
+
+if TYPE_CHECKING:
+    from edge.config import Config
+    from edge.contract import Event, Health
+    from edge.messages import Change, Mood
+    from edge.publish import Identity
+    from edge.stages import Clock, Control, OutboxStats, Publisher
+
+# NASA portrait of Eileen Collins, public domain; made by scripts/make-demo-clip.
+CLIP = Path(__file__).resolve().parent.parent / "demo" / "astronaut.mp4"
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "demo", help="show events of a real face from a clip that comes with the program"
+    )
+    parser.add_argument("--broker", metavar="HOST[:PORT]", help="publish to this broker as well")
+    parser.add_argument("--json", action="store_true", help="events as JSON Lines")
+    parser.add_argument("--loop", action="store_true", help="until Ctrl-C")
+    parser.add_argument("--fast", action="store_true", help="as fast as it goes")
+    add_config_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play the clip through the pipeline and show what it publishes."""
+    sets = [f"camera.source={CLIP}", "outbox.path=memory", "log.level=warning"]
+    sets += ["camera.loop=true"] if args.loop else []
+    sets += ["camera.every_frame=true"] if args.fast else []
+    if args.broker:
+        host, _, port = args.broker.partition(":")
+        sets += [f"mqtt.host={host}", f"mqtt.port={port or 1883}", "output.stdout=off"]
+    config = load_config(args, sets)
+
+    from edge import logs
+    from edge.clock import SystemClock
+    from edge.commands.run import serve
+
+    logs.setup(config.log.level)
+    if not args.json:
+        _say("A clip with a face in it, played through the pipeline. No camera, no network.")
+    shown = serve(config, SystemClock(), publisher=_Maker(as_json=args.json))
+    if not args.json:
+        what = f"published to {args.broker}" if args.broker else "with --json: what is published"
+        _say(f"{shown} frames. Next: emotion-edge run --set camera.source=0; {what}.")
+    return 0
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+class _Maker:
+    """Makes the screen's publisher, and the configured one where there is a broker."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def __call__(
+        self,
+        config: Config,
+        identity: Identity,
+        clock: Clock,
+        control: Control,
+        rng: random.Random,
+    ) -> Publisher:
+        from edge.publish import open_publisher
+        from edge.publish.stamp import Stamper
+        from edge.replay import EventLines
+
+        screen = _Screen(identity.model.labels, clock.now(), as_json=self._as_json)
+        lines = EventLines(Stamper(identity, clock, rng), screen.show)
+        if not config.mqtt.host:
+            return lines
+        return _Both(open_publisher(config, identity, clock, control, rng), lines)
+
+
+class _Screen:
+    """Prints events."""
+
+    def __init__(self, labels: Sequence[str], started: float, *, as_json: bool) -> None:
+        from edge.screen import header
+
+        self._started = started
+        self._as_json = as_json
+        if not as_json:
+            _say(header(labels))
+
+    def show(self, event: Event) -> None:
+        from edge.replay import line
+        from edge.screen import pretty
+
+        if self._as_json:
+            sys.stdout.write(line(event))
+            sys.stdout.flush()
+        else:
+            t = event.data.uptime_s - self._started
+            _say(pretty(event, t, colour=sys.stdout.isatty()))
+
+
+class _Both:
+    """The broker, and beside it the screen."""
+
+    def __init__(self, broker: Publisher, screen: Publisher) -> None:
+        self._broker = broker
+        self._screen = screen
+
+    def publish(self, change: Change, /) -> None:
+        self._broker.publish(change)
+        self._screen.publish(change)
+
+    def state(self, t: float, moods: Sequence[Mood], status: str, /) -> None:
+        self._broker.state(t, moods, status)
+
+    def health(self, health: Health, /) -> None:
+        self._broker.health(health)
+
+    def stats(self) -> OutboxStats:
+        return self._broker.stats()
+
+    def close(self, timeout_s: float, /) -> None:
+        self._broker.close(timeout_s)

@@ -1,0 +1,148 @@
+"""`emotion-edge replay`: a recording through the real pipeline."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.commands.common import add_config_options, load_config
+
+if TYPE_CHECKING:
+    from edge.config import Config
+    from edge.publish import Identity
+    from edge.stages import Clock, Control, Observer, Publisher
+
+SEED = 0  # of track and event ids: the same recording gives the same lines
+DEFAULT_FPS = 30.0  # 1/s, of an annotated video, where the configuration says nothing better
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "replay",
+        help="run a recording through the pipeline, every frame, and print its events",
+        description="Prints one CloudEvents JSON line an event, or with --frames one JSON line a "
+        "frame. The same file and configuration give the same lines.",
+    )
+    parser.add_argument("file", metavar="FILE", help="video, GIF, image or folder of images")
+    parser.add_argument("--frames", action="store_true", help="one line a frame instead of events")
+    parser.add_argument(
+        "--annotate",
+        type=Path,
+        metavar="OUT",
+        help="draw boxes, tracks, labels and scores into OUT.mp4, or into PNGs in a folder OUT",
+    )
+    parser.add_argument("--stats", action="store_true", help="print speed and memory at the end")
+    add_config_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay; events or frames go to standard output, progress and figures to standard error."""
+    config = load_config(
+        args, [f"camera.source={args.file}", "camera.every_frame=true", "camera.loop=false"]
+    )
+    from edge import logs
+    from edge.annotate import Annotator
+    from edge.build import build
+    from edge.camera import open_camera
+    from edge.health import HealthMonitor
+    from edge.loop import run as run_loop
+    from edge.publish.stamp import Stamper
+    from edge.replay import (
+        BOOT_ID,
+        ClockedCamera,
+        EventLines,
+        FrameLines,
+        Progress,
+        ReplayClock,
+        line,
+    )
+    from edge.stages import Control
+
+    logs.setup(config.log.level)
+    clock, control, rng = ReplayClock(), Control(), random.Random(SEED)
+    out = sys.stdout
+
+    def publisher(
+        _config: Config, identity: Identity, clock: Clock, _control: Control, rng: random.Random
+    ) -> Publisher:
+        stamper = Stamper(identity, clock, rng, synced=lambda: False)
+        return EventLines(stamper, lambda e: None if args.frames else _print(line(e)))
+
+    with ExitStack() as stack:
+        camera = ClockedCamera(open_camera(config.camera, clock, rng), clock)
+        stack.callback(camera.close)
+        observers: list[Observer] = []
+        if args.frames:
+            observers.append(FrameLines(out))
+        if args.annotate is not None:
+            annotator = Annotator(args.annotate, _fps(args.file))
+            stack.callback(annotator.close)
+            observers.append(annotator)
+        progress = Progress(now=time.monotonic, total=_count(args.file))
+        stack.callback(progress.close)
+        observers.append(progress)
+        began = time.monotonic()
+        p = build(
+            config,
+            clock,
+            control,
+            rng,
+            boot_id=BOOT_ID,
+            camera=camera,
+            publisher=publisher,
+            observers=observers,
+        )
+        loaded = time.monotonic()
+        health = HealthMonitor(camera, p.publisher, clock, config.output.health_s)
+        run_loop(p, clock, control, health)
+    out.flush()
+    if args.stats:
+        _stats(health.frames, loaded - began, time.monotonic() - loaded)
+    return 0
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+
+
+def _stats(frames: int, load_s: float, run_s: float) -> None:
+    from edge.device import memory_mb
+
+    figures = {
+        "frames": frames,
+        "load_s": round(load_s, 3),
+        "run_s": round(run_s, 3),
+        "frames_per_s": round(frames / max(run_s, 1e-9), 1),
+        "cpu_s": round(time.process_time(), 3),
+        "memory_mb": memory_mb(),
+    }
+    print(json.dumps(figures), file=sys.stderr)
+
+
+def _video_property(file: str, which: str) -> float:
+    import cv2
+
+    if not Path(file).is_file():
+        return 0.0
+    video = cv2.VideoCapture(file, cv2.CAP_FFMPEG)
+    try:
+        return float(video.get(getattr(cv2, which)))
+    finally:
+        video.release()
+
+
+def _fps(file: str) -> float:
+    rate = _video_property(file, "CAP_PROP_FPS")
+    return rate if 0 < rate <= 240 else DEFAULT_FPS
+
+
+def _count(file: str) -> int | None:
+    return int(_video_property(file, "CAP_PROP_FRAME_COUNT")) or None

@@ -1,0 +1,160 @@
+"""A recording through the real pipeline: every frame, in its own time, the same result each time."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TextIO
+
+import msgspec
+
+from edge.contract import Event, Health, encode
+from edge.messages import CameraLost, Change, Frame, Mood
+from edge.publish.stamp import Stamper
+from edge.stages import Camera, CameraStats, OutboxStats
+
+EPOCH = 0.0  # s since 1970: a recording has no date, so its first frame is at the beginning of time
+BOOT_ID = "replay"
+
+
+class ReplayClock:
+    """Time of the recording: the time of the frame being worked on."""
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        self._t = 0.0
+
+    def set(self, t: float) -> None:
+        """Go on to the next frame."""
+        self._t = t
+
+    def now(self) -> float:
+        """Seconds since the recording began."""
+        return self._t
+
+    def wall(self) -> float:
+        """The same, as seconds since 1970."""
+        return EPOCH + self._t
+
+    def sleep(self, seconds: float, /) -> None:
+        """Nothing waits in a replay."""
+
+
+class ClockedCamera:
+    """Sets the clock to each frame's time as it passes."""
+
+    def __init__(self, camera: Camera, clock: ReplayClock) -> None:
+        """Take frames of `camera`."""
+        self._camera = camera
+        self._clock = clock
+
+    def frames(self) -> Iterator[Frame | CameraLost]:
+        """Yield the camera's frames."""
+        for frame in self._camera.frames():
+            self._clock.set(frame.t)
+            yield frame
+
+    def stats(self) -> CameraStats:
+        """Return the camera's counts."""
+        return self._camera.stats()
+
+    def close(self) -> None:
+        """Close the camera."""
+        self._camera.close()
+
+
+class EventLines:
+    """Writes each event as one line of JSON; nothing else of the contract belongs in a replay."""
+
+    def __init__(self, stamper: Stamper, write: Callable[[Event], None]) -> None:
+        """Number events from 1 and hand them to `write`."""
+        self._stamper = stamper
+        self._write = write
+        self._seq = 0
+
+    def publish(self, change: Change, /) -> None:
+        """Stamp and write."""
+        self._seq += 1
+        event = self._stamper.event(change)
+        self._write(
+            msgspec.structs.replace(event, data=msgspec.structs.replace(event.data, seq=self._seq))
+        )
+
+    def state(self, t: float, moods: Sequence[Mood], status: str, /) -> None:
+        """Nothing: a recording has no present."""
+
+    def health(self, health: Health, /) -> None:
+        """Nothing."""
+
+    def stats(self) -> OutboxStats:
+        """Return zeros: nothing waits."""
+        return OutboxStats()
+
+    def close(self, timeout_s: float, /) -> None:
+        """Nothing to close."""
+
+
+def line(event: Event) -> str:
+    """Return an event as one line of JSON."""
+    return encode(event).decode() + "\n"
+
+
+class FrameLines:
+    """One JSON line a frame: what `replay --frames` prints."""
+
+    def __init__(self, out: TextIO) -> None:
+        """Write to `out`."""
+        self._out = out
+
+    def frame(self, frame: Frame, moods: Sequence[Mood], /) -> None:
+        """Write the frame's number, time, and every believed face with its scores."""
+        faces = [
+            {
+                "track": m.track.id,
+                "box": [round(v, 4) for v in m.track.unit_box],
+                "score": round(m.track.score, 3),
+                "emotion": m.emotion,
+                "confidence": round(m.confidence, 4),
+                "scores": {k: round(v, 4) for k, v in m.scores.items()},
+                "reason": m.reason,
+            }
+            for m in moods
+        ]
+        line = {"frame": frame.seq, "t": round(frame.t, 4), "faces": faces}
+        self._out.write(json.dumps(line, separators=(", ", ": ")) + "\n")
+
+
+class Progress:
+    """A progress line on a terminal; nothing elsewhere."""
+
+    def __init__(self, out: TextIO = sys.stderr, *, now: Callable[[], float], total: int | None):
+        """Count up to `total` frames, where that is known; `now` is real time in seconds."""
+        self._out = out if out.isatty() else None
+        self._now = now
+        self._total = total
+        self._began = now()
+        self._shown = self._began
+        self._count = 0
+
+    def frame(self, frame: Frame, _moods: Sequence[Mood], /) -> None:
+        """Count one frame; redraw four times a second."""
+        self._count += 1
+        now = self._now()
+        if self._out is None or now - self._shown < 0.25:
+            return
+        self._shown = now
+        rate = self._count / max(now - self._began, 1e-6)
+        text = f"{self._count} frames, {frame.t:.1f} s of video, {rate:.0f} frames/s"
+        if self._total:
+            share = min(self._count / self._total, 1.0)
+            bar = "█" * round(share * 24)
+            text = f"{bar:░<24} {share:4.0%}  {text}"
+        self._out.write(f"\r\x1b[K{text}")
+        self._out.flush()
+
+    def close(self) -> None:
+        """Remove the line."""
+        if self._out is not None:
+            self._out.write("\r\x1b[K")
+            self._out.flush()

@@ -1,0 +1,49 @@
+"""Events as a person likes to read them: one line each, with the seven scores as bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge.contract import Event
+from edge.messages import UNKNOWN
+
+BLOCKS = " ▁▂▃▄▅▆▇█"
+COLOURS = {
+    "face_appeared": "32",  # green
+    "emotion_changed": "36",  # cyan
+    "face_left": "33",  # yellow
+    "alert_began": "31",  # red
+    "alert_ended": "35",  # magenta
+}
+
+
+def header(labels: Sequence[str]) -> str:
+    """Return the line above the first event."""
+    return f"{'time':>8}  {'event':<16} {'face':<9} {'emotion':<10} score  " + " ".join(labels)
+
+
+def pretty(event: Event, t: float, *, colour: bool) -> str:
+    """Return one line.
+
+    Args:
+        event: what to show.
+        t: seconds since the start.
+        colour: whether the terminal takes ANSI colours.
+    """
+    d = event.data
+    name = f"{d.event_type:<16}"
+    if colour:
+        name = f"\x1b[{COLOURS.get(d.event_type, '0')}m{name}\x1b[0m"
+    if d.emotion == UNKNOWN:
+        answer = f"{UNKNOWN:<10} ({d.reason})" if d.reason else UNKNOWN
+    else:
+        bars = " ".join(f"{bar(s):<{len(n)}}" for n, s in d.scores.items())
+        answer = f"{d.emotion:<10} {d.confidence:4.2f}   {bars}"
+    if d.event_type == "face_left" and d.duration_s is not None:
+        answer += f" after {d.duration_s:.1f} s"
+    return f"{t:7.2f}s  {name} {d.track:<9} {answer}".rstrip()
+
+
+def bar(share: float) -> str:
+    """Return a share as one character, higher for more."""
+    return BLOCKS[round(min(max(share, 0.0), 1.0) * (len(BLOCKS) - 1))]
