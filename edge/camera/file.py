@@ -54,16 +54,17 @@ class FileCamera:
         held = next(frames, None)  # waits for its successor: if that is due too, it is dropped
         started = self._clock.now()
         while held is not None and not self._closed.is_set():
-            asked = self._clock.now()
+            asked, due = self._clock.now(), started + held.t
             following = next(frames, None)
-            now = self._clock.now()
+            took = self._clock.now() - asked
+            stale = following is not None and started + following.t <= asked
             if following is not None:
                 # A decoder slower than the recording slows it down; only a slow taker loses frames.
-                started += max(0.0, now - asked - (following.t - held.t))
-            if following is not None and started + following.t <= now:
+                started += max(0.0, took - (following.t - held.t))
+            if stale:
                 self._dropped += 1
             else:
-                yield from self._due(held, started + held.t)
+                yield from self._due(held, due)
             held = following
 
     def _due(self, frame: Frame, due: float) -> Iterator[Frame]:

@@ -33,7 +33,8 @@ class StreamSource:
         )
         if not video.isOpened():
             raise SourceLostError(
-                f"no video there within {c.open_timeout_s:g} s; check address, user and password"
+                f"no video to be had (time limit {c.open_timeout_s:g} s); "
+                "check address, user and password"
             )
         width, height = video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)
         return f"{self.name}, {width:.0f}x{height:.0f}, {video.get(cv2.CAP_PROP_FPS):.3g}/s"

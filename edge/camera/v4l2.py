@@ -14,6 +14,7 @@ from edge.camera.opencv import Luma, capture, luma_of
 from edge.camera.source import SourceLostError
 
 JPEG = frozenset({"MJPG", "JPEG"})
+TAIL_BYTES = 4096  # of a buffer, in which a whole JPEG ends; padding follows
 PLANAR = frozenset({"NV12", "NV21", "YU12", "YV12", "I420"})  # luma plane first
 
 
@@ -116,7 +117,8 @@ def luma_of_raw(raw: NDArray[np.generic], fourcc: str, width: int, height: int) 
 
 
 def _decoded(data: NDArray[np.uint8]) -> Luma | None:
-    if data.size == 0:
+    # Cut off in transfer, every other time on some cameras; libjpeg would write a line about each.
+    if data[:2].tobytes() != b"\xff\xd8" or b"\xff\xd9" not in data[-TAIL_BYTES:].tobytes():
         return None
     try:
         luma = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)

@@ -1,0 +1,154 @@
+"""What the tests of cameras share: real videos, real children, and someone who watches."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+
+from edge.config import Camera as Config
+from edge.messages import CameraLost, Frame
+from edge.stages import Camera
+
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+PATIENCE_S = 20.0  # longer than anything takes here, on a busy machine too
+
+QUICK = {"stall_s": 0.5, "open_timeout_s": 2.0, "backoff_min_s": 0.02, "backoff_max_s": 0.1}
+
+
+def ffmpeg(*arguments: str) -> None:
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *arguments], check=True, timeout=60)
+
+
+def make_video(path: Path, *codec: str, size: str = "64x48", fps: int = 10, s: float = 1.0) -> Path:
+    """A test picture that differs from frame to frame."""
+    ffmpeg("-f", "lavfi", "-i", f"testsrc=s={size}:r={fps}:d={s}", *codec, str(path))
+    return path
+
+
+def make_plain_video(path: Path, levels: list[int], fps: float = 10.0) -> Path:
+    """One uniform grey level a frame, written by OpenCV itself: needs no ffmpeg."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, (64, 48))
+    assert writer.isOpened()
+    for level in levels:
+        writer.write(np.full((48, 64, 3), level, np.uint8))
+    writer.release()
+    return path
+
+
+def ffmpeg_camera(width: int = 64, height: int = 48, fps: int = 50, **more: object) -> Config:
+    """A camera program that behaves: ffmpeg in the place of rpicam-vid."""
+    source = "testsrc=s={width}x{height}:r={fps}"
+    command = ["ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", source]
+    command += ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-"]
+    return Config(
+        source="command", command=command, width=width, height=height, fps=fps, **(QUICK | more)
+    )
+
+
+CHILD = """
+import os, signal, subprocess, sys, time
+{setup}
+def frame(i):
+    return bytes([i % 200 + 20]) * (64 * 48 * 3 // 2)
+def write(data):
+    while data:
+        data = data[os.write(1, data):]
+i = 0
+while True:
+    i += 1
+    {body}
+    time.sleep(0.02)
+"""
+
+
+def python_camera(body: str = "write(frame(i))", setup: str = "", **more: object) -> Config:
+    """A camera program that misbehaves as told; `i` counts its frames of 64x48 from 1."""
+    command = [sys.executable, "-S", "-c", CHILD.format(setup=setup, body=body)]
+    return Config(source="command", command=command, width=64, height=48, **(QUICK | more))
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.01)
+
+
+class Watcher:
+    """Takes what a camera yields, in a thread of its own, for the test to look at."""
+
+    def __init__(self, camera: Camera) -> None:
+        self.camera = camera
+        self.seen: list[Frame | CameraLost] = []
+        self.error: BaseException | None = None
+        self._thread = threading.Thread(target=self._watch, name="watcher")
+        self._thread.start()
+
+    def _watch(self) -> None:
+        try:
+            for message in self.camera.frames():
+                self.seen.append(message)
+        except BaseException as e:
+            self.error = e
+
+    @property
+    def frames(self) -> list[Frame]:
+        return [m for m in self.seen if isinstance(m, Frame)]
+
+    @property
+    def lost(self) -> list[CameraLost]:
+        return [m for m in self.seen if isinstance(m, CameraLost)]
+
+    def wait_frames(self, more: int = 3) -> None:
+        """Wait for `more` frames that come after all seen so far."""
+        wanted = len(self.frames) + more
+        until(lambda: len(self.frames) >= wanted or self.error, f"{more} more frames: {self.lost}")
+        assert self.error is None
+
+    def wait_lost(self, word: str = "") -> CameraLost:
+        """Wait for a `CameraLost` after all seen so far, with `word` in its reason."""
+        start = len(self.seen)
+
+        def found() -> list[CameraLost]:
+            later = self.seen[start:]
+            return [m for m in later if isinstance(m, CameraLost) and word in m.why]
+
+        until(found, f"a lost camera because of {word!r}; got {[m.why for m in self.lost]}")
+        return found()[0]
+
+    def finish(self) -> None:
+        self.camera.close()
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive(), "frames() did not end after close()"
+
+
+@contextlib.contextmanager
+def watching(camera: Camera) -> Iterator[Watcher]:
+    watcher = Watcher(camera)
+    try:
+        yield watcher
+    finally:
+        watcher.finish()
+
+
+def children() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def camera_threads() -> int:
+    return sum(t.name == "camera" for t in threading.enumerate())
+
+
+def descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
