@@ -1,0 +1,58 @@
+"""What leaves the device: events, state and health over MQTT, or events on standard output."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+from edge.config import Config
+from edge.publish.identity import Identity, read_boot_id
+from edge.publish.jsonl import JsonLines, JsonLinesPublisher
+from edge.publish.mqtt import MqttPublisher
+from edge.publish.probe import probe_broker
+from edge.stages import Clock, Control, Publisher
+
+__all__ = ["Identity", "open_publisher", "outbox_path", "probe_broker", "read_boot_id"]
+
+
+def open_publisher(
+    config: Config, identity: Identity, clock: Clock, control: Control, rng: random.Random
+) -> Publisher:
+    """Return the publisher that the configuration asks for; never waits for a broker.
+
+    Args:
+        config: the sections mqtt, outbox and output.
+        identity: who speaks.
+        clock: stamps events.
+        control: set by requests, and by a standard output that was closed.
+        rng: of event ids and of back-off; seeded, a replay is the same again.
+
+    Raises:
+        ConfigError: a password file, key or certificate cannot be used.
+    """
+    lines = config.output.stdout == "on" or (
+        config.output.stdout == "auto" and not config.mqtt.host
+    )
+    if not config.mqtt.host:
+        return JsonLinesPublisher(identity, clock, rng, JsonLines(control) if lines else None)
+    return MqttPublisher(
+        config,
+        identity,
+        clock,
+        control,
+        rng,
+        outbox_path(config.outbox.path),
+        JsonLines(control) if lines else None,
+    )
+
+
+def outbox_path(configured: str, env: Mapping[str, str] = os.environ) -> Path | None:
+    """Return where the outbox is; None: in memory."""
+    if configured == "memory":
+        return None
+    if configured:
+        return Path(configured)
+    state = env.get("STATE_DIRECTORY", "").split(":")[0]  # systemd.exec(5); may name several
+    return Path(state) / "outbox.db" if state else None

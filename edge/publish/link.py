@@ -1,0 +1,257 @@
+"""The connection to the broker: one thread, one paho client a connection, states by name.
+
+Everything of MQTT happens in this thread: it waits on the socket itself and calls paho's
+`loop_read`, `loop_write` and `loop_misc`, so nothing is queued inside paho that the outbox does
+not know, and callbacks only take notes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import select
+import socket
+import threading
+import time
+from enum import Enum
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.config import Mqtt
+from edge.errors import ConfigError
+from edge.publish import reasons, session
+from edge.publish.backoff import Backoff, Waits
+from edge.publish.reasons import Failure
+from edge.publish.traffic import Traffic
+
+log = logging.getLogger(__name__)
+
+ANSWER_S = 10.0  # from CONNECT to CONNACK; a frozen broker accepts TCP and then says nothing
+TICK_S = 1.0  # longest wait on the socket: keepalive is looked at so often
+QUICK_DROPS = 3  # connections lost at once, one after the other: another client has our id?
+
+
+class LinkState(Enum):
+    """Where the connection is."""
+
+    WAITING = "waiting"  # for the next try
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    REFUSED = "refused"  # waiting long: the broker is there and says no
+    CLOSED = "closed"
+
+
+class Link:
+    """Keeps a connection open and lets `Traffic` use it."""
+
+    def __init__(
+        self,
+        mqtt: Mqtt,
+        client_id: str,
+        login: session.Login | None,
+        will_topic: str,
+        traffic: Traffic,
+        rng: random.Random,
+        waits: Waits,
+    ) -> None:
+        self._mqtt = mqtt
+        self._client_id = client_id
+        self._login = login
+        self._will_topic = will_topic
+        self._traffic = traffic
+        self._waits = waits
+        self._backoff = Backoff(waits, rng)
+        self.state = LinkState.WAITING
+        self.taken = False  # another client has our id
+        self._closing: float | None = None  # monotonic deadline
+        self._failure: Failure | None = None
+        self._connected = False
+        self._quick_drops = 0
+        self._away_since: float | None = None
+        self._said: set[str] = set()  # reasons logged in this outage
+        self._wake_r, self._wake_w = socket.socketpair()
+        for end in (self._wake_r, self._wake_w):
+            end.setblocking(False)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something to send; from any thread, never waits."""
+        with contextlib.suppress(OSError):  # full: it is awake already; closed: it is gone
+            self._wake_w.send(b"\0")
+
+    def close(self, deadline: float) -> None:
+        """Say goodbye, wait for acknowledgements, stop; until `deadline` (time.monotonic)."""
+        self._closing = deadline
+        self._stop.set()
+        self.wake()
+        if self.state is LinkState.CONNECTING:
+            # It may hang in connect(); it is a daemon thread and has nothing to hand over.
+            self._thread.join(min(0.2, max(deadline - time.monotonic(), 0.0)))
+        else:
+            self._thread.join(max(deadline - time.monotonic(), 0.0))
+        if not self._thread.is_alive():
+            self._wake_r.close()
+            self._wake_w.close()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            began = time.monotonic()
+            self.state = LinkState.CONNECTING
+            self._failure = None
+            self._connected = False
+            try:
+                self._connection()
+            except ConfigError as e:  # a renewed certificate that does not fit, say
+                self._failure = Failure(str(e), refused=True)
+            except Exception as e:
+                # Whatever paho or the system came up with: this thread must live.
+                self._failure = reasons.explain(e)
+            self._traffic.disconnected()
+            if self._stop.is_set():
+                break
+            failure = self._failure or Failure("the connection was lost")
+            if self._connected:
+                failure = self._look_at_drop(failure, time.monotonic() - began)
+            else:
+                self._quick_drops = 0
+            self.taken = failure.taken
+            self.state = LinkState.REFUSED if failure.refused else LinkState.WAITING
+            wait = self._backoff.next(refused=failure.refused)
+            self._report(failure, wait)
+            self._stop.wait(wait)
+        self.state = LinkState.CLOSED
+
+    def _look_at_drop(self, failure: Failure, lasted_s: float) -> Failure:
+        """Start over after a steady connection; grow suspicious after several short ones."""
+        if lasted_s >= self._waits.steady_s:
+            self._backoff.reset()
+            self._quick_drops = 0
+            self._said.clear()
+            return failure
+        self._quick_drops += 1
+        if self._quick_drops < QUICK_DROPS or self._mqtt.version == "5":
+            return failure
+        # MQTT 3.1.1 has no reason code for this; the pattern gives it away.
+        return Failure(
+            f"{failure.text}, {self._quick_drops} times at once; "
+            f"does another client use the client id {self._client_id!r}?",
+            refused=True,
+            taken=True,
+        )
+
+    def _report(self, failure: Failure, wait: float) -> None:
+        now = time.monotonic()
+        if self._away_since is None:
+            self._away_since = now
+        first = failure.text not in self._said
+        self._said.add(failure.text)
+        log.log(
+            logging.WARNING if first else logging.DEBUG,
+            "broker %s: %s; trying again in %.0f s",
+            reasons.where(self._mqtt),
+            failure.text,
+            wait,
+        )
+
+    def _connection(self) -> None:
+        """Open one connection and serve it until it ends; notes why in `_failure`."""
+        client = session.new_client(self._mqtt, self._client_id, self._login)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._traffic.on_publish
+        client.on_message = self._traffic.on_message
+        client.on_subscribe = self._traffic.on_subscribe
+        client.will_set(self._will_topic, "offline", qos=1, retain=True)
+        try:
+            session.connect(client, self._mqtt)
+            answer_by = time.monotonic() + ANSWER_S
+            while self._step(client, answer_by):
+                pass
+        finally:
+            # No DISCONNECT here: after a failure the broker shall publish the will.
+            sock = client.socket()
+            if sock is not None:
+                sock.close()
+
+    def _step(self, client: paho.Client, answer_by: float) -> bool:
+        """Wait for the socket or work, and handle it; False: the connection is over."""
+        if self._connected:
+            if not self._traffic.pump(client, self._closing):
+                return False
+        elif time.monotonic() > answer_by:
+            self._failure = Failure("the broker accepts the connection and then does not answer")
+            return False
+        elif self._stop.is_set():
+            return False
+        sock: Any = client.socket()
+        if sock is None:
+            return False
+        pending = getattr(sock, "pending", int)()  # bytes that TLS holds and select cannot see
+        timeout = 0.0 if pending else min(TICK_S, self._traffic.next_in())
+        writers = [sock] if client.want_write() else []
+        readable, writable, _ = select.select([sock, self._wake_r], writers, [], timeout)
+        if self._wake_r in readable:
+            with contextlib.suppress(BlockingIOError):
+                while self._wake_r.recv(4096):
+                    pass
+        if (pending or sock in readable) and client.loop_read() != 0:
+            self._failure = self._failure or self._hung_up()
+            return False
+        if writable and client.loop_write() != 0:
+            return False
+        return client.loop_misc() == 0 and client.socket() is not None
+
+    def _hung_up(self) -> Failure | None:
+        return None if self._connected else reasons.hung_up(self._mqtt)
+
+    def _on_connect(
+        self,
+        client: paho.Client,
+        userdata: object,
+        flags: paho.ConnectFlags,
+        code: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if code.is_failure:
+            self._failure = reasons.answered(code)
+            return
+        self._connected = True
+        self.state = LinkState.ONLINE
+        self.taken = False
+        self._traffic.connected(getattr(properties, "ReceiveMaximum", session.INFLIGHT))
+        away = (
+            ""
+            if self._away_since is None
+            else f" after {time.monotonic() - self._away_since:.0f} s"
+        )
+        log.log(
+            logging.DEBUG if self._quick_drops else logging.INFO,
+            "broker %s: connected%s, MQTT %s%s",
+            reasons.where(self._mqtt),
+            away,
+            self._mqtt.version,
+            " over TLS" if self._mqtt.tls else "",
+        )
+        self._away_since = None
+
+    def _on_disconnect(
+        self,
+        client: paho.Client,
+        userdata: object,
+        flags: paho.DisconnectFlags,
+        code: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if flags.is_disconnect_packet_from_server:
+            self._failure = reasons.answered(code)
+        elif code.getName() == "Keep alive timeout":
+            self._failure = Failure("the broker does not answer pings any more")

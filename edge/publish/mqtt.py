@@ -1,0 +1,192 @@
+"""The publisher to a broker: takes messages from the loop, keeps events, feeds the link."""
+
+from __future__ import annotations
+
+import collections
+import logging
+import random
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from edge.config import Config
+from edge.contract import Event, Health, State, encode
+from edge.messages import Change, Mood
+from edge.publish import session
+from edge.publish.backoff import Waits
+from edge.publish.identity import Identity
+from edge.publish.jsonl import JsonLines
+from edge.publish.link import Link, LinkState
+from edge.publish.outbox import Outbox
+from edge.publish.requests import Requests
+from edge.publish.stamp import Stamper
+from edge.publish.traffic import Traffic
+from edge.stages import Clock, Control, OutboxStats
+
+log = logging.getLogger(__name__)
+
+GATHER_S = 0.05  # an event waits so long for others to share its commit with
+FLUSH_S = 5.0  # acknowledged events leave the disk within this, or with the next event
+QUEUE_MOST = 10_000  # messages between loop and writer: minutes of a disk that hangs
+
+Item = tuple[Event, float] | State
+
+
+class MqttPublisher:
+    """Publishes to a broker, present or not.
+
+    Three threads share the work. The loop's stamps and hands over, and waits for nothing. The
+    writer's puts events on the disk: an event is there, synced, within `GATHER_S` and the time of
+    one commit. The link's sends what is on the disk, in the order of `seq`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        identity: Identity,
+        clock: Clock,
+        control: Control,
+        rng: random.Random,
+        path: Path | None,
+        lines: JsonLines | None = None,
+        waits: Waits | None = None,
+    ) -> None:
+        """Open the outbox and begin to connect.
+
+        Raises:
+            ConfigError: a secret or certificate cannot be used.
+        """
+        login = session.read_login(config.mqtt)
+        session.tls_context(config.mqtt)  # said now, not at the first connection
+        self._config = config
+        self._clock = clock
+        self._lines = lines
+        self._stamper = Stamper(identity, clock, rng)
+        self._outbox = Outbox(path, config.outbox, identity.boot_id, clock)
+        self._now: State | None = None
+        self._shown: tuple[object, ...] | None = None  # of the state last published
+        self._shown_t = 0.0
+        self._queue: collections.deque[Item] = collections.deque()
+        self._queued = threading.Condition()
+        self._overflow = 0
+        self._closing = False
+        self._traffic = Traffic(
+            identity,
+            self._outbox,
+            Requests(control, lambda: self._now),
+            config.outbox.resend_rate,
+            clock,
+        )
+        self._traffic.retain("info", encode(identity.info(self._stamper.time())))
+        self._link = Link(
+            config.mqtt,
+            session.client_id(config.mqtt, identity.device),
+            login,
+            identity.topic("availability"),
+            self._traffic,
+            random.Random(rng.random()),  # its own: another thread draws from it
+            waits or Waits(),
+        )
+        self._writer = threading.Thread(target=self._write, name="outbox", daemon=True)
+        self._writer.start()
+        self._link.start()
+
+    def publish(self, change: Change, /) -> None:
+        """Stamp an event and hand it to the writer."""
+        self._put((self._stamper.event(change), change.t))
+
+    def state(self, t: float, moods: Sequence[Mood], status: str, /) -> None:
+        """Offer the present: at once when faces, emotions or status changed, else seldom."""
+        signature = (status, tuple((m.track.id, m.emotion, m.reason) for m in moods))
+        same = signature == self._shown
+        if same and (not moods or t - self._shown_t < self._config.output.state_s):
+            return
+        self._shown, self._shown_t = signature, t
+        self._put(self._stamper.state(t, moods, status))
+
+    def health(self, health: Health, /) -> None:
+        """Publish how the device is; only the newest waits for a broker that is away."""
+        self._traffic.retain("health", encode(health))
+        self._link.wake()
+
+    def stats(self) -> OutboxStats:
+        """Return counts and what is wrong; waits for nothing."""
+        kept = self._outbox.stats()
+        problems = set(kept.problems)
+        if self._link.taken:
+            problems.add("client_id_taken")
+        elif self._link.state is LinkState.REFUSED:
+            problems.add("broker_refused")
+        elif self._link.state is not LinkState.ONLINE:
+            problems.add("broker_away")
+        if self._traffic.refusing:
+            problems.add("publish_refused")
+        return OutboxStats(
+            depth=kept.depth + len(self._queue),
+            lost=kept.lost + self._overflow,
+            oldest_s=kept.oldest_s,
+            refused=self._traffic.refused,
+            problems=tuple(sorted(problems)),
+        )
+
+    def close(self, timeout_s: float, /) -> None:
+        """Publish the last state and `offline`, wait for acknowledgements, stop all threads."""
+        if self._closing:
+            return
+        deadline = time.monotonic() + timeout_s
+        self._put(self._stamper.state(self._clock.now(), (), "stopped"))
+        with self._queued:
+            self._closing = True
+            self._queued.notify()
+        self._writer.join(timeout_s / 2)
+        self._link.close(deadline - 0.1 * timeout_s)
+        if self._writer.is_alive():
+            log.warning("outbox: the disk does not answer; what was not written is lost")
+            return
+        self._outbox.close()
+
+    def _put(self, item: Item) -> None:
+        with self._queued:
+            if len(self._queue) >= QUEUE_MOST:
+                if isinstance(item, tuple):
+                    self._overflow += 1
+                return
+            self._queue.append(item)
+            self._queued.notify()
+
+    def _write(self) -> None:
+        flush_at = time.monotonic() + FLUSH_S
+        done = False
+        while not done:
+            with self._queued:
+                self._queued.wait_for(lambda: self._queue or self._closing, FLUSH_S)
+                self._queued.wait_for(lambda: self._closing, GATHER_S)
+                items = list(self._queue)
+                self._queue.clear()
+                overflow, self._overflow = self._overflow, 0
+                done = self._closing
+            try:
+                self._keep(items, overflow)
+                if time.monotonic() >= flush_at or done:
+                    flush_at = time.monotonic() + FLUSH_S
+                    self._outbox.flush()
+            except Exception as e:  # a bug must not end the thread, and the events with it
+                log.error("outbox: %s: %s; messages were lost", type(e).__name__, e)
+
+    def _keep(self, items: list[Item], overflow: int) -> None:
+        if overflow:
+            self._outbox.lose(overflow)
+        events = [item for item in items if isinstance(item, tuple)]
+        rows = self._outbox.append(events) if events else []
+        states = [item for item in items if isinstance(item, State)]
+        if states:
+            self._now = msgspec.structs.replace(states[-1], seq=self._outbox.last_seq)
+            self._traffic.retain("state", encode(self._now))
+        if items:
+            self._link.wake()
+        if self._lines is not None:
+            for row in rows:
+                self._lines.write(row.payload)

@@ -1,0 +1,91 @@
+"""Requests from outside: pause, resume, state. Strictly read, limited in size and rate.
+
+They name no files, choose no topics and change nothing that is published but pause and resume.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+
+import msgspec
+
+from edge.contract import Request, Response, State, encode
+from edge.stages import Control
+
+log = logging.getLogger(__name__)
+
+VERBS = ("pause", "resume", "state")
+MAX_BYTES = 1024  # of a payload; a transaction of 128 characters in JSON fits in any encoding
+RATE = 5.0  # requests a second, in the long run
+BURST = 10.0  # at once
+_ANSWERABLE = re.compile(r"[a-z]{1,16}")  # another verb gets no answer: it would name the topic
+
+_decoder = msgspec.json.Decoder(Request, strict=True)
+
+
+class Requests:
+    """Acts on requests and holds the answers until they are sent. For one thread."""
+
+    def __init__(self, control: Control, state: Callable[[], State | None]) -> None:
+        self._control = control
+        self._state = state
+        self._answers: list[tuple[str, bytes]] = []
+        self._tokens = BURST
+        self._filled: float | None = None
+        self._told_limit = False
+
+    def on_message(self, verb: str, payload: bytes, now: float) -> None:
+        """Handle one request; `now` in seconds, monotonic. Never raises for what it is given."""
+        if not _ANSWERABLE.fullmatch(verb):
+            log.debug("request ignored: %r is no verb", verb[:64])
+            return
+        if not self._allowed(now):
+            if not self._told_limit:  # once a burst: an answer each would double the flood
+                self._told_limit = True
+                self._answer(verb, Response(status="error", error=f"too many; {RATE:g} a second"))
+            return
+        self._answer(verb, self._handle(verb, payload))
+
+    def answers(self) -> list[tuple[str, bytes]]:
+        """Return and forget (name under the device's topic, payload) of answers to send."""
+        answers, self._answers = self._answers, []
+        return answers
+
+    def _allowed(self, now: float) -> bool:
+        if self._filled is not None:
+            self._tokens = min(self._tokens + max(now - self._filled, 0.0) * RATE, BURST)
+        self._filled = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        self._told_limit = False
+        return True
+
+    def _handle(self, verb: str, payload: bytes) -> Response:
+        if verb not in VERBS:
+            return _error(f"unknown request; allowed: {', '.join(VERBS)}")
+        if len(payload) > MAX_BYTES:
+            return _error(f"{len(payload)} bytes; allowed: up to {MAX_BYTES}")
+        try:
+            request = _decoder.decode(payload) if payload else Request()
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
+            return _error(f"not a request: {e}")
+        if verb == "state":
+            state = self._state()
+            if state is None:
+                return _error("no state yet", request.transaction)
+            return Response(status="ok", transaction=request.transaction, state=state)
+        paused = verb == "pause"
+        if self._control.paused != paused:
+            log.info("request: %s", verb)
+            self._control.paused = paused
+        return Response(status="ok", transaction=request.transaction)
+
+    def _answer(self, verb: str, response: Response) -> None:
+        self._answers.append((f"response/{verb}", encode(response)))
+
+
+def _error(text: str, transaction: str = "") -> Response:
+    return Response(status="error", error=text, transaction=transaction)

@@ -1,0 +1,161 @@
+"""What it takes to open a connection: credentials, TLS, a paho client. Shared by run and check."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from edge.config import Mqtt
+from edge.errors import ConfigError
+
+CREDENTIAL = "mqtt-password"  # name under $CREDENTIALS_DIRECTORY, systemd.exec(5)
+MAX_SECRET_BYTES = 65_535  # what MQTT allows for a password
+CONNECT_TIMEOUT_S = 5.0  # TCP and TLS, each
+INFLIGHT = 20  # unacknowledged publishes; Mosquitto's own default bound, and paho's
+MAX_PACKET_BYTES = 4096  # the broker keeps larger messages to itself (MQTT 5); ours come in small
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """User and password, kept out of every repr."""
+
+    username: str
+    password: str | None
+
+    def __repr__(self) -> str:
+        return f"Login({self.username!r}, password {'set' if self.password else 'none'})"
+
+
+def read_login(mqtt: Mqtt, env: Mapping[str, str] = os.environ) -> Login | None:
+    """Return who to log in as; None: nobody.
+
+    Raises:
+        ConfigError: the password file cannot be read, is readable by others, or has no user.
+    """
+    if not mqtt.username:
+        if mqtt.password_file:
+            raise ConfigError("mqtt.username: got ''; allowed: a name, where password_file is set")
+        return None
+    path = Path(mqtt.password_file) if mqtt.password_file else None
+    if path is None and "CREDENTIALS_DIRECTORY" in env:
+        credential = Path(env["CREDENTIALS_DIRECTORY"]) / CREDENTIAL
+        path = credential if credential.exists() else None
+    if path is None:
+        return Login(mqtt.username, None)
+    private(path, "mqtt.password_file")
+    try:
+        with path.open("rb") as f:
+            secret = f.read(MAX_SECRET_BYTES + 2)
+        text = secret.decode().rstrip("\r\n")
+    except OSError as e:
+        raise ConfigError(f"mqtt.password_file: {path}: {e.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"mqtt.password_file: {path}: not UTF-8 text") from None
+    if not 0 < len(text.encode()) <= MAX_SECRET_BYTES or "\n" in text:
+        raise ConfigError(
+            f"mqtt.password_file: {path}: allowed: one line of 1 to {MAX_SECRET_BYTES} bytes"
+        )
+    return Login(mqtt.username, text)
+
+
+def private(path: Path, key: str) -> None:
+    """Refuse a secret that everybody can read or write.
+
+    Raises:
+        ConfigError: so it is, or the file is not there.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as e:
+        raise ConfigError(f"{key}: {path}: {e.strerror}") from None
+    if mode & 0o007:
+        raise ConfigError(
+            f"{key}: {path}: mode {mode & 0o777:04o} lets others read or write it; "
+            f"allowed: 0600 or 0640 (chmod o-rwx {path})"
+        )
+
+
+def tls_context(mqtt: Mqtt) -> ssl.SSLContext | None:
+    """Return a context that verifies the broker; None without TLS.
+
+    Raises:
+        ConfigError: a certificate or key cannot be used.
+    """
+    if not mqtt.tls:
+        return None
+    if mqtt.key_file:
+        private(Path(mqtt.key_file), "mqtt.key_file")
+    try:
+        context = ssl.create_default_context(cafile=mqtt.ca_file or None)
+    except (OSError, ValueError) as e:
+        raise ConfigError(f"mqtt.ca_file: {mqtt.ca_file}: {_tls_why(e)}") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if mqtt.cert_file:
+        try:
+            # A password, though empty, keeps OpenSSL from asking for one at a terminal.
+            context.load_cert_chain(mqtt.cert_file, mqtt.key_file, password="")
+        except (OSError, ValueError) as e:
+            raise ConfigError(
+                f"mqtt.cert_file, mqtt.key_file: {mqtt.cert_file}, {mqtt.key_file}: {_tls_why(e)}; "
+                "allowed: PEM files that belong together, the key without a passphrase"
+            ) from None
+    return context
+
+
+def _tls_why(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        return error.reason or "not a PEM certificate"
+    return getattr(error, "strerror", None) or str(error)
+
+
+def new_client(mqtt: Mqtt, client_id: str, login: Login | None) -> paho.Client:
+    """Return a client for one connection; nothing of an earlier one is in it.
+
+    Raises:
+        ConfigError: a certificate or key cannot be used (any more).
+    """
+    five = mqtt.version == "5"
+    client = paho.Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
+        clean_session=None if five else True,
+        reconnect_on_failure=False,
+    )
+    client.connect_timeout = CONNECT_TIMEOUT_S
+    client.max_inflight_messages_set(INFLIGHT)
+    if login is not None:
+        client.username_pw_set(login.username, login.password)
+    context = tls_context(mqtt)
+    if context is not None:
+        client.tls_set_context(context)
+    return client
+
+
+def connect(client: paho.Client, mqtt: Mqtt) -> None:
+    """Open the connection and send CONNECT; the answer comes to `on_connect`.
+
+    Raises:
+        OSError, ValueError: it cannot be opened; `reasons.explain` knows why.
+    """
+    if mqtt.version == "5":
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
+        properties.MaximumPacketSize = MAX_PACKET_BYTES
+        client.connect(
+            mqtt.host, mqtt.port, mqtt.keepalive_s, clean_start=True, properties=properties
+        )
+    else:
+        client.connect(mqtt.host, mqtt.port, mqtt.keepalive_s)
+
+
+def client_id(mqtt: Mqtt, device: str) -> str:
+    """Return the client id: as configured, or made of the device's name."""
+    return mqtt.client_id or f"emotion-edge-{device}"

@@ -1,0 +1,142 @@
+"""From what the stages say to what the contract promises: ids, times, shares of the frame."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Literal, cast
+
+from edge.contract import TYPE_PREFIX, Attribute, Event, EventData, FaceState, State
+from edge.messages import Change, Mood, Reason
+from edge.publish.identity import Identity
+from edge.publish.timesync import time_synced
+from edge.stages import Clock
+
+DIGITS = 4  # of a share: 7 scores rounded so still add up to 1 within 3.5e-4
+SYNC_CHECK_S = 10.0  # time_synced is asked no more often: it turns once or twice in a boot
+NOBODY = "none"  # `emotion` of a state without faces
+
+Status = Literal["running", "paused", "camera_lost", "stopped"]
+
+
+def rfc3339(wall: float) -> str:
+    """Return seconds since 1970 as RFC 3339 in UTC with milliseconds."""
+    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def share(value: float) -> float:
+    """Return `value` cut to [0, 1] and rounded, as shares are published."""
+    return round(min(max(float(value), 0.0), 1.0), DIGITS)
+
+
+class Stamper:
+    """Makes events and states of one run. Not thread-safe: the loop's thread calls it."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        clock: Clock,
+        rng: random.Random,
+        synced: Callable[[], bool] = time_synced,
+    ) -> None:
+        self._who = identity
+        self._clock = clock
+        self._rng = rng
+        self._ask_synced = synced
+        self._synced = False
+        self._asked: float | None = None
+
+    def event(self, change: Change) -> Event:
+        """Return the event of a change; `seq` is 0 until it is stored.
+
+        Times are when it happened, by the wall clock of now: a clock that was set since is right
+        about the past too. `id` is a random UUID (version 4) out of the random source handed in.
+        """
+        mood = change.mood
+        now, wall = self._clock.now(), self._clock.wall()
+        reason = change.reason or mood.reason
+        return Event(
+            id=str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
+            source=self._who.source,
+            type=TYPE_PREFIX + change.kind,
+            subject=mood.track.id,
+            time=rfc3339(wall - (now - change.t)),
+            data=EventData(
+                event_type=change.kind.value,
+                track=mood.track.id,
+                emotion=mood.emotion,
+                previous=change.previous,
+                confidence=share(mood.confidence),
+                scores=_shares(mood.scores),
+                intensity=share(mood.intensity),
+                box=[share(v) for v in mood.track.unit_box],
+                faces=change.faces,
+                window_s=round(float(mood.window_s), 3),
+                started_at=rfc3339(wall - (now - mood.since)),
+                seq=0,
+                boot_id=self._who.boot_id,
+                uptime_s=round(change.t, 3),  # Linux's monotonic clock begins at boot
+                time_synced=self.synced(now),
+                replayed=False,
+                reason=reason.value if reason else None,
+                model=self._who.model.name,
+                attributes=_attributes(mood),
+                grade=cast(Literal["less", "moderate", "more"] | None, change.grade),
+                duration_s=None if change.duration_s is None else round(change.duration_s, 3),
+            ),
+        )
+
+    def state(self, t: float, moods: Sequence[Mood], status: str) -> State:
+        """Return the present; `moods` largest face first, `seq` 0 until events are stored."""
+        reason: Reason | None = moods[0].reason if moods else Reason.NO_FACE
+        if status == "camera_lost":
+            reason = Reason.CAMERA_LOST
+        elif status != "running" and not moods:
+            reason = None
+        return State(
+            time=self.time(t),
+            seq=0,
+            status=cast(Status, status),
+            emotion=moods[0].emotion if moods else NOBODY,
+            faces=[_face(t, mood) for mood in moods],
+            reason=reason.value if reason else None,
+        )
+
+    def time(self, t: float | None = None) -> str:
+        """Return a monotonic instant (None: now) as wall time."""
+        ago = 0.0 if t is None else self._clock.now() - t
+        return rfc3339(self._clock.wall() - ago)
+
+    def synced(self, now: float) -> bool:
+        """Return whether the wall clock can be believed; asked at most every `SYNC_CHECK_S`."""
+        if self._asked is None or now - self._asked >= SYNC_CHECK_S:
+            self._asked = now
+            self._synced = self._ask_synced()
+        return self._synced
+
+
+def _face(t: float, mood: Mood) -> FaceState:
+    return FaceState(
+        track=mood.track.id,
+        emotion=mood.emotion,
+        confidence=share(mood.confidence),
+        scores=_shares(mood.scores),
+        intensity=share(mood.intensity),
+        box=[share(v) for v in mood.track.unit_box],
+        since_s=round(max(t - mood.since, 0.0), 3),
+        reason=mood.reason.value if mood.reason else None,
+        attributes=_attributes(mood),
+    )
+
+
+def _shares(scores: Mapping[str, float]) -> dict[str, float]:
+    return {label: share(value) for label, value in scores.items()}
+
+
+def _attributes(mood: Mood) -> dict[str, Attribute]:
+    return {
+        name: Attribute(label=label, confidence=share(value))
+        for name, (label, value) in mood.attributes.items()
+    }

@@ -1,0 +1,260 @@
+"""What goes over a connection: retained messages, events out of the outbox, answers.
+
+All methods but `retain` and `next_in` belong to the link's thread. Callbacks only take notes;
+`pump` acts on them. Order: `online`, `info`, the present, then events by `seq`.
+"""
+
+from __future__ import annotations
+
+import collections
+import logging
+import threading
+import time
+
+import msgspec
+import paho.mqtt.client as paho
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.contract import Event, encode
+from edge.publish import session
+from edge.publish.identity import Identity
+from edge.publish.outbox import Outbox
+from edge.publish.requests import Requests
+from edge.publish.store import Row
+from edge.stages import Clock
+
+log = logging.getLogger(__name__)
+
+LATE_S = 5.0  # an event sent later than this after it happened is marked `replayed`
+READ_AHEAD = 64  # rows taken out of the outbox at once
+RESERVED = 4  # of the places in flight: for retained messages and answers
+REFUSED_FIRST_S, REFUSED_MOST_S = 1.0, 60.0  # pause of events after a refused publish, doubling
+ORDER = ("availability", "info", "state", "health")  # of retained messages after a connect
+GOODBYE_S = 0.5  # of the time to close, kept for `offline` and its acknowledgement
+LAST_MOMENT_S = 0.1  # of that, to hang up properly though nothing was acknowledged
+
+
+class Traffic:
+    """Sends what there is to send, within what the broker bears."""
+
+    def __init__(
+        self, who: Identity, outbox: Outbox, requests: Requests, resend_rate: float, clock: Clock
+    ) -> None:
+        self._who = who
+        self._outbox = outbox
+        self._requests = requests
+        self._rate = resend_rate
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._retained: dict[str, bytes] = {"availability": b"online"}
+        self._dirty: set[str] = set()
+        self.refused = 0  # publishes
+        self.refusing = False  # the last answer to an event was a refusal
+        self._said_refused: set[str] = set()  # topics whose refusal was logged
+        self._pause_s = REFUSED_FIRST_S
+        self._highest_sent = 0  # seq
+        self._reset()
+
+    def _reset(self) -> None:
+        # What was sent in an earlier connection may have arrived: sent again, it is marked.
+        self._sent_before = self._highest_sent
+        self._cursor = 0  # events up to this `seq` were taken in this connection
+        self._ahead: collections.deque[Row] = collections.deque()
+        self._events: dict[int, tuple[Row, int]] = {}  # mid -> in flight, lost ones told
+        self._others: dict[int, str] = {}  # mid -> name of a retained message or answer
+        self._held: set[int] = set()  # refused, to be tried again after the pause
+        self._paused_until = 0.0
+        self._tokens = 1.0
+        self._filled = time.monotonic()
+        self._room = session.INFLIGHT
+        self._to_subscribe = True
+        self._said_goodbye = False
+
+    def retain(self, name: str, payload: bytes) -> None:
+        """Hand over a retained message; only the newest of each name is sent. Any thread."""
+        with self._lock:
+            self._retained[name] = payload
+            self._dirty.add(name)
+
+    def connected(self, receive_maximum: int) -> None:
+        """A connection is up: everything retained is sent again, then what waits."""
+        self._reset()
+        self._room = max(min(receive_maximum, session.INFLIGHT), 1)
+        with self._lock:
+            self._dirty = set(self._retained)
+
+    def disconnected(self) -> None:
+        """The connection is gone: what was in flight waits again."""
+        self._outbox.landed([row.seq for row, _ in self._events.values()])
+        self._outbox.landed([row.seq for row in self._ahead])
+        self._outbox.landed(self._held)
+        self._reset()
+
+    def next_in(self) -> float:
+        """Return seconds until `pump` has something to do by itself."""
+        now = time.monotonic()
+        if self._ahead and len(self._events) < self._event_room():
+            return max((1.0 - self._tokens) / self._rate, self._paused_until - now, 0.0)
+        return max(self._paused_until - now, 0.0) if self._held else 60.0
+
+    def pump(self, client: paho.Client, closing: float | None) -> bool:
+        """Send what may be sent now; False when a goodbye is complete (`closing`: its deadline)."""
+        if self._to_subscribe:
+            self._to_subscribe = False
+            client.subscribe(self._who.topic("request/#"), qos=1)
+        if not self._said_goodbye:
+            self._send_retained(client)
+            for name, payload in self._requests.answers():
+                self._send(client, name, payload, retain=False)
+            self._send_events(client, backlog=closing is None)
+        if closing is None:
+            return True
+        return self._goodbye(client, closing)
+
+    def _goodbye(self, client: paho.Client, deadline: float) -> bool:
+        now = time.monotonic()
+        row = self._next()
+        live = row is not None and not self._is_late(row) and now >= self._paused_until
+        if not self._said_goodbye and (now > deadline - GOODBYE_S or not (self._events or live)):
+            self._said_goodbye = True
+            self._send(client, "availability", b"offline", retain=True)
+        quiet = self._said_goodbye and not self._events and not self._others
+        if quiet or now > deadline - LAST_MOMENT_S:
+            client.disconnect()
+            return False
+        return True
+
+    def _send_retained(self, client: paho.Client) -> None:
+        with self._lock:
+            names = sorted(self._dirty, key=ORDER.index)
+            messages = [(name, self._retained[name]) for name in names]
+            self._dirty.clear()
+        for name, payload in messages:
+            self._send(client, name, payload, retain=True)
+
+    def _send(self, client: paho.Client, name: str, payload: bytes, *, retain: bool) -> None:
+        sent = client.publish(self._who.topic(name), payload, qos=1, retain=retain)
+        if sent.rc == paho.MQTT_ERR_SUCCESS:
+            self._others[sent.mid] = name
+
+    def _send_events(self, client: paho.Client, *, backlog: bool) -> None:
+        now = time.monotonic()
+        self._tokens = min(self._tokens + (now - self._filled) * self._rate, 1.0 + self._rate / 10)
+        self._filled = now
+        if now < self._paused_until:
+            return
+        if self._held:  # the pause is over: begin again with the first that was refused
+            self._outbox.landed(self._held)
+            self._outbox.landed([r.seq for r in self._ahead])
+            self._ahead.clear()
+            self._cursor = min(self._held) - 1
+            self._held.clear()
+        while len(self._events) < self._event_room():
+            row = self._next()
+            if row is None:
+                return
+            late = self._is_late(row)
+            if late and (self._tokens < 1.0 or not backlog):
+                return
+            telling = any(told for _, told in self._events.values())
+            told = 0 if telling else self._outbox.lost_untold
+            payload = _marked(row.payload, late, told) if late or told else row.payload
+            sent = client.publish(self._who.topic("event"), payload, qos=1)
+            if sent.rc != paho.MQTT_ERR_SUCCESS:
+                return
+            self._tokens -= late
+            self._ahead.popleft()
+            self._highest_sent = max(self._highest_sent, row.seq)
+            self._events[sent.mid] = (row, told)
+
+    def _next(self) -> Row | None:
+        if not self._ahead:
+            rows = self._outbox.take(self._cursor, READ_AHEAD)
+            self._ahead.extend(rows)
+            if rows:
+                self._cursor = rows[-1].seq
+        return self._ahead[0] if self._ahead else None
+
+    def _event_room(self) -> int:
+        return max(self._room - RESERVED, 1)
+
+    def _is_late(self, row: Row) -> bool:
+        return (
+            row.seq < self._outbox.first_seq
+            or row.seq <= self._sent_before
+            or self._clock.now() - row.t > LATE_S
+        )
+
+    def on_publish(
+        self,
+        client: paho.Client,
+        userdata: object,
+        mid: int,
+        code: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        """Paho: the broker has answered a publish (by a reason code only in MQTT 5)."""
+        row, told = self._events.pop(mid, (None, 0))
+        name = "event" if row is not None else self._others.pop(mid, None)
+        if name is None:
+            return
+        if code.is_failure:
+            self._on_refusal(name, code)
+            if row is not None:
+                self._held.add(row.seq)
+                self._paused_until = time.monotonic() + self._pause_s
+                self._pause_s = min(self._pause_s * 2, REFUSED_MOST_S)
+                self.refusing = True
+            return
+        if name in self._said_refused:
+            self._said_refused.discard(name)
+            log.info("%s: the broker accepts it again", self._who.topic(name))
+        if row is not None:
+            self._outbox.done(row, told)
+            self._pause_s = REFUSED_FIRST_S
+            self.refusing = False
+
+    def _on_refusal(self, name: str, code: ReasonCode) -> None:
+        self.refused += 1
+        first = name not in self._said_refused
+        self._said_refused.add(name)
+        log.log(
+            logging.WARNING if first else logging.DEBUG,
+            "%s: the broker refused the publish: %s%s",
+            self._who.topic(name),
+            code,
+            "; events are kept" if name == "event" else "",
+        )
+
+    def on_message(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
+        """Paho: a request has come."""
+        prefix = self._who.topic("request/")
+        if message.topic.startswith(prefix) and not message.retain:
+            verb = message.topic.removeprefix(prefix)
+            self._requests.on_message(verb, bytes(message.payload), self._clock.now())
+
+    def on_subscribe(
+        self,
+        client: paho.Client,
+        userdata: object,
+        mid: int,
+        codes: list[ReasonCode],
+        properties: Properties | None,
+    ) -> None:
+        """Paho: the broker has answered the subscription."""
+        if any(code.is_failure for code in codes):
+            first = "request" not in self._said_refused
+            self._said_refused.add("request")
+            log.log(
+                logging.WARNING if first else logging.DEBUG,
+                "%s: the broker refuses the subscription; requests will not be heard",
+                self._who.topic("request/#"),
+            )
+
+
+def _marked(payload: bytes, replayed: bool, lost_before: int) -> bytes:
+    """Return the event with what is known only when it is sent."""
+    event = msgspec.json.decode(payload, type=Event)
+    data = msgspec.structs.replace(event.data, replayed=replayed, lost_before=lost_before)
+    return encode(msgspec.structs.replace(event, data=data))

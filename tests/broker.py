@@ -1,0 +1,203 @@
+"""A real Mosquitto on a free loopback port, and a subscriber that remembers everything."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+PATIENCE_S = 20.0  # a test fails after this; it never takes it to pass
+
+
+def wait_until(true: Callable[[], object], what: str, timeout_s: float = PATIENCE_S) -> None:
+    """Wait until `true()`; fail the test, naming `what`, if it never is."""
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {timeout_s:g} s: {what}")
+        time.sleep(0.01)
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+class Broker:
+    """One Mosquitto; `settings` are lines of its configuration, for the listener and globally."""
+
+    def __init__(self, folder: Path, settings: Sequence[str] = ("allow_anonymous true",)) -> None:
+        if MOSQUITTO is None:
+            pytest.skip("mosquitto is not installed (apt-get install mosquitto)")
+        self.port = free_port()
+        self.folder = folder
+        self._settings = list(settings)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start (again), on the same port."""
+        assert MOSQUITTO is not None
+        config = self.folder / "mosquitto.conf"
+        user = ["user root"] if os.geteuid() == 0 else []
+        lines = [
+            *user,
+            # What it has acknowledged outlives a kill -9 of the broker only with these two.
+            "persistence true",
+            f"persistence_location {self.folder}/",
+            "autosave_on_changes true",
+            "autosave_interval 1",
+            "max_queued_messages 0",
+            f"listener {self.port} 127.0.0.1",
+            *self._settings,
+        ]
+        config.write_text("\n".join(lines) + "\n")
+        log = (self.folder / "mosquitto.log").open("ab")
+        with log:
+            self._process = subprocess.Popen(
+                [MOSQUITTO, "-c", str(config)], stdout=log, stderr=subprocess.STDOUT
+            )
+        process = self._process
+        wait_until(lambda: self._listens() or process.poll() is not None, "the broker listens")
+        assert process.poll() is None, (self.folder / "mosquitto.log").read_text()
+
+    def _listens(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal: SIGSTOP freezes it, SIGCONT lets it go on."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@contextlib.contextmanager
+def running(folder: Path, settings: Sequence[str] = ("allow_anonymous true",)) -> Iterator[Broker]:
+    """Run a broker for the length of a `with`."""
+    folder.mkdir(exist_ok=True, parents=True)
+    broker = Broker(folder, settings)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.kill()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """A plain broker that lets everybody in."""
+    with running(tmp_path / "broker") as b:
+        yield b
+
+
+def passwords(folder: Path, users: dict[str, str], acl: str = "") -> list[str]:
+    """Return settings of a broker that knows `users` (name: password) and holds to `acl`."""
+    folder.mkdir(exist_ok=True, parents=True)
+    file = folder / "passwords"
+    tool = shutil.which("mosquitto_passwd")
+    if tool is None:
+        pytest.skip("mosquitto_passwd is not installed (apt-get install mosquitto)")
+    file.write_text("".join(f"{name}:{word}\n" for name, word in users.items()))
+    subprocess.run([tool, "-U", str(file)], check=True, capture_output=True)
+    settings = ["allow_anonymous false", f"password_file {file}"]
+    if acl:
+        (folder / "acl").write_text(acl)
+        settings.append(f"acl_file {folder / 'acl'}")
+    return settings
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a subscriber got."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+    at: float  # s, monotonic
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.payload)
+
+
+class Subscriber:
+    """Subscribes to everything and keeps it, over restarts of the broker too."""
+
+    def __init__(self, port: int, topic: str = "#", login: tuple[str, str] | None = None) -> None:
+        self.messages: list[Message] = []
+        self.subscribed = threading.Event()
+        self._topic = topic
+        # A persistent session: what comes while it is away is kept for it by the broker.
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"subscriber-{id(self)}",
+            protocol=MQTTProtocolVersion.MQTTv311,
+            clean_session=False,
+        )
+        if login is not None:
+            self._client.username_pw_set(*login)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.on_connect = lambda *_: self._client.subscribe(self._topic, qos=1)
+        self._client.on_subscribe = lambda *_: self.subscribed.set()
+        self._client.on_message = lambda _c, _u, m: self.messages.append(
+            Message(m.topic, bytes(m.payload), m.retain, time.monotonic())
+        )
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        assert self.subscribed.wait(PATIENCE_S)
+
+    def on(self, name: str) -> list[Message]:
+        """Return the messages whose topic ends in `/name`, in the order of arrival."""
+        return [m for m in list(self.messages) if m.topic.endswith("/" + name)]
+
+    def events(self) -> list[Any]:
+        """Return the events, in the order of arrival."""
+        return [m.json for m in self.on("event")]
+
+    def seqs(self) -> list[int]:
+        """Return `seq` of the events, in the order of arrival."""
+        return [e["data"]["seq"] for e in self.events()]
+
+    def publish(self, topic: str, payload: bytes | str = b"", *, retain: bool = False) -> None:
+        """Publish and wait until the broker has it."""
+        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(PATIENCE_S)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@contextlib.contextmanager
+def subscribed(
+    broker: Broker, topic: str = "#", login: tuple[str, str] | None = None
+) -> Iterator[Subscriber]:
+    """A subscriber for the length of a `with`."""
+    subscriber = Subscriber(broker.port, topic, login)
+    try:
+        yield subscriber
+    finally:
+        subscriber.close()

@@ -1,0 +1,86 @@
+"""A publisher as the daemon makes it, but one that comes back sooner."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from edge.clock import SystemClock
+from edge.config import Config
+from edge.configfile import load
+from edge.contract import ModelInfo
+from edge.geometry import Box
+from edge.messages import Change, EventType, Mood, Reason, Track
+from edge.publish import Identity
+from edge.publish.backoff import Waits
+from edge.publish.mqtt import MqttPublisher
+from edge.stages import Clock, Control
+
+LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+QUICK = Waits(first_s=0.05, most_s=0.2, refused_s=0.4, steady_s=1.0)
+WHO = Identity(
+    base="emotion",
+    device="kiosk",
+    boot_id="11111111-2222-3333-4444-555555555555",
+    version="0.0.0",
+    model=ModelInfo(name="test", sha256="0" * 64, labels=list(LABELS), runtime="none"),
+    detector="none",
+)
+
+
+def config(port: int, outbox: Path | str = "memory", **more: object) -> Config:
+    """Return a configuration for a broker on loopback; `mqtt__tls=True` sets mqtt.tls."""
+    keys: Mapping[str, object] = {
+        "mqtt.host": "127.0.0.1",
+        "mqtt.port": port,
+        "outbox.path": outbox,
+        **{k.replace("__", "."): v for k, v in more.items()},
+    }
+    return load(None, {}, [f"{k}={str(v).lower() if v is True else v}" for k, v in keys.items()])
+
+
+def mood(
+    emotion: str = "happy", *, track: str = "a1", t: float = 0.0, reason: Reason | None = None
+) -> Mood:
+    scores = {label: 0.7 if label == emotion else 0.05 for label in LABELS}
+    return Mood(
+        track=Track(track, Box(160, 120, 64, 48), 0.9, t, t, (640, 480)),
+        emotion=emotion,
+        confidence=0.7,
+        scores=scores,
+        intensity=1 - scores["neutral"],
+        since=t,
+        reason=reason,
+        window_s=1.5,
+    )
+
+
+def change(t: float, emotion: str = "happy", *, track: str = "a1") -> Change:
+    return Change(EventType.EMOTION_CHANGED, t, mood(emotion, track=track, t=t), "neutral", 1)
+
+
+@contextlib.contextmanager
+def publishing(
+    port: int,
+    outbox: Path | None = None,
+    *,
+    control: Control | None = None,
+    clock: Clock | None = None,
+    who: Identity = WHO,
+    **more: object,
+) -> Iterator[MqttPublisher]:
+    publisher = MqttPublisher(
+        config(port, outbox or "memory", **more),
+        who,
+        clock or SystemClock(),
+        control or Control(),
+        random.Random(1),
+        outbox,
+        waits=QUICK,
+    )
+    try:
+        yield publisher
+    finally:
+        publisher.close(2.0)
