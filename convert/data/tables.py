@@ -12,11 +12,12 @@ csv.field_size_limit(2**24)  # FER2013 keeps a face's 2,304 pixels in one field
 
 
 def header_of(path: Path) -> tuple[str, ...]:
-    """Return the column names in the first line, stripped; empty when it is no text."""
+    """Return the column names in the first line, stripped; empty when there are none."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as f:
+        # Wrong bytes further down are for `rows_of` to report.
+        with path.open(newline="", encoding="utf-8-sig", errors="replace") as f:
             first = next(csv.reader(f), [])
-    except (OSError, UnicodeDecodeError, csv.Error):
+    except (OSError, csv.Error):
         return ()
     return tuple(c.strip() for c in first)
 

@@ -15,6 +15,7 @@ from convert.data.errors import DataError
 
 STATE = "state.npz"
 Arrays = list[NDArray[Any]]
+History = list[dict[str, float]]
 
 
 def variables(model: Any, optimizer: Any) -> list[Any]:
@@ -22,12 +23,23 @@ def variables(model: Any, optimizer: Any) -> list[Any]:
     return [v for layer in model.layers for v in layer.variables] + list(optimizer.variables)
 
 
-def save(folder: Path, live: list[Any], averaged: Arrays, record: dict[str, Any]) -> None:
-    """Write the state so that a kill at any moment leaves the old or the new one whole."""
-    arrays = {f"live_{i}": np.asarray(_numpy(v)) for i, v in enumerate(live)}
+def save(
+    folder: Path, live: list[Any], averaged: Arrays, history: History, purpose: dict[str, Any]
+) -> None:
+    """Write the state so that a kill at any moment leaves the old or the new one whole.
+
+    Args:
+        folder: where `STATE` is kept.
+        live: what `variables` returned.
+        averaged: the averaged weights.
+        history: figures of the epochs so far.
+        purpose: what makes this training another than any other; compared when it is loaded.
+    """
+    arrays = {f"live_{i}": _numpy(v) for i, v in enumerate(live)}
     arrays.update({f"averaged_{i}": a for i, a in enumerate(averaged)})
-    arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
-    partial = folder / (STATE + ".partial.npz")
+    record = json.dumps({"history": history, "purpose": purpose})
+    arrays["record"] = np.frombuffer(record.encode(), np.uint8)
+    partial = folder / ("partial-" + STATE)
     with partial.open("wb") as f:
         np.savez(f, **arrays)  # type: ignore[arg-type]
         f.flush()
@@ -35,30 +47,42 @@ def save(folder: Path, live: list[Any], averaged: Arrays, record: dict[str, Any]
     partial.replace(folder / STATE)
 
 
-def load(folder: Path, live: list[Any], averaged: Arrays) -> tuple[Arrays, dict[str, Any]]:
-    """Set `live` to the saved state; return the averaged weights and the record.
+def load(
+    folder: Path, live: list[Any], averaged: Arrays, purpose: dict[str, Any]
+) -> tuple[Arrays, History]:
+    """Set `live` to the saved state; return the averaged weights and the history.
 
     Raises:
-        DataError: the file is damaged or belongs to another network.
+        DataError: the file is damaged or was saved for another purpose.
     """
     path = folder / STATE
     try:
         with np.load(path, allow_pickle=False) as saved:
             record: dict[str, Any] = json.loads(saved["record"].tobytes())
+            _compare(path, record["purpose"], json.loads(json.dumps(purpose)))
             values = [saved[f"live_{i}"] for i in range(len(live))]
             means = [saved[f"averaged_{i}"] for i in range(len(averaged))]
-            extra = f"live_{len(live)}" in saved
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as e:
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as e:
         raise DataError(path, f"not a usable training state ({e}); remove it to begin anew") from e
-    wrong = extra or any(tuple(v.shape) != a.shape for v, a in zip(live, values, strict=True))
-    if wrong:
-        raise DataError(path, "belongs to another network; remove it to begin anew")
     for v, a in zip(live, values, strict=True):
+        if tuple(v.shape) != a.shape:
+            raise DataError(path, "belongs to another network; remove it to begin anew")
         v.assign(a)
-    return means, record
+    history: History = record["history"]
+    return means, history
 
 
-def _numpy(v: Any) -> Any:
+def _compare(path: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> None:
+    for key, value in wanted.items():
+        if saved.get(key) != value:
+            reason = (
+                f"was made with {key} = {saved.get(key)}, not {value}; "
+                "use another --out, or remove it to begin anew"
+            )
+            raise DataError(path, reason)
+
+
+def _numpy(v: Any) -> NDArray[Any]:
     import keras
 
-    return keras.ops.convert_to_numpy(v.value if hasattr(v, "value") else v)
+    return np.asarray(keras.ops.convert_to_numpy(v.value))

@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from convert.train.schedule import averaging, learning_rate
 
 Floats = NDArray[np.float32]
 Batch = tuple[Floats, Floats, Floats]  # (n, h, w, 1) luma, (n, classes) targets, (n,) weights
-Teacher = Callable[[Floats], Floats]
+Teacher = Callable[[NDArray[np.uint8]], Floats]  # (n, h, w) luma to (n, classes) scores
 AVERAGE_EVERY = 8  # steps; an average of thousands of steps does not need each
 
 
@@ -139,15 +140,22 @@ class Training:
         self.model.set_weights(weights)
         self.kept.set_weights(weights)
 
-    def resume(self, folder: Path) -> bool:
-        """Take up the state in `folder`; return whether there was one."""
+    def resume(self, folder: Path, train: Part) -> bool:
+        """Take up the state in `folder`; return whether there was one.
+
+        Raises:
+            DataError: the state is damaged, or belongs to another recipe or other faces.
+        """
         if not (folder / checkpoint.STATE).exists():
             return False
         live = checkpoint.variables(self.model, self.optimizer)
-        means, record = checkpoint.load(folder, live, self.kept.get_weights())
+        purpose = self._purpose(train)
+        means, self.history = checkpoint.load(folder, live, self.kept.get_weights(), purpose)
         self.kept.set_weights(means)
-        self.history = record["history"]
         return True
+
+    def _purpose(self, train: Part) -> dict[str, Any]:
+        return {"faces": train.digest(), **asdict(self.recipe)}
 
     def run(
         self, train: Part, choose: Part, folder: Path, *, teacher: Teacher | None = None
@@ -157,6 +165,7 @@ class Training:
         per_epoch = max(1, len(train.faces) // recipe.batch)
         steps = per_epoch * recipe.epochs
         bar = Progress(steps, len(self.history) * per_epoch)
+        purpose = self._purpose(train)
         for epoch in range(len(self.history), recipe.epochs):
             began = time.monotonic()
             loss = self._epoch(train, epoch, per_epoch, steps, bar, teacher)
@@ -165,8 +174,7 @@ class Training:
             figures["seconds"] = time.monotonic() - began
             self.history.append(figures)
             live = checkpoint.variables(self.model, self.optimizer)
-            record = {"history": self.history}
-            checkpoint.save(folder, live, self.kept.get_weights(), record)
+            checkpoint.save(folder, live, self.kept.get_weights(), self.history, purpose)
             text = "  ".join(f"{k} {v:.4g}" for k, v in figures.items() if k != "epoch")
             left = bar.left((epoch + 1) * per_epoch)
             bar.line(f"epoch {epoch + 1}/{recipe.epochs}  {text}  {left} left")
@@ -191,7 +199,7 @@ class Training:
                 step, steps=steps, warmup=warmup, peak=recipe.rate
             )
             if teacher is not None and recipe.teacher > 0:
-                y = (1 - recipe.teacher) * y + recipe.teacher * teacher(x)
+                y = (1 - recipe.teacher) * y + recipe.teacher * teacher(x[..., 0].astype(np.uint8))
             loss = float(self.model.train_on_batch(x, y, sample_weight=w))
             if not math.isfinite(loss):
                 raise FloatingPointError(

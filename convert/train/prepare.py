@@ -27,6 +27,13 @@ class Part:
     truth: NDArray[np.int64]
     shares: Floats | None  # of raters, where there are votes
 
+    def digest(self) -> str:
+        """Return a digest of all that is learnt from: faces, targets and weights."""
+        digest = hashlib.sha256()
+        for array in (self.faces, self.targets, self.weights):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -130,11 +137,36 @@ def prepare(
             "allowed: at least 1 of each"
         )
     weight = _weights(train, targets, votes, balance)
+    learnt = train.select(used)
     return (
-        _part(train.select(used), targets[used], weight[used]),
-        _part(choose, *_choosing_targets(choose, votes)),
+        Part(learnt.faces(), targets[used], weight[used], _truth(learnt, votes), _shares(learnt)),
+        judged_part(choose, votes=votes),
         Counts(len(used), len(choose), identical, without),
     )
+
+
+def judged_part(data: Dataset, *, votes: float) -> Part:
+    """Return all faces of `data` for judging; a face without a target weighs nothing.
+
+    What learns from votes alone is judged by the raters, anything else by the labels.
+
+    Raises:
+        ValueError: what it is to be judged by is not in the data.
+    """
+    targets, usable = targets_of(data, votes=1.0 if votes == 1 else 0.0)
+    weights = usable.astype(np.float32)
+    return Part(data.faces(), targets, weights, _truth(data, votes), _shares(data))
+
+
+def _truth(data: Dataset, votes: float) -> NDArray[np.int64]:
+    if votes == 1:
+        return data.majority()
+    assert data.labels is not None  # else `targets_of` had refused
+    return data.labels
+
+
+def _shares(data: Dataset) -> Floats | None:
+    return None if data.votes is None else data.vote_shares()
 
 
 def _weights(data: Dataset, targets: Floats, votes: float, balance: float) -> Floats:
@@ -146,20 +178,3 @@ def _weights(data: Dataset, targets: Floats, votes: float, balance: float) -> Fl
         weight = weight * known.astype(np.float32)
     result: Floats = (weight / weight.mean()).astype(np.float32)
     return result
-
-
-def _choosing_targets(data: Dataset, votes: float) -> tuple[Floats, Floats]:
-    targets, usable = targets_of(data, votes=1.0 if votes == 1 else 0.0)
-    return targets, usable.astype(np.float32)
-
-
-def _part(data: Dataset, targets: Floats, weights: Floats) -> Part:
-    judged_by_raters = data.labels is None or (data.votes is not None and not _one_hot(targets))
-    truth = data.majority() if judged_by_raters else data.labels
-    assert truth is not None  # one of the two exists, or `targets_of` had refused
-    shares = None if data.votes is None else data.vote_shares()
-    return Part(data.faces(), targets, weights, truth, shares)
-
-
-def _one_hot(targets: Floats) -> bool:
-    return bool((targets.max(axis=1) == 1.0).all())
