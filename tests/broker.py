@@ -21,6 +21,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+OPEN = ("allow_anonymous true",)
 PATIENCE_S = 20.0  # a test fails after this; it never takes it to pass
 
 
@@ -43,12 +44,22 @@ def free_port() -> int:
 class Broker:
     """One Mosquitto; `settings` are lines of its configuration, for the listener and globally."""
 
-    def __init__(self, folder: Path, settings: Sequence[str] = ("allow_anonymous true",)) -> None:
+    def __init__(
+        self, folder: Path, settings: Sequence[str] = OPEN, *, durable: bool = False
+    ) -> None:
         if MOSQUITTO is None:
             pytest.skip("mosquitto is not installed (apt-get install mosquitto)")
         self.port = free_port()
         self.folder = folder
         self._settings = list(settings)
+        if durable:
+            # What it has acknowledged outlives its kill -9 only so; 20 times slower.
+            self._settings += [
+                "persistence true",
+                f"persistence_location {folder}/",
+                "autosave_on_changes true",
+                "autosave_interval 1",
+            ]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -58,11 +69,6 @@ class Broker:
         user = ["user root"] if os.geteuid() == 0 else []
         lines = [
             *user,
-            # What it has acknowledged outlives a kill -9 of the broker only with these two.
-            "persistence true",
-            f"persistence_location {self.folder}/",
-            "autosave_on_changes true",
-            "autosave_interval 1",
             "max_queued_messages 0",
             f"listener {self.port} 127.0.0.1",
             *self._settings,
@@ -96,10 +102,12 @@ class Broker:
 
 
 @contextlib.contextmanager
-def running(folder: Path, settings: Sequence[str] = ("allow_anonymous true",)) -> Iterator[Broker]:
+def running(
+    folder: Path, settings: Sequence[str] = OPEN, *, durable: bool = False
+) -> Iterator[Broker]:
     """Run a broker for the length of a `with`."""
     folder.mkdir(exist_ok=True, parents=True)
-    broker = Broker(folder, settings)
+    broker = Broker(folder, settings, durable=durable)
     broker.start()
     try:
         yield broker

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import queue
 import random
 import sys
+import threading
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -18,6 +20,8 @@ from edge.publish.stamp import Stamper
 from edge.stages import Clock, Control, OutboxStats
 
 log = logging.getLogger(__name__)
+
+WAITING_MOST = 1000  # lines for a reader that stalls; about 1 MB
 
 
 class JsonLines:
@@ -44,6 +48,37 @@ class JsonLines:
             self._broken = True
             self._control.stopping = True
             log.error("standard output: %s", e.strerror)
+
+
+class LinesAside:
+    """Writes lines in a thread of its own, so that a stalled reader stalls nothing else."""
+
+    def __init__(self, lines: JsonLines) -> None:
+        self._lines = lines
+        self._queue: queue.Queue[bytes | None] = queue.Queue(WAITING_MOST)
+        self._full = False
+        self._thread = threading.Thread(target=self._run, name="stdout", daemon=True)
+        self._thread.start()
+
+    def write(self, payload: bytes) -> None:
+        """Hand over one event; dropped (the broker still gets it) when the reader is far behind."""
+        try:
+            self._queue.put_nowait(payload)
+            self._full = False
+        except queue.Full:
+            if not self._full:
+                log.warning("standard output: its reader stalls; events are not written to it")
+            self._full = True
+
+    def close(self, timeout_s: float) -> None:
+        """Write what waits, as far as the reader takes it in time."""
+        with contextlib.suppress(queue.Full):
+            self._queue.put_nowait(None)
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while (payload := self._queue.get()) is not None:
+            self._lines.write(payload)
 
 
 class JsonLinesPublisher:

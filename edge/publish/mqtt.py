@@ -18,7 +18,7 @@ from edge.messages import Change, Mood
 from edge.publish import session
 from edge.publish.backoff import Waits
 from edge.publish.identity import Identity
-from edge.publish.jsonl import JsonLines
+from edge.publish.jsonl import JsonLines, LinesAside
 from edge.publish.link import Link, LinkState
 from edge.publish.outbox import Outbox
 from edge.publish.requests import Requests
@@ -63,7 +63,7 @@ class MqttPublisher:
         session.tls_context(config.mqtt)  # said now, not at the first connection
         self._config = config
         self._clock = clock
-        self._lines = lines
+        self._lines = LinesAside(lines) if lines is not None else None
         self._stamper = Stamper(identity, clock, rng)
         self._outbox = Outbox(path, config.outbox, identity.boot_id, clock)
         self._now: State | None = None
@@ -143,6 +143,8 @@ class MqttPublisher:
             self._queued.notify()
         self._writer.join(timeout_s / 2)
         self._link.close(deadline - 0.1 * timeout_s)
+        if self._lines is not None:
+            self._lines.close(max(deadline - time.monotonic(), 0.0))
         if self._writer.is_alive():
             log.warning("outbox: the disk does not answer; what was not written is lost")
             return

@@ -140,15 +140,17 @@ def new_client(mqtt: Mqtt, client_id: str, login: Login | None) -> paho.Client:
     return client
 
 
-def connect(client: paho.Client, mqtt: Mqtt) -> None:
+def connect(client: paho.Client, mqtt: Mqtt, max_packet: int = MAX_PACKET_BYTES) -> None:
     """Open the connection and send CONNECT; the answer comes to `on_connect`.
+
+    `max_packet` is the most bytes of a message that the broker may send us (MQTT 5 only).
 
     Raises:
         OSError, ValueError: it cannot be opened; `reasons.explain` knows why.
     """
     if mqtt.version == "5":
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
-        properties.MaximumPacketSize = MAX_PACKET_BYTES
+        properties.MaximumPacketSize = max_packet
         client.connect(
             mqtt.host, mqtt.port, mqtt.keepalive_s, clean_start=True, properties=properties
         )

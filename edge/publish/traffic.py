@@ -31,6 +31,7 @@ READ_AHEAD = 64  # rows taken out of the outbox at once
 RESERVED = 4  # of the places in flight: for retained messages and answers
 REFUSED_FIRST_S, REFUSED_MOST_S = 1.0, 60.0  # pause of events after a refused publish, doubling
 ORDER = ("availability", "info", "state", "health")  # of retained messages after a connect
+SHORTEST_S = 0.01  # between two looks, so that a wait never turns into a busy loop
 GOODBYE_S = 0.5  # of the time to close, kept for `offline` and its acknowledgement
 LAST_MOMENT_S = 0.1  # of that, to hang up properly though nothing was acknowledged
 
@@ -95,8 +96,8 @@ class Traffic:
         """Return seconds until `pump` has something to do by itself."""
         now = time.monotonic()
         if self._ahead and len(self._events) < self._event_room():
-            return max((1.0 - self._tokens) / self._rate, self._paused_until - now, 0.0)
-        return max(self._paused_until - now, 0.0) if self._held else 60.0
+            return max((1.0 - self._tokens) / self._rate, self._paused_until - now, SHORTEST_S)
+        return max(self._paused_until - now, SHORTEST_S) if self._held else 60.0
 
     def pump(self, client: paho.Client, closing: float | None) -> bool:
         """Send what may be sent now; False when a goodbye is complete (`closing`: its deadline)."""

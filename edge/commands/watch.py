@@ -1,0 +1,56 @@
+"""`emotion-edge watch`: the devices and faces on a broker."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+
+from edge.errors import UsageError
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command `watch`."""
+    p = commands.add_parser("watch", help="show the devices and faces on a broker")
+    p.add_argument("--host", default="localhost", help="broker (default: %(default)s)")
+    p.add_argument("--port", type=int, help="default: 1883, or 8883 with --tls")
+    p.add_argument("--base", default="emotion", help="first part of the topics")
+    p.add_argument("--tls", action="store_true", help="encrypt, and verify the broker")
+    p.add_argument("--ca", default="", metavar="FILE", help="certificates to trust; implies --tls")
+    p.add_argument("--username", default="")
+    p.add_argument("--password-file", default="", metavar="FILE")
+    p.add_argument("--json", action="store_true", help="one JSON line a message")
+    p.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show messages until interrupted.
+
+    Raises:
+        UnavailableError: the broker is not there at first.
+        ConfigError: a file that was named cannot be used.
+        UsageError: a value makes no sense.
+    """
+    from edge import watch  # not before it is needed: paho is slow to load
+    from edge.config import Mqtt
+
+    tls = bool(args.tls or args.ca)
+    port = args.port if args.port is not None else (8883 if tls else 1883)
+    if not 1 <= port <= 65535:
+        raise UsageError(f"--port: got {port}; allowed: 1 to 65535")
+    if not args.base or set(args.base) & set("+#"):
+        raise UsageError(f"--base: got {args.base!r}; allowed: a topic without '+' and '#'")
+    mqtt = Mqtt(
+        host=args.host,
+        port=port,
+        base=args.base,
+        username=args.username,
+        password_file=args.password_file,
+        tls=tls,
+        ca_file=args.ca,
+    )
+    view: watch.View = (
+        watch.JsonView() if args.json else watch.TableView(args.base, f"{mqtt.host}:{port}")
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        watch.watch(mqtt, view)
+    return 0
