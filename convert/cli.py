@@ -13,11 +13,8 @@ from edge.errors import EdgeError
 
 # Imported for every call, so these modules import TensorFlow and the like inside functions only.
 COMMANDS = (
-    "convert.inspect.command",
     "convert.train.command",
     "convert.judge.evaluate",
-    "convert.judge.compare",
-    "convert.judge.explain",
     "convert.quantize.command",
 )
 EX_INTERRUPTED = 130  # 128 + SIGINT, as shells say it

@@ -1,4 +1,4 @@
-"""Faces as the device sees them: resized by the code that runs there, scaled as its manifest says."""
+"""Faces as the device sees them: resized by its code, scaled as a manifest says."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import os
 from dataclasses import dataclass
@@ -64,6 +65,11 @@ class FloatModel:
     task: str
     input: InputSpec
 
+    @property
+    def name(self) -> str:
+        """The file's name without its suffix."""
+        return self.path.stem
+
     def predict(self, faces: Faces) -> NDArray[np.float32]:
         """Return probabilities, (n, C), of faces of any size, (n, height, width) uint8 luma."""
         out = np.empty((len(faces), len(self.labels)), np.float32)
@@ -81,7 +87,7 @@ class FloatModel:
 
 
 def _tensor(x: NDArray[np.float32]) -> Any:
-    import tensorflow as tf
+    import tensorflow as tf  # noqa: TID251
 
     return tf.constant(x)
 
@@ -138,7 +144,12 @@ def load_float(
     names = _labels(path, labels, outputs, known, classes)
     mean, scale = _mean_scale(path, network, luma_range, known, keras=not saved_model)
     spec = InputSpec(
-        width=width, height=height, channels=channels, mean=mean, scale=scale, margin=margin
+        width=width,
+        height=height,
+        channels=1 if channels == 1 else 3,
+        mean=mean,
+        scale=scale,
+        margin=margin,
     )
     task = known.task if known else ("emotion" if "neutral" in names else "attribute")
     return FloatModel(path, network, not saved_model, names, task, spec)
@@ -164,7 +175,7 @@ def use_tensorflow() -> None:
     try:
         with quiet():
             import keras
-            import tensorflow as tf
+            import tensorflow as tf  # noqa: TID251
     except ImportError as e:
         raise UnavailableError(
             f"TensorFlow cannot be used ({e}); install it with: pip install 'emotion-edge[convert]'"
@@ -174,10 +185,8 @@ def use_tensorflow() -> None:
             f"Keras already runs on {keras.backend.backend()}; allowed here: tensorflow"
         )
     threads = int(os.environ.get("TF_NUM_INTRAOP_THREADS", "0"))
-    try:
+    with contextlib.suppress(RuntimeError):  # it already runs with what it was given
         tf.config.threading.set_intra_op_parallelism_threads(threads)
-    except RuntimeError:
-        pass  # already running with what it was given
 
 
 def _load_keras(path: Path) -> Any:
@@ -198,7 +207,7 @@ def _load_keras(path: Path) -> Any:
 
 def _load_saved_model(path: Path) -> Any:
     use_tensorflow()
-    import tensorflow as tf
+    import tensorflow as tf  # noqa: TID251
 
     try:
         with quiet():

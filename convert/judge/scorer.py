@@ -16,9 +16,17 @@ from edge.manifest import InputSpec
 class Scorer(Protocol):
     """Scores faces of any size."""
 
-    name: str
-    labels: tuple[str, ...]
-    input: InputSpec
+    @property
+    def name(self) -> str:
+        """For tables."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """C names in the order of the scores."""
+
+    @property
+    def input(self) -> InputSpec:
+        """How luma becomes input."""
 
     def predict(self, faces: Faces, /) -> NDArray[np.float32]:
         """Return probabilities, (n, C), of (n, height, width) uint8 luma."""

@@ -14,7 +14,7 @@ from edge.errors import NoInputError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """Faces (n, height, width) uint8 for calibration; held-out ones with targets (n, C).
+    """Faces (n, height, width) uint8 for calibration; held-out ones with targets and truth.
 
     The held-out faces are those that training with the same share holds out.
     """
@@ -22,7 +22,8 @@ class Material:
     calibration: NDArray[np.uint8]
     per_class: dict[str, int]
     held_out: NDArray[np.uint8]
-    targets: NDArray[np.float32]
+    targets: NDArray[np.float32]  # (n, C): labels, or shares of raters
+    truth: NDArray[np.int64]  # (n,): the label, or the raters' majority, -1 where they disagree
 
 
 def material(data: Dataset, *, votes: bool, count: int, seed: int, holdout: float) -> Material:
@@ -53,4 +54,4 @@ def material(data: Dataset, *, votes: bool, count: int, seed: int, holdout: floa
         per_class[name] = len(picked)
         chosen.append(picked)
     indices = rng.permutation(np.concatenate(chosen))
-    return Material(used.faces[indices], per_class, held.faces, held.targets)
+    return Material(used.faces[indices], per_class, held.faces, held.targets, held.truth)

@@ -37,7 +37,7 @@ def card(manifest: Manifest, *, data_name: str, notes: str = "") -> str:
     m, p, spec = manifest.metrics, manifest.provenance, manifest.input
     about = FER2013 if "fer2013" in data_name.lower() else GENERIC
     parts = [
-        f"# {manifest.name}",
+        f"# {manifest.name}\n",
         f"{_article(manifest.task)} classifier of single faces: {', '.join(manifest.labels)}.\n",
         notes.strip() + "\n" if notes.strip() else "",
         "| | |\n|---|---|",
@@ -46,16 +46,14 @@ def card(manifest: Manifest, *, data_name: str, notes: str = "") -> str:
         f"| quantisation | {manifest.quantisation} |",
         f"| file | {p.get('bytes', '?')} bytes, {p.get('parameters', '?')} parameters |",
         f"| temperature folded in | {p.get('temperature', 1)} |",
-        f"| made from | {p.get('source', '?')} (sha256 {str(p.get('source_sha256', '?'))[:16]}...) |",
-        "",
-        "## Figures",
-        "",
+        f"| made from | {p.get('source', '?')}, sha256 {str(p.get('source_sha256'))[:16]}... |",
+        "\n## Figures\n",
         _figures(m),
         "## Data, its licence and biases\n",
         about,
         NOT_FOR,
     ]
-    return "\n".join(part for part in parts if part is not None)
+    return "\n".join(part for part in parts if part)
 
 
 def _article(task: str) -> str:

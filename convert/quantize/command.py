@@ -62,6 +62,13 @@ def add_parser(subparsers: Any) -> None:
         help="divides the logits; auto: fitted on held-out training faces (default), or a number",
     )
     p.add_argument(
+        "--calibrate-to",
+        choices=("truth", "shares"),
+        default="truth",
+        help="what the temperature makes scores agree with: how often the best class is right "
+        "(truth, default), or the shares of raters who chose it",
+    )
+    p.add_argument(
         "--holdout",
         type=float,
         default=0.05,
@@ -102,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
     votes = choose_truth(data, args.truth) == "votes"
     seen = material(data, votes=votes, count=args.calibration, seed=args.seed, holdout=args.holdout)
     columns = class_columns(data, model.labels)
-    temperature = _temperature(args.temperature, model, seen, columns)
+    temperature = _temperature(args, model, seen, columns)
     fold_temperature(model, temperature)
     tflite = to_tflite(model, args.mode, seen.calibration)
     part, split = part_of(data, args.split)
@@ -144,16 +151,20 @@ def _temperature_option(text: str) -> float | None:
 
 
 def _temperature(
-    option: str, model: FloatModel, seen: Material, columns: NDArray[np.intp] | None
+    args: argparse.Namespace, model: FloatModel, seen: Material, columns: NDArray[np.intp] | None
 ) -> float:
-    given = _temperature_option(option)
+    given = _temperature_option(args.temperature)
     if given is not None:
         return given
     if columns is None or not model.keras:
         log.info("temperature 1: nothing to fit it with")
         return 1.0
-    targets = np.zeros((len(seen.held_out), len(model.labels)), np.float32)
-    targets[:, columns] = seen.targets
+    wanted = seen.targets
+    if args.calibrate_to == "truth":
+        wanted = np.eye(wanted.shape[1], dtype=np.float32)[seen.truth]
+        wanted[seen.truth < 0] = 0
+    targets = np.zeros((len(wanted), len(model.labels)), np.float32)
+    targets[:, columns] = wanted
     with_target = targets.sum(axis=1) > 0
     scores = model.predict(seen.held_out[with_target])
     return fit_temperature(scores, targets[with_target])
@@ -257,7 +268,9 @@ def _provenance(
         "bytes": len(tflite),
         "temperature": temperature,
         "temperature_fitted_on": (
-            f"{len(seen.held_out)} held-out training faces" if args.temperature == "auto" else None
+            f"{args.calibrate_to} of {len(seen.held_out)} held-out training faces"
+            if args.temperature == "auto"
+            else None
         ),
         "raw_luma": raw_luma,
         "calibration_faces": seen.per_class,

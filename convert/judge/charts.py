@@ -1,0 +1,102 @@
+"""Pictures for reports and documents, as PNG bytes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import UnavailableError
+
+Faces = NDArray[np.uint8]
+BLUE, RED, GREY = "#31688e", "#d1495b", "#888888"
+
+
+def _figure(width: float, height: float) -> tuple[Any, Any]:
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as e:
+        raise UnavailableError(
+            f"matplotlib cannot be used ({e}); install it with: pip install 'emotion-edge[convert]'"
+        ) from e
+    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
+
+
+def _png(figure: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def confusion_chart(matrix: NDArray[np.int64], labels: Sequence[str]) -> bytes:
+    """Draw counts, coloured by the share of each row (the truth)."""
+    side = 2.4 + 0.55 * len(labels)
+    figure, axes = _figure(side, side * 0.92)
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(matrix):
+        colour = "white" if share[row, column] > 0.5 else "black"
+        text = f"{count}\n{share[row, column]:.0%}"
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=7)
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    return _png(figure)
+
+
+def reliability_chart(curve: dict[str, Any], title: str, truth_label: str) -> bytes:
+    """Draw truth over confidence, with how many faces each bin has."""
+    figure, axes = _figure(4.6, 4.2)
+    count = np.asarray(curve["count"])
+    used = count > 0
+    bins = len(count)
+    centre = (np.arange(bins) + 0.5) / bins
+    axes.bar(centre, count / max(count.max(), 1) * 0.25, 1 / bins, color="#dddddd", zorder=1)
+    axes.plot([0, 1], [0, 1], "--", color=GREY, lw=1, zorder=2)
+    confidence = np.asarray(curve["confidence"], float)[used]
+    right = np.asarray(curve["accuracy"], float)[used]
+    axes.plot(confidence, right, "o-", color=BLUE, ms=4, zorder=3)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("score of the best class (bars: number of faces)")
+    axes.set_ylabel(truth_label)
+    axes.set_title(title, fontsize=10)
+    return _png(figure)
+
+
+def robustness_chart(rows: Sequence[dict[str, Any]]) -> bytes:
+    """Draw accuracy under every harm beside that of the untouched faces."""
+    harmed = [r for r in rows if r["harm"] != "none"]
+    names = [f"{r['harm']} {r['level']:g}" for r in harmed]
+    figure, axes = _figure(7, 0.22 * len(names) + 1.2)
+    axes.barh(range(len(names)), [r["accuracy"] for r in harmed], color=BLUE)
+    axes.axvline(rows[0]["accuracy"], color=RED, lw=1, label="untouched")
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("accuracy")
+    axes.legend(loc="lower right", fontsize=8)
+    return _png(figure)
+
+
+def histogram_chart(values: NDArray[Any], limits: tuple[float, float], xlabel: str) -> bytes:
+    """Draw a histogram."""
+    figure, axes = _figure(5.5, 2.6)
+    axes.hist(values, bins=51, range=limits, color=BLUE)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel("faces")
+    return _png(figure)
+
+
+def face_png(face: NDArray[np.uint8], side: int = 72) -> bytes:
+    """Return one face, (h, w) luma or (h, w, 3) BGR, enlarged to `side` pixels, as PNG."""
+    large = cv2.resize(face, (side, side), interpolation=cv2.INTER_NEAREST)
+    return cv2.imencode(".png", large)[1].tobytes()

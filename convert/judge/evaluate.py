@@ -1,0 +1,177 @@
+"""`emotion-convert evaluate`: what a model knows, from any reader, for any kind of model."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.data import Dataset, open_dataset
+from convert.judge.figures import headline, rounded
+from convert.judge.page import cell
+from convert.judge.report import HEADLINES, page, pictures, save_pictures
+from convert.judge.scorer import FolderScorer, Scorer
+from convert.judge.source import add_scorer_options, input_description, open_data, open_scorer
+from convert.judge.truth import Truth, add_truth_option, choose_truth, part_of, truth_of
+from convert.judge.verdict import full, robustness, slices
+from edge.errors import UsageError
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add `evaluate` to the command line."""
+    p = subparsers.add_parser(
+        "evaluate",
+        help="judge a model on a data set",
+        description="Judge a Keras model, a .tflite or a model folder; .tflite models run through "
+        "the device's own classifier.",
+    )
+    p.add_argument("model", help="a path, or the name of a shipped model")
+    p.add_argument("data", type=Path, help="a data set: folder or table")
+    p.add_argument("--split", help="default: the data's test split; all: every face")
+    p.add_argument("--json", action="store_true", help="print the figures as JSON, nothing else")
+    p.add_argument("--html", type=Path, metavar="FILE", help="write a report with pictures")
+    p.add_argument("--csv", type=Path, metavar="FILE", help="write every face's scores")
+    p.add_argument("--pictures", type=Path, metavar="DIR", help="write the charts as PNG")
+    p.add_argument(
+        "--robustness",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="faces to spoil in every way; 0: none (default %(default)s)",
+    )
+    p.add_argument("--seed", type=int, default=1, help="default %(default)s")
+    add_truth_option(p)
+    add_scorer_options(p)
+    p.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Judge, and print or write what was asked for."""
+    if args.robustness < 0:
+        raise UsageError(f"--robustness: got {args.robustness}; allowed: 0 and more")
+    data = open_dataset(args.data)
+    scorer = open_scorer(args.model, args, data.classes)
+    if data.size != (scorer.input.height, scorer.input.width):
+        data = open_data(args.data, scorer)
+    part, split = part_of(data, args.split)
+    truth = truth_of(part, scorer.labels, args.truth)
+    scores = scorer.predict(part.faces())
+    verdict = judge(scorer, scores, part, truth, faces=args.robustness, seed=args.seed)
+    verdict["data"] = {"name": args.data.resolve().name, "split": split, **verdict["data"]}
+    verdict = rounded(verdict)
+    if args.csv:
+        write_depth_index(args.csv, scores, part, truth, scorer.labels)
+    if args.html:
+        args.html.write_text(page(verdict, scorer.labels, scores, part, truth), encoding="utf-8")
+    if args.pictures:
+        save_pictures(args.pictures, pictures(verdict, scorer.labels))
+    if args.json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode())
+        sys.stdout.write("\n")
+    else:
+        _print(verdict)
+    return 0
+
+
+def judge(
+    scorer: Scorer,
+    scores: NDArray[np.float32],
+    data: Dataset,
+    truth: Truth | None,
+    *,
+    faces: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Return the verdict on `scores`, (n, C), of the n faces in `data`."""
+    best = scores.argmax(axis=1)
+    out: dict[str, Any] = {
+        "model": describe(scorer),
+        "data": {
+            "faces": len(data),
+            "skipped": len(data.skipped),
+            "predicted": {n: int((best == c).sum()) for c, n in enumerate(scorer.labels)},
+        },
+    }
+    if truth is None or not len(truth.counted):
+        return out
+    out.update(full(scores, truth, scorer.labels))
+    out["against"] = against(scores, data, scorer.labels)
+    if faces:
+        out["robustness"] = robustness(scorer, data, truth, faces=faces, seed=seed)
+    if data.attributes:
+        out["slices"] = slices(scores, data, truth, scorer.labels)
+    return out
+
+
+def against(
+    scores: NDArray[np.float32], data: Dataset, labels: tuple[str, ...]
+) -> dict[str, dict[str, Any]]:
+    """Return headline figures for every truth that the data has: votes, labels or both."""
+    out = {}
+    for kind in ("votes", "labels"):
+        if kind == "votes" and data.votes is None:
+            continue
+        truth = truth_of(data, labels, choose_truth(data, kind))
+        if truth is not None and len(truth.counted):
+            out[kind] = {"counted": len(truth.counted), **headline(scores, truth, labels)}
+    return out
+
+
+def describe(scorer: Scorer) -> dict[str, Any]:
+    """Return what is known about a model."""
+    out: dict[str, Any] = {"name": scorer.name, "input": input_description(scorer.input)}
+    if isinstance(scorer, FolderScorer):
+        manifest = scorer.model.manifest
+        out["kind"] = f"TFLite {manifest.quantisation}"
+        out["runtime"] = scorer.model.runtime
+        out["sha256"] = manifest.sha256
+    else:
+        out["kind"] = "Keras"
+    out["labels"] = list(scorer.labels)
+    return out
+
+
+def write_depth_index(
+    path: Path,
+    scores: NDArray[np.float32],
+    data: Dataset,
+    truth: Truth | None,
+    labels: tuple[str, ...],
+) -> None:
+    """Write the emotion depth index: a row a face, scores to two decimals.
+
+    The true class is empty for a face that does not count.
+    """
+    with path.open("w", newline="", encoding="utf-8") as f:
+        rows = csv.writer(f)
+        rows.writerow(("file", "predicted", "true", *labels))
+        for i, (name, row) in enumerate(zip(data.names, scores, strict=True)):
+            known = -1 if truth is None else int(truth.classes[i])
+            true = labels[known] if known >= 0 else ""
+            rows.writerow((name, labels[int(row.argmax())], true, *(f"{v:.2f}" for v in row)))
+
+
+def _print(verdict: dict[str, Any]) -> None:
+    data = verdict["data"]
+    print(f"{verdict['model']['name']} on {data['name']}, {data['split']}: {data['faces']} faces")
+    if "accuracy" not in verdict:
+        print("no figures: the data says nothing about this model's labels")
+        print("predicted: " + ", ".join(f"{n} {c}" for n, c in data["predicted"].items()))
+        return
+    print(f"right is {verdict['truth']} ({verdict['counted']} faces count)")
+    for name in HEADLINES:
+        if verdict.get(name) is not None:
+            interval = verdict.get(f"{name}_ci95")
+            print(
+                f"  {name:<12}{cell(verdict[name])}" + (f"  ({cell(interval)})" if interval else "")
+            )
+    print(f"  {'class':<12}{'precision':>10}{'recall':>10}{'f1':>10}{'faces':>8}")
+    for name, f in verdict["per_class"].items():
+        row = "".join(f"{cell(f[k]):>10}" for k in ("precision", "recall", "f1"))
+        print(f"  {name:<12}{row}{f['support']:>8}")

@@ -1,0 +1,113 @@
+"""Opens whatever can score faces: a model folder, a `.tflite`, a Keras file, a SavedModel."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from convert.data import Dataset, open_dataset
+from convert.judge.scorer import FolderScorer, Scorer
+from convert.load import RANGES, add_model_options, load_float
+from edge.errors import ConfigError, NoInputError
+from edge.manifest import MANIFEST, MODEL, InputSpec, Manifest, find_model, sha256_of
+
+
+def add_scorer_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `open_scorer` needs from the command line."""
+    add_model_options(parser)
+    parser.add_argument(
+        "--runtime",
+        choices=("auto", "litert", "tflite-runtime"),
+        default="auto",
+        help="for .tflite models (default %(default)s)",
+    )
+
+
+def open_scorer(path: str, args: argparse.Namespace, classes: tuple[str, ...]) -> Scorer:
+    """Return what scores faces.
+
+    Args:
+        path: a path, or the name of a shipped model.
+        args: with the options of `add_scorer_options`.
+        classes: of the data; labels for a model that names none.
+
+    Raises:
+        EdgeError: it is missing, damaged, or does not fit its labels.
+    """
+    given = Path(path)
+    if given.suffix == ".tflite":
+        if not given.is_file():
+            raise NoInputError(f"{given}: no such file")
+        if given.name == MODEL and (given.parent / MANIFEST).is_file():
+            return FolderScorer(given.parent, args.runtime)
+        return _loose(given, args, classes)
+    saved_model = (given / "saved_model.pb").is_file()
+    if given.is_file() or given.suffix in (".keras", ".h5", ".hdf5") or saved_model:
+        return load_float(
+            given,
+            labels=args.labels,
+            luma_range=args.luma_range,
+            margin=args.margin,
+            classes=classes,
+        )
+    return FolderScorer(find_model(path), args.runtime)
+
+
+def open_data(path: Path, scorer: Scorer) -> Dataset:
+    """Return the data set with pictures at the model's size where they are files."""
+    return open_dataset(path, (scorer.input.height, scorer.input.width))
+
+
+def _loose(path: Path, args: argparse.Namespace, classes: tuple[str, ...]) -> Scorer:
+    """Score with a `.tflite` that has no manifest, by making one for the time being."""
+    from edge.tflite import Network
+
+    network = Network(path, args.runtime)
+    shape = network.input_shape
+    if len(shape) != 4 or shape[3] not in (1, 3):
+        raise ConfigError(f"{path}: input {shape}; allowed: (1, height, width, 1 or 3)")
+    labels = tuple(args.labels.split(",")) if args.labels else classes
+    if network.output_shapes != [(1, len(labels))]:
+        raise ConfigError(
+            f"{path}: outputs {network.output_shapes}, but {len(labels)} labels "
+            f"({', '.join(labels)}); name the outputs with --labels A,B,..."
+        )
+    if args.luma_range is not None:
+        mean, scale = RANGES[args.luma_range]
+    elif np.array_equal(network.input_table(0, 1).astype(int), np.arange(256) - 128):
+        mean, scale = RANGES["0..255"]  # an int8 input of luma - 128
+    else:
+        raise ConfigError(
+            f"{path}: no manifest beside it; say what luma 0 to 255 becomes with --range, one of "
+            f"{', '.join(sorted(RANGES))}"
+        )
+    spec = {"width": shape[2], "height": shape[1], "channels": shape[3]}
+    manifest = {
+        "name": path.stem,
+        "task": "attribute",
+        "labels": labels,
+        "input": {**spec, "mean": mean, "scale": scale, "margin": args.margin},
+        "quantisation": "int8" if network.input_dtype == np.int8 else "float32",
+        "sha256": sha256_of(path),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            msgspec.convert(manifest, type=Manifest)
+        except msgspec.ValidationError as e:
+            raise ConfigError(f"{path}: {e}") from e
+        shutil.copyfile(path, Path(folder, MODEL))
+        Path(folder, MANIFEST).write_bytes(msgspec.json.encode(manifest))
+        return FolderScorer(Path(folder), args.runtime)
+
+
+def input_description(spec: InputSpec) -> str:
+    """Return the input in words, for reports."""
+    return (
+        f"{spec.width}x{spec.height}x{spec.channels}, (luma - {spec.mean:g}) * {spec.scale:g}, "
+        f"margin {spec.margin:g}"
+    )

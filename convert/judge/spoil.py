@@ -1,0 +1,97 @@
+"""What cameras, detectors and life do to a face, each at named levels, for judging robustness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Faces = NDArray[np.uint8]  # (n, height, width), luma 0-255
+Spoil = Callable[[Faces, float, np.random.Generator], Faces]
+
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """One kind of harm; `levels` in `unit`, mild first."""
+
+    name: str
+    unit: str
+    levels: tuple[float, ...]
+    spoil: Spoil
+
+
+def _warp(faces: Faces, matrices: NDArray[np.float64]) -> Faces:
+    _, h, w = faces.shape
+    out = np.empty_like(faces)
+    for i, face in enumerate(faces):
+        out[i] = cv2.warpAffine(
+            face, matrices[i], (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+    return out
+
+
+def shift(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
+    """Move each face by `level` of its size in a random direction: a detector's box is off."""
+    n, h, w = faces.shape
+    angle = rng.uniform(0, 2 * np.pi, n)
+    matrices = np.tile(np.eye(2, 3), (n, 1, 1))
+    matrices[:, 0, 2], matrices[:, 1, 2] = level * w * np.cos(angle), level * h * np.sin(angle)
+    return _warp(faces, matrices)
+
+
+def scale(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
+    """Enlarge by the factor `level` (below 1: shrink) about the middle."""
+    n, h, w = faces.shape
+    matrix = cv2.getRotationMatrix2D(((w - 1) / 2, (h - 1) / 2), 0, level)
+    return _warp(faces, np.tile(matrix, (n, 1, 1)))
+
+
+def rotate(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
+    """Turn by `level` degrees, either way, about the middle."""
+    n, h, w = faces.shape
+    middle = ((w - 1) / 2, (h - 1) / 2)
+    ways = rng.choice((-1.0, 1.0), n)
+    return _warp(faces, np.stack([cv2.getRotationMatrix2D(middle, level * s, 1) for s in ways]))
+
+
+def blur(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
+    """Blur by a Gaussian of `level` of the width: out of focus, or moving."""
+    sigma = level * faces.shape[2]
+    return np.stack([cv2.GaussianBlur(f, (0, 0), sigma) for f in faces]).astype(np.uint8)
+
+
+def darken(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
+    """Multiply luma by `level`."""
+    return np.rint(faces * level).astype(np.uint8)
+
+
+def noise(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
+    """Add Gaussian noise of `level` luma steps: a sensor in the dark."""
+    added = rng.standard_normal(faces.shape, dtype=np.float32) * np.float32(level)
+    out: Faces = np.clip(np.rint(faces + added), 0, 255).astype(np.uint8)
+    return out
+
+
+def occlude(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
+    """Cover a random square of `level` of the side with mid-grey: a hand, a cup."""
+    n, h, w = faces.shape
+    out = faces.copy()
+    high, wide = max(1, round(level * h)), max(1, round(level * w))
+    for i in range(n):
+        y, x = rng.integers(0, h - high + 1), rng.integers(0, w - wide + 1)
+        out[i, y : y + high, x : x + wide] = 128
+    return out
+
+
+HARMS = (
+    Harm("shift", "of the size", (0.05, 0.1, 0.2), shift),
+    Harm("scale", "times", (0.8, 1.25), scale),
+    Harm("rotation", "degrees", (10, 20, 30), rotate),
+    Harm("blur", "sigma, of the width", (0.01, 0.02, 0.04), blur),
+    Harm("darkness", "times luma", (0.5, 0.25), darken),
+    Harm("noise", "luma steps", (5, 10, 20), noise),
+    Harm("occlusion", "of the side", (0.2, 0.4), occlude),
+)
