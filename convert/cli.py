@@ -15,6 +15,8 @@ from edge.errors import EdgeError
 COMMANDS = (
     "convert.train.command",
     "convert.judge.evaluate",
+    "convert.judge.compare",
+    "convert.judge.explain",
     "convert.quantize.command",
 )
 EX_INTERRUPTED = 130  # 128 + SIGINT, as shells say it

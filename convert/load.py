@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,20 @@ class FloatModel:
             x = to_input(faces[i : i + BATCH], self.input)
             out[i : i + BATCH] = self.run(x)
         return out
+
+    def compiled(self, x: NDArray[np.float32]) -> Callable[[], object]:
+        """Return a call that scores `x` again and again, compiled where TensorFlow is."""
+        if not self.keras:
+            signature, tensor = self.network.signatures["serving_default"], _tensor(x)
+            return lambda: signature(tensor)
+        import keras
+
+        if keras.backend.backend() != "tensorflow":
+            return lambda: self.network.predict_on_batch(x)
+        import tensorflow as tf  # noqa: TID251
+
+        function, tensor = tf.function(self.network), _tensor(x)
+        return lambda: function(tensor, training=False)
 
     def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the outputs, (n, C), for inputs (n, height, width, channels)."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convert.crops import Faces, to_size
 from edge.classify import Model
-from edge.manifest import InputSpec
+from edge.manifest import MODEL, InputSpec
 
 
 class Scorer(Protocol):
@@ -28,6 +28,10 @@ class Scorer(Protocol):
     def input(self) -> InputSpec:
         """How luma becomes input."""
 
+    @property
+    def path(self) -> Path:
+        """The file, or the folder of a SavedModel."""
+
     def predict(self, faces: Faces, /) -> NDArray[np.float32]:
         """Return probabilities, (n, C), of (n, height, width) uint8 luma."""
 
@@ -35,9 +39,13 @@ class Scorer(Protocol):
 class FolderScorer:
     """A model folder, run by `edge.classify.Model`, so that what is judged is what runs."""
 
-    def __init__(self, folder: Path, runtime: str = "auto") -> None:
-        """Load and check the folder; raises what `edge.classify.Model` raises."""
+    def __init__(self, folder: Path, runtime: str = "auto", *, file: Path | None = None) -> None:
+        """Load and check the folder; raises what `edge.classify.Model` raises.
+
+        `file` is where the model really lies when `folder` was made for it.
+        """
         self.model = Model(folder, runtime, threads=1)
+        self.path = file or folder / MODEL
         self.name = self.model.manifest.name
         self.labels = tuple(self.model.labels)
         self.input = self.model.manifest.input

@@ -102,7 +102,7 @@ def _loose(path: Path, args: argparse.Namespace, classes: tuple[str, ...]) -> Sc
             raise ConfigError(f"{path}: {e}") from e
         shutil.copyfile(path, Path(folder, MODEL))
         Path(folder, MANIFEST).write_bytes(msgspec.json.encode(manifest))
-        return FolderScorer(Path(folder), args.runtime)
+        return FolderScorer(Path(folder), args.runtime, file=path)
 
 
 def input_description(spec: InputSpec) -> str:

@@ -65,14 +65,15 @@ def blur(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
 
 def darken(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
     """Multiply luma by `level`."""
-    return np.rint(faces * level).astype(np.uint8)
+    dark: Faces = np.rint(faces * level).astype(np.uint8)
+    return dark
 
 
 def noise(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
     """Add Gaussian noise of `level` luma steps: a sensor in the dark."""
     added = rng.standard_normal(faces.shape, dtype=np.float32) * np.float32(level)
-    out: Faces = np.clip(np.rint(faces + added), 0, 255).astype(np.uint8)
-    return out
+    noisy: Faces = np.clip(np.rint(faces + added), 0, 255).astype(np.uint8)
+    return noisy
 
 
 def occlude(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
