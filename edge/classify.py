@@ -63,7 +63,8 @@ def sharpness(face: NDArray[np.uint8]) -> float:
     """Variance of the Laplacian, at 48 pixels and relative to contrast.
 
     The focus measure of Pech-Pacheco et al. 2000, divided by the variance of luma so that a dim
-    face is not taken for a blurred one. Sharp faces have 0.3 and more, strongly blurred 0.05.
+    face is not taken for a blurred one. Medians measured on FER2013: 0.7 as they are, 0.06 after a
+    Gaussian blur of 1 pixel, 0.02 after 1.5, 0.01 after 2; people before a camera have 0.2 to 0.6.
     """
     small = resize(face, QUALITY_SIDE, QUALITY_SIDE)
     edges = cv2.Laplacian(small, cv2.CV_32F)

@@ -122,7 +122,7 @@ class Classify(Struct, frozen=True, forbid_unknown_fields=True):
             le=100,
             description="variance of the Laplacian over that of luma, at 48 pixels; below: blurred",
         ),
-    ] = 0.05
+    ] = 0.02
     min_brightness: Annotated[
         float, Meta(ge=0, le=255, description="mean luma of the face; below: low_light")
     ] = 25.0

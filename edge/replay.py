@@ -1,4 +1,4 @@
-"""A recording through the real pipeline: every frame, in its own time, the same result each time."""
+"""A recording through the real pipeline: every frame, in its own time, each time the same."""
 
 from __future__ import annotations
 

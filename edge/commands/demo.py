@@ -30,7 +30,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--broker", metavar="HOST[:PORT]", help="publish to this broker as well")
     parser.add_argument("--json", action="store_true", help="events as JSON Lines")
     parser.add_argument("--loop", action="store_true", help="until Ctrl-C")
-    parser.add_argument("--fast", action="store_true", help="as fast as it goes")
     add_config_options(parser)
     parser.set_defaults(run=run)
 
@@ -39,7 +38,6 @@ def run(args: argparse.Namespace) -> int:
     """Play the clip through the pipeline and show what it publishes."""
     sets = [f"camera.source={CLIP}", "outbox.path=memory", "log.level=warning"]
     sets += ["camera.loop=true"] if args.loop else []
-    sets += ["camera.every_frame=true"] if args.fast else []
     if args.broker:
         host, _, port = args.broker.partition(":")
         sets += [f"mqtt.host={host}", f"mqtt.port={port or 1883}", "output.stdout=off"]

@@ -17,9 +17,9 @@ from edge.messages import Face
 SCALE_STEP = 1.2  # between two sizes searched; 1.1 doubles the cost
 MIN_NEIGHBOURS = 4  # windows that must agree
 SMALLEST = 24  # pixels: the window the cascade was trained with
-# The cascade's square reaches from brow to chin and ear to ear. These bring it to the box that
-# YuNet draws (hair line to chin), measured as the mean over both boxes of `sorry` and `yes`.
-TO_WIDTH, TO_HEIGHT, DOWN = 0.78, 1.0, 0.05
+# Shares of the cascade's square that bring it to the box that YuNet draws, so that crops look alike
+# whichever detector found the face: medians over 637 faces that both found, in LFW and video clips.
+TO_WIDTH, TO_HEIGHT, DOWN = 0.80, 1.05, 0.02
 
 
 class HaarDetector:

@@ -1,0 +1,31 @@
+"""What many tests need: where data is, and a quiet environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO_CLIP = ROOT / "edge" / "demo" / "astronaut.mp4"
+
+
+def data_folder() -> Path:
+    """The folder of faces, clips and models that is not part of the project."""
+    return Path(os.environ.get("EMOTION_EDGE_DATA") or ROOT.parent / "shared" / "data")
+
+
+@pytest.fixture
+def data() -> Path:
+    folder = data_folder()
+    if not folder.is_dir():
+        pytest.skip(f"no data at {folder}; set EMOTION_EDGE_DATA")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_configuration_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("EMOTION_EDGE_") and name != "EMOTION_EDGE_DATA":
+            monkeypatch.delenv(name)

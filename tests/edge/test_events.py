@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+
+from edge.config import Alert
+from edge.events import EventRules
+from edge.geometry import Box
+from edge.messages import Change, EventType, Mood, Reason, Track
+
+QUIET = Alert()
+ALERT = Alert(enabled=True, level=0.5, after_s=10, clear_s=2, moderate=0.65, more=0.8)
+
+
+def mood(
+    emotion: str, t: float = 0.0, name: str = "a", reason: Reason | None = None, **shares: float
+) -> Mood:
+    scores = {"neutral": 1 - sum(shares.values()), **shares}
+    track = Track(name, Box(10, 10, 50, 60), 0.9, 0.0, t, (320, 240))
+    return Mood(track, emotion, scores.get(emotion, 0.0), scores, 0.0, t, reason, 1.0)
+
+
+def kinds(changes: tuple[Change, ...]) -> list[str]:
+    return [c.kind.value for c in changes]
+
+
+def test_a_face_appears_changes_and_leaves() -> None:
+    rules = EventRules(QUIET)
+    (came,) = rules.update(0.0, [mood("happy")])
+    assert (came.kind, came.previous, came.faces) == (EventType.FACE_APPEARED, None, 1)
+    assert rules.update(0.1, [mood("happy")]) == ()
+    (changed,) = rules.update(0.2, [mood("sad")])
+    assert (changed.kind, changed.previous, changed.mood.emotion) == (
+        EventType.EMOTION_CHANGED,
+        "happy",
+        "sad",
+    )
+    (left,) = rules.update(5.0, [])
+    assert (left.kind, left.previous, left.faces) == (EventType.FACE_LEFT, "sad", 0)
+    assert left.duration_s == 5.0
+
+
+def test_a_face_is_announced_with_its_emotion_rather_than_before() -> None:
+    rules = EventRules(QUIET)
+    assert rules.update(0.0, [mood("unknown")]) == ()
+    assert rules.announced([mood("unknown")]) == ()
+    (came,) = rules.update(0.4, [mood("happy")])
+    assert came.mood.emotion == "happy"
+    assert len(rules.announced([mood("happy")])) == 1
+
+
+def test_a_face_without_an_emotion_is_announced_after_a_second_all_the_same() -> None:
+    rules = EventRules(QUIET)
+    assert rules.update(0.0, [mood("unknown")]) == ()
+    (came,) = rules.update(1.0, [mood("unknown")])
+    assert came.mood.emotion == "unknown"
+
+
+def test_a_face_that_cannot_be_judged_is_announced_at_once_with_the_reason() -> None:
+    (came,) = EventRules(QUIET).update(0.0, [mood("unknown", reason=Reason.TOO_SMALL)])
+    assert came.mood.reason is Reason.TOO_SMALL
+
+
+def test_who_was_never_announced_does_not_leave() -> None:
+    rules = EventRules(QUIET)
+    rules.update(0.0, [mood("unknown")])
+    assert rules.update(0.5, []) == ()
+
+
+def test_two_people_come_and_go_independently() -> None:
+    rules = EventRules(QUIET)
+    rules.update(0.0, [mood("happy", name="a")])
+    came = rules.update(1.0, [mood("happy", name="a"), mood("sad", name="b")])
+    assert [(c.mood.track.id, c.faces) for c in came] == [("b", 2)]
+    left = rules.update(2.0, [mood("sad", name="b")])
+    assert [(c.kind.value, c.mood.track.id, c.faces) for c in left] == [("face_left", "a", 1)]
+
+
+def test_a_lost_camera_lets_everybody_leave_with_that_reason() -> None:
+    rules = EventRules(QUIET)
+    rules.update(0.0, [mood("happy", name="a"), mood("sad", name="b")])
+    left = rules.blind(3.0, Reason.CAMERA_LOST)
+    assert kinds(left) == ["face_left", "face_left"]
+    assert {c.reason for c in left} == {Reason.CAMERA_LOST}
+    assert rules.blind(4.0, Reason.CAMERA_LOST) == ()
+
+
+def hold(rules: EventRules, begin: float, end: float, **shares: float) -> list[Change]:
+    out: list[Change] = []
+    for t in np.arange(begin, end, 0.1):
+        out += rules.update(float(t), [mood("neutral", float(t), **shares)])
+    return [c for c in out if c.kind.value.startswith("alert")]
+
+
+@pytest.mark.parametrize(
+    ("share", "grade"), [(0.55, "less"), (0.7, "moderate"), (0.85, "more")]
+)
+def test_a_held_sum_of_emotions_raises_an_alert_with_a_grade(share: float, grade: str) -> None:
+    rules = EventRules(ALERT)
+    (began,) = hold(rules, 0, 15, sad=share / 2, angry=share / 2)
+    assert (began.kind, began.grade) == (EventType.ALERT_BEGAN, grade)
+    assert began.t == pytest.approx(10, abs=0.11)
+
+
+def test_an_alert_ends_once_it_was_low_long_enough() -> None:
+    rules = EventRules(ALERT)
+    hold(rules, 0, 15, sad=0.9)
+    assert hold(rules, 15, 16.5, sad=0.1) == []  # too short
+    assert hold(rules, 16.5, 18, sad=0.9) == []  # and back: the same alert
+    (ended,) = hold(rules, 18, 25, sad=0.1)
+    assert ended.kind is EventType.ALERT_ENDED
+    assert ended.duration_s == pytest.approx(10, abs=0.3)
+
+
+def test_a_sum_that_is_interrupted_begins_anew() -> None:
+    rules = EventRules(ALERT)
+    assert hold(rules, 0, 9, sad=0.9) == []
+    assert hold(rules, 9, 9.2, sad=0.1) == []
+    assert hold(rules, 9.2, 18, sad=0.9) == []
+    assert len(hold(rules, 18, 20, sad=0.9)) == 1
+
+
+def test_an_alert_ends_when_its_face_leaves() -> None:
+    rules = EventRules(ALERT)
+    hold(rules, 0, 15, sad=0.9)
+    assert kinds(rules.update(15, [])) == ["alert_ended", "face_left"]
+
+
+def test_there_is_no_alert_unless_it_is_enabled() -> None:
+    assert hold(EventRules(QUIET), 0, 60, sad=0.9) == []

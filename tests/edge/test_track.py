@@ -1,0 +1,148 @@
+import random
+
+import numpy as np
+import pytest
+
+from edge.geometry import Box
+from edge.messages import Face, Frame
+from edge.track import FaceTracker, match
+
+RNG = np.random.default_rng(7)
+PERSON = {
+    "anna": RNG.integers(0, 255, (12, 10), np.uint8),
+    "ben": RNG.integers(0, 255, (12, 10), np.uint8),
+}
+
+
+def frame(t: float, *people: tuple[str, float, float]) -> Frame:
+    """A grey room with people in it; who comes later stands in front."""
+    luma = np.full((240, 320), 90, np.uint8)
+    for name, x, y in people:
+        x0, y0 = round(x), round(y)
+        picture = np.kron(PERSON[name], np.ones((4, 4), np.uint8))
+        luma[y0 : y0 + 48, x0 : x0 + 40] = picture[: 240 - y0, : 320 - x0]
+    return Frame(round(t * 30), t, luma)
+
+
+def face(x: float, y: float) -> Face:
+    return Face(Box(x, y, 40, 48), 0.9)
+
+
+def tracker(confirm: int = 1, lost_s: float = 2.0) -> FaceTracker:
+    return FaceTracker(confirm=confirm, lost_s=lost_s, rng=random.Random(1))
+
+
+def test_a_face_is_believed_only_after_it_was_found_often_enough() -> None:
+    tr = tracker(confirm=3)
+    seen = [
+        len(tr.update(frame(t, ("anna", 50, 50)), [face(50, 50)])) for t in (0.0, 0.1, 0.2, 0.3)
+    ]
+    assert seen == [0, 0, 1, 1]
+
+
+def test_a_false_alarm_that_is_not_found_again_never_becomes_a_track() -> None:
+    tr = tracker(confirm=3)
+    found = [[face(50, 50)], [], [], [face(200, 100)], [], [], [face(50, 50)], [face(50, 50)]]
+    for i, faces in enumerate(found):
+        assert tr.update(frame(i / 10, ("anna", 50, 50)), faces) == ()
+
+
+def test_the_same_face_keeps_its_track_through_missed_detections() -> None:
+    tr = tracker()
+    (first,) = tr.update(frame(0, ("anna", 50, 50)), [face(50, 50)])
+    for i in range(1, 12):  # 1.1 s without a detection, while she moves slowly
+        x = 50 + 2 * i
+        (track,) = tr.update(frame(i / 10, ("anna", x, 50)), [])
+        assert track.id == first.id
+    (again,) = tr.update(frame(1.2, ("anna", 74, 50)), [face(74, 50)])
+    assert again.id == first.id
+    assert again.seen == 1.2
+
+
+def test_a_box_is_carried_on_between_detections() -> None:
+    tr = tracker()
+    tr.update(frame(0, ("anna", 50, 50)), [face(50, 50)])
+    for i in range(1, 10):
+        x, y = 50 + 5 * i, 50 + 2 * i
+        (track,) = tr.update(frame(i / 30, ("anna", x, y)), None)
+        assert track.box.iou(Box(x, y, 40, 48)) > 0.75
+    assert track.seen == 0
+
+
+def test_a_face_that_is_gone_leaves_after_the_time_allowed_and_comes_back_as_another() -> None:
+    tr = tracker(lost_s=1.0)
+    (first,) = tr.update(frame(0, ("anna", 50, 50)), [face(50, 50)])
+    assert tr.update(frame(0.9), []) != ()
+    assert tr.update(frame(1.1), []) == ()
+    (later,) = tr.update(frame(1.2, ("anna", 50, 50)), [face(50, 50)])
+    assert later.id != first.id
+
+
+@pytest.mark.parametrize("step_s", [1 / 30, 1 / 10])
+def test_two_people_who_cross_keep_their_tracks(step_s: float) -> None:
+    tr = tracker()
+    ids: dict[str, str] = {}
+    for i in range(round(4 / step_s)):
+        t = i * step_s
+        anna, ben = 20 + 60 * t, 260 - 60 * t  # they pass at 2 s
+        faces = [face(ben, 104)]
+        if abs(anna - ben) > 24:  # she is hidden behind him for 0.4 s
+            faces.append(face(anna, 100))
+        tracks = tr.update(frame(t, ("anna", anna, 100), ("ben", ben, 104)), faces)
+        if t < 0.1:
+            continue
+        for name, x in (("anna", anna), ("ben", ben)):
+            nearest = min(tracks, key=lambda k: abs(k.box.x - x))
+            if abs(anna - ben) > 60:
+                assert ids.setdefault(name, nearest.id) == nearest.id
+    assert len(set(ids.values())) == 2
+
+
+def test_a_second_person_beside_the_first_gets_a_track_of_their_own() -> None:
+    tr = tracker()
+    (anna,) = tr.update(frame(0, ("anna", 50, 50)), [face(50, 50)])
+    both = tr.update(
+        frame(0.1, ("anna", 50, 50), ("ben", 120, 50)), [face(120, 50), face(50, 50)]
+    )
+    assert len(both) == 2
+    assert {k.id for k in both if k.box.x == 50} == {anna.id}
+
+
+def test_who_walks_out_of_the_picture_leaves_before_the_time_is_up() -> None:
+    tr = tracker(lost_s=5.0)
+    for i in range(6):
+        tr.update(frame(i / 10, ("anna", 250 + 10 * i, 50)), [face(250 + 10 * i, 50)])
+    gone_at = next(
+        t for t in np.arange(0.6, 3, 0.1) if not tr.update(frame(float(t)), [])
+    )
+    assert gone_at < 1.0
+
+
+def test_tracks_come_largest_first() -> None:
+    tr = tracker()
+    small, large = Face(Box(10, 10, 20, 24), 0.99), Face(Box(100, 60, 60, 72), 0.7)
+    tracks = tr.update(frame(0), [small, large])
+    assert [k.box.width for k in tracks] == [60, 20]
+
+
+def test_ids_are_random_and_come_from_the_source_handed_in() -> None:
+    def first_id(seed: int) -> str:
+        tr = FaceTracker(confirm=1, lost_s=1, rng=random.Random(seed))
+        return tr.update(frame(0), [face(10, 10)])[0].id
+
+    assert first_id(1) == first_id(1) != first_id(2)
+
+
+def test_reset_forgets() -> None:
+    tr = tracker()
+    tr.update(frame(0, ("anna", 50, 50)), [face(50, 50)])
+    tr.reset()
+    assert tr.update(frame(0.1), None) == ()
+
+
+def test_matching_swaps_where_greedy_would_be_wrong() -> None:
+    inf = float("inf")
+    # Greedy takes (0, 0) for 1 and is left with (1, 1) for 9: 10. The other way costs 5.
+    assert match([[1, 2], [3, 9]]) == {0: 1, 1: 0}
+    assert match([[1, inf], [2, inf]]) == {0: 0}
+    assert match([]) == {}
