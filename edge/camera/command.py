@@ -141,12 +141,7 @@ class CommandSource:
         assert self._child is not None
         if self._stderr >= 0:
             self._drain_messages()
-        try:
-            code = self._child.wait(POLL_S)
-        except subprocess.TimeoutExpired:
-            how = "closed its output"
-        else:
-            how = f"ended with status {code}" if code >= 0 else f"ended by signal {-code}"
+        how = _how_ended(self._child.pid, POLL_S) or "closed its output"
         if self._filled:
             how += f" within a picture ({self._filled} of {self._frame_bytes} bytes)"
         return f"{how}: {self._last_line}" if self._last_line else how
@@ -182,15 +177,24 @@ def _filled(argv: list[str], config: edge.config.Camera) -> list[str]:
 
 
 def _end_group(leader: int) -> None:
-    """Signal a process group until its leader is gone, without reaping it: the id stays ours."""
+    """End a process group whose leader is our child; reaping the leader is left to the caller."""
     _signal(leader, signal.SIGTERM)
     _signal(leader, signal.SIGCONT)  # a stopped process ends only after it went on
-    deadline = time.monotonic() + TERM_GRACE_S
-    while time.monotonic() < deadline:
-        if os.waitid(os.P_PID, leader, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-            break
-        time.sleep(0.01)
+    _how_ended(leader, TERM_GRACE_S)
     _signal(leader, signal.SIGKILL)
+
+
+def _how_ended(child: int, timeout_s: float) -> str | None:
+    """Wait for a child to end and say how; None: it lives. Does not reap: the id stays ours."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if ended is not None:
+            by_itself = ended.si_code == os.CLD_EXITED
+            return f"ended {'with status' if by_itself else 'by signal'} {ended.si_status}"
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(0.01)
 
 
 def _signal(group: int, number: signal.Signals) -> None:

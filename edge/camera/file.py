@@ -13,6 +13,8 @@ from edge.errors import NoInputError
 from edge.messages import Frame
 from edge.stages import CameraStats, Clock
 
+NAP_S = 0.5  # longest sleep, so that a close is noticed between pictures of seconds
+
 
 class FileCamera:
     """Frames of a recording.
@@ -68,9 +70,8 @@ class FileCamera:
             held = following
 
     def _due(self, frame: Frame, due: float) -> Iterator[Frame]:
-        wait = due - self._clock.now()
-        if wait > 0:
-            self._clock.sleep(wait)
+        while (wait := due - self._clock.now()) > 0 and not self._closed.is_set():
+            self._clock.sleep(min(wait, NAP_S))
         if not self._closed.is_set():
             yield Frame(frame.seq, due, turned(frame.luma, self._config.rotate))
 

@@ -114,17 +114,16 @@ class LiveCamera:
         """Open, read and lose the source until closed; the thread's whole life."""
         while not self._closing.is_set():
             try:
-                self._session()
+                try:
+                    self._session()
+                finally:
+                    self._source.close()
             except SourceLostError as e:
                 why = str(e)
-            except (
-                Exception
-            ) as e:  # what a driver may throw is not known; the camera must come back
+            except Exception as e:  # nobody knows what drivers throw; the camera must come back
                 why = f"{type(e).__name__}: {e}"
             else:
-                why = "closed"
-            finally:
-                self._source.close()
+                return  # closed
             if self._closing.is_set():
                 return
             self._lost(why)

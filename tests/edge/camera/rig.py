@@ -58,12 +58,12 @@ def ffmpeg_camera(width: int = 64, height: int = 48, fps: int = 50, **more: obje
 
 CHILD = """
 import os, signal, subprocess, sys, time
-{setup}
 def frame(i):
     return bytes([i % 200 + 20]) * (64 * 48 * 3 // 2)
 def write(data):
     while data:
         data = data[os.write(1, data):]
+{setup}
 i = 0
 while True:
     i += 1

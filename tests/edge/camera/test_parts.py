@@ -1,0 +1,171 @@
+"""The small parts of live cameras: slot, doubt, back-off, addresses, raw buffers."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.camera import redacted
+from edge.camera.backoff import Backoff
+from edge.camera.doubt import Doubt, is_noise
+from edge.camera.slot import Slot
+from edge.camera.v4l2 import luma_of_raw
+from edge.messages import Frame
+
+
+def frame(seq: int) -> Frame:
+    return Frame(seq, float(seq), np.zeros((2, 2), np.uint8))
+
+
+def test_the_newest_frame_wins_and_the_others_are_counted() -> None:
+    slot = Slot()
+    for seq in range(3):
+        slot.put(frame(seq))
+    taken = slot.take(0)
+    assert isinstance(taken, Frame)
+    assert taken.seq == 2
+    assert slot.take(0) is None
+    assert slot.dropped == 2
+
+
+def test_an_interruption_comes_before_frames_on_both_sides_of_it() -> None:
+    slot = Slot()
+    slot.put(frame(0))
+    slot.interrupt("unplugged")
+    slot.put(frame(1))
+    assert slot.take(0) == "unplugged"
+    taken = slot.take(0)
+    assert isinstance(taken, Frame)
+    assert taken.seq == 1
+    assert slot.dropped == 1
+
+
+@pytest.mark.parametrize("wake", ["put", "interrupt", "close"])
+def test_a_taker_is_woken(wake: str) -> None:
+    slot = Slot()
+    taken: list[object] = []
+    taker = threading.Thread(target=lambda: taken.append(slot.take(60)))
+    taker.start()
+    {"put": lambda: slot.put(frame(0)), "interrupt": lambda: slot.interrupt("x")}.get(
+        wake, slot.close
+    )()
+    taker.join(10)
+    assert not taker.is_alive()
+    assert len(taken) == 1
+
+
+def test_a_closed_slot_never_waits() -> None:
+    slot = Slot()
+    slot.close()
+    assert slot.take(3600) is None
+
+
+def scene(seed: int = 0) -> np.ndarray:
+    """Blurred blobs with the noise of a sensor."""
+    rng = np.random.default_rng(seed)
+    blobs = cv2.GaussianBlur(rng.integers(0, 256, (120, 160), np.uint8), (0, 0), 4)
+    wide = cv2.normalize(blobs, None, 20, 235, cv2.NORM_MINMAX).astype(float)
+    return np.clip(wide + rng.normal(0, 3, wide.shape), 0, 255).astype(np.uint8)
+
+
+def test_a_picture_that_never_changes_is_doubted_after_a_while() -> None:
+    doubt = Doubt(frozen_s=30)
+    still = scene()
+    reasons = [doubt.of(t, still.copy()) for t in range(40)]
+    assert reasons[:31] == [None] * 31
+    assert all(r is not None and "same picture" in r for r in reasons[31:])
+    assert doubt.of(40, scene(1)) is None
+
+
+def test_one_grey_level_in_one_pixel_is_a_change() -> None:
+    doubt = Doubt(frozen_s=1)
+    picture = scene()
+    for t in range(10):
+        picture = picture.copy()
+        picture[3, 5] ^= 1
+        assert doubt.of(t, picture) is None
+
+
+def test_noise_is_not_a_picture_and_scenes_are() -> None:
+    rng = np.random.default_rng(1)
+    assert is_noise(rng.integers(0, 256, (480, 640), np.uint8))
+    assert not is_noise(scene())
+    assert not is_noise(np.zeros((480, 640), np.uint8))
+    dark = np.clip(rng.normal(12, 9, (480, 640)), 0, 255).astype(np.uint8)
+    assert not is_noise(dark), "what a sensor sees in the dark"
+    stripes = np.tile(np.arange(160, dtype=np.uint8) % 2 * 200, (120, 1))
+    assert not is_noise(stripes)
+    assert not is_noise(np.zeros((1, 1), np.uint8))
+
+
+def test_noise_is_doubted_until_a_picture_comes() -> None:
+    rng = np.random.default_rng(1)
+    doubt = Doubt()
+    assert doubt.of(0.0, scene()) is None
+    garbage = [doubt.of(1 + i / 30, rng.integers(0, 256, (120, 160), np.uint8)) for i in range(9)]
+    assert all(g is not None and "noise" in g for g in garbage)
+    assert doubt.of(2.0, scene(2)) is None
+
+
+def test_waits_double_up_to_the_cap_and_are_spread() -> None:
+    backoff = Backoff(0.5, 15, random.Random(1))
+    waits = [backoff.next() for _ in range(8)]
+    for wait, cap in zip(waits, [0.5, 1, 2, 4, 8, 15, 15, 15], strict=True):
+        assert cap / 2 <= wait <= cap
+    assert len({w / c for w, c in zip(waits, [0.5, 1, 2, 4, 8, 15, 15, 15], strict=True)}) == 8
+    backoff.reset()
+    assert backoff.next() <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("rtsp://user:pa/ss@wd@10.0.0.5:554/a", "rtsp://***@10.0.0.5:554/a"),
+        ("http://cam/video?user=admin&pwd=secret", "http://cam/video?***"),
+        ("http://u:p@cam/v?x=a@b", "http://***@cam/v?***"),
+        ("rtsp://cam/stream1", "rtsp://cam/stream1"),
+        ("/dev/video0", "/dev/video0"),
+    ],
+)
+def test_addresses_are_shown_without_secrets(address: str, shown: str) -> None:
+    assert redacted(address) == shown
+
+
+LUMA = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
+
+
+@pytest.mark.parametrize(
+    ("fourcc", "raw"),
+    [
+        ("GREY", LUMA),
+        ("YUYV", np.dstack([LUMA, np.full_like(LUMA, 128)])),
+        ("UYVY", np.dstack([np.full_like(LUMA, 128), LUMA])),
+        ("NV12", np.vstack([LUMA, np.full((3, 8), 128, np.uint8)])),
+        ("YU12", np.vstack([LUMA, np.full((3, 8), 128, np.uint8)]).reshape(1, -1)),
+    ],
+)
+def test_luma_is_taken_out_of_raw_buffers(fourcc: str, raw: np.ndarray) -> None:
+    luma = luma_of_raw(raw, fourcc, 8, 6)
+    assert luma is not None
+    np.testing.assert_array_equal(luma, LUMA)
+    assert luma_of_raw(raw.reshape(-1)[:-3], fourcc, 8, 6) is None, "a short buffer"
+
+
+def test_jpeg_buffers_are_decoded_as_grey_and_broken_ones_left_out() -> None:
+    picture = cv2.merge([scene(1), scene(2), scene(3)])
+    ok, jpeg = cv2.imencode(".jpg", picture)
+    assert ok
+    padded = np.concatenate([jpeg.reshape(-1), np.zeros(100, np.uint8)]).reshape(1, -1)
+    luma = luma_of_raw(padded, "MJPG", 160, 120)
+    assert luma is not None
+    assert np.abs(luma.astype(int) - cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)).mean() < 4
+    for broken in (jpeg[: len(jpeg) // 2], jpeg[100:], jpeg[:0], np.zeros(5000, np.uint8)):
+        assert luma_of_raw(broken, "MJPG", 160, 120) is None
+
+
+def test_an_unknown_format_is_left_to_opencv() -> None:
+    assert luma_of_raw(np.zeros(100, np.uint8), "XYZ1", 8, 6) is None
