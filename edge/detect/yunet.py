@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge.config import Detect
 from edge.errors import ConfigError
+from edge.fetch import YUNET, find
 from edge.geometry import Box
 from edge.image import shrink
 from edge.messages import Face
@@ -22,16 +23,16 @@ class YuNetDetector:
     """`cv2.FaceDetectorYN` with a model file of the user's."""
 
     def __init__(self, config: Detect) -> None:
-        """Load the ONNX file named by `config.model`.
+        """Load the ONNX file named by `config.model`, or the one that `fetch` put in place.
 
         Raises:
             ConfigError: there is no such file, or OpenCV cannot read it.
         """
-        path = Path(config.model) if config.model else None
+        path = Path(config.model) if config.model else find(YUNET)
         if path is None or not path.is_file():
             raise ConfigError(
                 f"detect.model: got {config.model!r}: no such file; allowed: the path of YuNet's "
-                "face_detection_yunet_*.onnx"
+                "face_detection_yunet_*.onnx, or empty after `emotion-edge fetch yunet`"
             )
         try:
             self._net = cv2.FaceDetectorYN.create(

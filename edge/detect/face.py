@@ -1,0 +1,117 @@
+"""The project's own detector: one int8 network in the TFLite runtime, trained by `convert`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from edge.config import Detect
+from edge.detect.decode import UNIT_PX, decode
+from edge.errors import ConfigError
+from edge.geometry import Box
+from edge.image import shrink
+from edge.manifest import MODEL, find_model, load_manifest
+from edge.messages import Face
+from edge.tflite import Network
+
+OWN = "face"  # the shipped model
+CHANNELS = {1: "score", 4: "box", 10: "marks"}  # an output is known by its last dimension
+
+
+class Decode(Struct, frozen=True, kw_only=True):
+    """The manifest's `decode`: how the network's maps become boxes."""
+
+    kind: str
+    stride: int  # pixels a cell
+    multiple: int  # of which both sides of the input must be one
+    unit_px: float  # size whose logarithm is 0
+
+
+class TfliteFaceDetector:
+    """A fully convolutional network: the input is as large as the frame reduced to `width`."""
+
+    def __init__(self, config: Detect, runtime: str = "auto", threads: int = 1) -> None:
+        """Load the folder named by `config.model`, or the shipped one, and infer once.
+
+        Raises:
+            ConfigError: it is no detector of ours, or cannot be run.
+            UnavailableError: there is no TFLite runtime that works.
+        """
+        folder = find_model(config.model or OWN)
+        manifest = load_manifest(folder)
+        if manifest.task != "face":
+            raise ConfigError(f"{folder}: task is {manifest.task}; allowed here: face")
+        self._decode = _checked(manifest.decode, folder)
+        self._width = config.width
+        self._min_face = config.min_face
+        self._threshold = config.threshold
+        self._net = Network(folder / MODEL, runtime, threads)
+        if len(self._net.input_shape) != 4 or self._net.input_shape[3] != 1:
+            raise ConfigError(f"{folder}: input {self._net.input_shape}; allowed: (1, h, w, 1)")
+        outputs = [CHANNELS.get(shape[-1]) for shape in self._net.output_shapes]
+        if sorted(map(str, outputs)) != sorted(CHANNELS.values()):
+            raise ConfigError(
+                f"{folder}: outputs {self._net.output_shapes}; "
+                f"allowed: last dimensions {', '.join(map(str, CHANNELS))}"
+            )
+        self._outputs = [str(name) for name in outputs]
+        self._table = self._net.input_table(manifest.input.mean, manifest.input.scale)
+        self._resize(manifest.input.height, manifest.input.width)
+        self.detect(np.full((manifest.input.height, manifest.input.width), 128, np.uint8))
+
+    def detect(self, luma: NDArray[np.uint8], /) -> tuple[Face, ...]:
+        """Return the faces with five landmarks each, best score first."""
+        small, sx, sy = shrink(luma, self._width)
+        rows, columns = small.shape
+        self._resize(rows, columns)
+        self._tensor[0, :rows, :columns, 0] = cv2.LUT(small, self._table)
+        maps = dict(zip(self._outputs, self._net.run(self._tensor), strict=True))
+        scores, boxes, points = decode(
+            maps["score"][0],
+            maps["box"][0],
+            maps["marks"][0],
+            stride=self._decode.stride,
+            threshold=self._threshold,
+        )
+        least = self._min_face * luma.shape[0]
+        return tuple(
+            Face(
+                Box(*box).scaled(sx, sy),
+                score,
+                tuple((x * sx, y * sy) for x, y in marks),
+            )
+            for score, box, marks in zip(
+                scores.tolist(), boxes.tolist(), points.tolist(), strict=True
+            )
+            if box[3] * sy >= least and 0 <= box[0] + box[2] / 2 < columns
+        )
+
+    def _resize(self, rows: int, columns: int) -> None:
+        """Make room for a picture; what is right of it and below stays mid-grey."""
+        step = self._decode.multiple
+        shape = (1, math.ceil(rows / step) * step, math.ceil(columns / step) * step, 1)
+        if shape != self._net.input_shape:
+            self._net.resize(shape[1], shape[2])
+        if getattr(self, "_held", None) != (rows, columns):
+            self._held = (rows, columns)
+            self._tensor = np.full(shape, self._table[128], self._table.dtype)
+
+
+def _checked(values: dict[str, object], folder: Path) -> Decode:
+    try:
+        spec = msgspec.convert(values, Decode)
+    except msgspec.ValidationError as e:
+        raise ConfigError(f"{folder}: manifest: decode: {e}") from e
+    whole = spec.stride >= 1 and spec.multiple >= 1 and spec.multiple % spec.stride == 0
+    if spec.kind != "centre" or spec.unit_px != UNIT_PX or not whole:
+        raise ConfigError(
+            f"{folder}: manifest: decode: got {values}; allowed: kind 'centre', unit_px "
+            f"{UNIT_PX:g}, a stride of at least 1 and a multiple of it"
+        )
+    return spec
