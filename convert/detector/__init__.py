@@ -1,0 +1,1 @@
+"""The face detector's workshop: composing pictures, training, judging and quantising."""

@@ -1,0 +1,277 @@
+"""Pictures to train on, made of photographs: faces pasted anywhere, in any size and turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.detector import spoil
+from convert.detector.photos import Photo
+
+Luma = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+SMALLEST, LARGEST = 8.5, 140.0  # pixels: geometric mean of a pasted face's sides
+LEAST = 7.0  # pixels: smaller faces of the photographs are neither faces nor none
+SURE = 0.72  # teacher's score below which a found face is neither
+WHOLE = 0.55  # share of a face inside the picture from which it must be found
+FLAT = 5.0  # standard deviation of luma under which nobody could tell a face
+TRIES = 8  # places looked at for one more face
+TURN_CALM, TURN_WILD = 9.0, 45.0  # degrees: sigma of most faces, bound of the others
+ROOM = 0.12  # share of a pasted patch that may cover a face already there
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How often what is composed."""
+
+    people: float = 0.35  # background: a photograph with faces of its own
+    plain: float = 0.1  # background: no photograph, smooth light
+    faces: tuple[float, ...] = (0.22, 0.38, 0.2, 0.12, 0.08)  # none, one, two, ... pasted
+    row: float = 0.12  # several of one size, side by side
+    wild: float = 0.4  # faces turned up to `TURN_WILD`
+    covered: float = 0.3  # faces with something in front
+    prints: float = 0.15  # pictures with a drawing of a face that is none
+    mined: float = 0.25  # background: a place where an earlier network saw a face in nothing
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays have no truth value
+class Picture:
+    """A composed picture and what is in it."""
+
+    luma: Luma  # (height, width)
+    faces: Floats  # (n, 14): x, y, width, height, five landmarks (x, y)
+    ignored: NDArray[np.bool_]  # (n,): neither a face nor none
+
+
+def turned_box(box: Floats, matrix: Floats) -> tuple[float, float, float, float]:
+    """Return the upright box around a face's ellipse after an affine map (2, 3) of its picture."""
+    x, y, w, h = box.tolist()
+    cx, cy = matrix @ (x + w / 2, y + h / 2, 1.0)
+    across = 2 * np.hypot(matrix[0, 0] * w / 2, matrix[0, 1] * h / 2)
+    down = 2 * np.hypot(matrix[1, 0] * w / 2, matrix[1, 1] * h / 2)
+    return float(cx - across / 2), float(cy - down / 2), float(across), float(down)
+
+
+def mapped(face: Floats, matrix: Floats) -> Floats:
+    """Return a face (15,) as (14,) after an affine map; mirrored landmarks change their names."""
+    points = face[4:14].reshape(5, 2) @ matrix[:, :2].T + matrix[:, 2]
+    if np.linalg.det(matrix[:, :2]) < 0:
+        points = points[[1, 0, 2, 4, 3]]
+    box = turned_box(face[:4], matrix)
+    return np.concatenate([box, points.reshape(10)]).astype(np.float32)
+
+
+def visible(face: Floats, height: int, width: int) -> float:
+    """Return which share of a face's box is inside the picture."""
+    x, y, w, h = face[:4]
+    inside = max(0.0, min(x + w, width) - max(x, 0)) * max(0.0, min(y + h, height) - max(y, 0))
+    return float(inside / max(w * h, 1e-6))
+
+
+class Composer:
+    """Makes pictures; holds the photographs and a source of chance."""
+
+    def __init__(
+        self,
+        portraits: Sequence[Photo],
+        scenes: Sequence[Photo],
+        *,
+        height: int,
+        width: int,
+        seed: int,
+        recipe: Recipe | None = None,
+    ) -> None:
+        """Take photographs with one main face each, and everyday ones with and without faces."""
+        self.recipe = recipe or Recipe()
+        self.rng = np.random.default_rng(seed)
+        self._portraits = [p for p in portraits if len(p.faces)]
+        self._peopled = [p for p in scenes if len(p.faces)]
+        self._empty = [p for p in scenes if not len(p.faces)]
+        self._h, self._w = height, width
+        self.mined: list[Luma] = []  # pictures without a face that an earlier network mistook
+        self._masks = spoil.masks()
+
+    def picture(self) -> Picture:
+        """Return one more picture."""
+        r, rng = self.recipe, self.rng
+        canvas, faces, ignored = self._background()
+        wanted = int(rng.choice(len(r.faces), p=np.array(r.faces) / sum(r.faces)))
+        if faces and rng.random() < 0.7:
+            wanted = 0
+        if rng.random() < r.prints:
+            self._paste(canvas, faces, ignored, self._any_size(12, 80), drawn=True)
+        if wanted > 1 and rng.random() < r.row / sum(r.faces[2:]):
+            self._row(canvas, faces, ignored, wanted + 1)
+        else:
+            for _ in range(wanted):
+                self._paste(canvas, faces, ignored, self._any_size())
+        luma = spoil.spoil(canvas, rng)
+        for k, face in enumerate(faces):
+            ignored[k] = ignored[k] or self._too_dim(luma, face)
+        array = np.array(faces, np.float32).reshape(-1, 14)
+        return Picture(luma, array, np.array(ignored, bool))
+
+    def _too_dim(self, luma: Luma, face: Floats) -> bool:
+        x0, y0 = np.maximum(face[:2], 0).astype(int)
+        x1, y1 = (face[:2] + face[2:4]).astype(int) + 1
+        part = luma[y0:y1, x0:x1]
+        return part.size == 0 or float(cv2.blur(part, (3, 3)).std()) < FLAT
+
+    def _any_size(self, low: float = SMALLEST, high: float = LARGEST) -> float:
+        return float(np.exp(self.rng.uniform(np.log(low), np.log(high))))
+
+    def _background(self) -> tuple[Luma, list[Floats], list[bool]]:
+        rng, r = self.rng, self.recipe
+        draw = rng.random()
+        if draw < r.plain:
+            return spoil.smooth_light(self._h, self._w, rng), [], []
+        if draw < r.plain + r.mined and self.mined:
+            luma = self.mined[int(rng.integers(len(self.mined)))]
+            canvas = np.ascontiguousarray(luma[:, ::-1] if rng.random() < 0.5 else luma)
+            return canvas.copy(), [], []
+        with_people = rng.random() < r.people
+        pool = self._peopled if with_people else self._empty
+        photo = pool[int(rng.integers(len(pool)))]
+        h, w = photo.luma.shape
+        scale = float(np.exp(rng.uniform(np.log(0.5), np.log(2.0))))
+        scale = max(scale, 0.75 * max(self._h / h, self._w / w))
+        cx, cy = rng.uniform(0, w), rng.uniform(0, h)
+        if with_people and rng.random() < 0.7:  # have a face in view
+            x, y, fw, fh = photo.faces[int(rng.integers(len(photo.faces))), :4]
+            size = float(np.sqrt(fw * fh))
+            scale = float(np.clip(scale, SMALLEST / size, LARGEST / size))
+            reach = 0.4 * np.array([self._w, self._h]) / scale
+            cx, cy = np.array([x + fw / 2, y + fh / 2]) + rng.uniform(-1, 1, 2) * reach
+        angle = float(rng.normal(0, 8)) if rng.random() < 0.7 else float(rng.uniform(-30, 30))
+        matrix = self._affine(scale, angle, (float(cx), float(cy)), (self._w / 2, self._h / 2))
+        warped = cv2.warpAffine(
+            spoil.reduced(photo.luma, scale),
+            matrix,
+            (self._w, self._h),
+            borderMode=cv2.BORDER_REFLECT_101 if not with_people else cv2.BORDER_CONSTANT,
+            borderValue=float(rng.integers(0, 256)),
+        )
+        faces: list[Floats] = []
+        ignored: list[bool] = []
+        for face in photo.faces:
+            self._add(faces, ignored, face, matrix)
+        return np.asarray(warped, np.uint8), faces, ignored
+
+    def _affine(
+        self, scale: float, angle: float, at: tuple[float, float], to: tuple[float, float]
+    ) -> Floats:
+        """Return the map that turns and scales about `at`, brings it to `to`, mirrors half."""
+        a = np.deg2rad(angle)
+        turn = scale * np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
+        if self.rng.random() < 0.5:
+            turn[:, 0] *= -1
+        shift = np.array(to) - turn @ np.array(at)
+        return np.concatenate([turn, shift[:, None]], axis=1).astype(np.float32)
+
+    def _add(self, faces: list[Floats], ignored: list[bool], face: Floats, matrix: Floats) -> None:
+        there = mapped(face, matrix)
+        seen = visible(there, self._h, self._w)
+        if seen <= 0.05:
+            return
+        size = float(np.sqrt(there[2] * there[3]))
+        cx, cy = there[0] + there[2] / 2, there[1] + there[3] / 2
+        inside = 0 <= cx < self._w and 0 <= cy < self._h
+        faces.append(there)
+        ignored.append(bool(size < LEAST or face[14] < SURE or seen < WHOLE or not inside))
+
+    def _row(self, canvas: Luma, faces: list[Floats], ignored: list[bool], n: int) -> None:
+        size = self._any_size(12, 0.75 * self._w / n)
+        level = self.rng.uniform(0.25, 0.75) * self._h
+        step = self._w / n
+        for k in self.rng.permutation(n):
+            x = (k + 0.5) * step + self.rng.normal(0, 0.08 * step)
+            y = level + self.rng.normal(0, 0.3 * size)
+            self._paste(canvas, faces, ignored, size * self.rng.uniform(0.8, 1.2), at=(x, y))
+
+    def _paste(
+        self,
+        canvas: Luma,
+        faces: list[Floats],
+        ignored: list[bool],
+        size: float,
+        *,
+        at: tuple[float, float] | None = None,
+        drawn: bool = False,
+    ) -> None:
+        """Put a face of `size` pixels into the picture, or something drawn like one."""
+        rng = self.rng
+        photo = self._portraits[int(rng.integers(len(self._portraits)))]
+        main = photo.faces[int(np.argmax(photo.faces[:, 2] * photo.faces[:, 3]))]
+        if main[14] < SURE:
+            return
+        fw, fh = main[2:4]
+        mask = self._masks[int(rng.integers(len(self._masks)))]
+        scale = size / float(np.sqrt(fw * fh))
+        wild = rng.random() < self.recipe.wild
+        angle = rng.uniform(-TURN_WILD, TURN_WILD) if wild else rng.normal(0, TURN_CALM)
+        centre = (float(main[0] + fw / 2), float(main[1] + fh / 2))
+        place = at or self._free_place(faces, size * mask.reach)
+        if place is None:
+            return
+        matrix = self._affine(scale, float(angle), centre, place)
+        luma = spoil.reduced(photo.luma, scale)
+        if drawn:
+            luma = spoil.drawing(luma, rng)
+        elif rng.random() < self.recipe.covered:
+            luma = spoil.cover(luma, main, rng)
+        alpha = mask.over(main, luma.shape, rng)
+        left, top, right, bottom = self._reach(luma.shape, matrix)
+        if right <= left or bottom <= top:
+            return
+        local = matrix.copy()
+        local[:, 2] -= (left, top)
+        part = (right - left, bottom - top)
+        patch = cv2.warpAffine(luma, local, part, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
+        weight = np.zeros_like(canvas)
+        weight[top:bottom, left:right] = cv2.warpAffine(alpha, local, part)
+        if not drawn:
+            patch = spoil.match(patch, canvas, place, size, rng)
+        spoil.blend(canvas[top:bottom, left:right], patch, weight[top:bottom, left:right])
+        for k, old in enumerate(faces):  # what lies behind now
+            x0, y0 = np.maximum(old[:2], 0).astype(int)
+            x1, y1 = (old[:2] + old[2:4]).astype(int) + 1
+            hidden = weight[y0:y1, x0:x1]
+            if hidden.size and float((hidden > 100).mean()) > ROOM:
+                ignored[k] = True
+        if drawn:
+            return
+        for face in photo.faces:
+            there = mapped(face, matrix)
+            c = (there[:2] + there[2:4] / 2).astype(int)
+            if not (0 <= c[0] < self._w and 0 <= c[1] < self._h):
+                if face is main:
+                    self._add(faces, ignored, face, matrix)
+                continue
+            if weight[c[1], c[0]] > 128:
+                self._add(faces, ignored, face, matrix)
+
+    def _reach(self, shape: Sequence[int], matrix: Floats) -> tuple[int, int, int, int]:
+        """Return the part of the picture that a mapped photograph covers."""
+        h, w = shape
+        corners = np.array([[0, 0, 1], [w, 0, 1], [0, h, 1], [w, h, 1]]) @ matrix.T
+        x0, y0 = np.floor(corners.min(axis=0)).astype(int).tolist()
+        x1, y1 = np.ceil(corners.max(axis=0)).astype(int).tolist()
+        return max(x0, 0), max(y0, 0), min(x1, self._w), min(y1, self._h)
+
+    def _free_place(self, faces: list[Floats], reach: float) -> tuple[float, float] | None:
+        margin = 0.04
+        for _ in range(TRIES):
+            x = float(self.rng.uniform(-margin, 1 + margin) * self._w)
+            y = float(self.rng.uniform(-margin, 1 + margin) * self._h)
+            if all(
+                np.hypot(x - f[0] - f[2] / 2, y - f[1] - f[3] / 2)
+                > 0.55 * reach + 0.5 * float(np.sqrt(f[2] * f[3]))
+                for f in faces
+            ):
+                return x, y
+        return None
