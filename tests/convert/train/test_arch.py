@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convert import arch
+from tests.convert.train.networks import need_keras
+
+need_keras()
+import keras  # noqa: E402 - only where there is a backend
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [("mini_xception", 57_000, 60_000), ("plain_cnn", 4.4e6, 4.6e6), ("edge", 1.2e6, 1.9e6)],
+)
+def test_own_architectures_take_luma_and_give_probabilities(
+    name: str, least: float, most: float
+) -> None:
+    network = arch.build(name, (48, 48), 7)
+    assert least < network.count_params() < most
+    assert any(type(layer).__name__ == "Rescaling" for layer in network.layers[:3])
+    luma = np.full((2, 48, 48, 1), 255.0, np.float32)
+    scores = np.asarray(keras.ops.convert_to_numpy(network(luma)))
+    assert scores.shape == (2, 7)
+    np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["vgg16", "resnet50", "efficientnet_b0"])
+def test_transfer_architectures_take_weights_from_a_file(name: str, tmp_path: Path) -> None:
+    first = arch.build(name, (48, 48), 4)
+    backbone = next(layer for layer in first.layers if hasattr(layer, "layers"))
+    file = tmp_path / "backbone.weights.h5"
+    backbone.save_weights(file)
+    second = arch.build(name, (48, 48), 4, weights=file)
+    again = next(layer for layer in second.layers if hasattr(layer, "layers"))
+    for a, b in zip(backbone.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    luma = np.zeros((1, 48, 48, 1), np.float32)
+    assert tuple(second(luma).shape) == (1, 4)
+    file.write_bytes(b"no weights")
+    with pytest.raises(OSError, match=f"not weights of {name}"):
+        arch.build(name, (48, 48), 4, weights=file)
+
+
+def test_unknown_name_and_weights_without_a_backbone() -> None:
+    with pytest.raises(ValueError, match="architecture: got 'lenet'; allowed: edge, mini_x"):
+        arch.build("lenet", (48, 48), 7)
+    with pytest.raises(ValueError, match="edge has no backbone; allowed with: vgg16"):
+        arch.build("edge", (48, 48), 7, weights=Path("w.h5"))
+
+
+@pytest.mark.parametrize("name", ["edge", "mini_xception"])
+def test_fast_layers_compute_what_plain_ones_do(name: str) -> None:
+    if keras.backend.backend() != "torch":
+        pytest.skip("fast layers exist on torch only; set KERAS_BACKEND=torch")
+    fast, plain = arch.build(name, (48, 48), 7, fast=True), arch.build(name, (48, 48), 7)
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (8, 48, 48, 1)).astype(np.float32)
+    fast.compile(keras.optimizers.SGD(0.01), "categorical_crossentropy")
+    for _ in range(3):
+        fast.train_on_batch(x, np.eye(7, dtype=np.float32)[rng.integers(0, 7, 8)])
+    plain.set_weights(fast.get_weights())
+    np.testing.assert_allclose(fast.predict_on_batch(x), plain.predict_on_batch(x), atol=1e-5)

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convert.data import open_dataset
+from convert.data.dataset import Dataset
+from convert.train.prepare import class_weights, pixel_keys, prepare, targets_of
+from tests.convert.data.samples import faces, kaggle, mosaic, real_data
+
+
+def dataset(pixels: np.ndarray, labels: list[int], splits: list[str]) -> Dataset:
+    return Dataset(
+        classes=("a", "b"),
+        names=tuple(map(str, range(len(pixels)))),
+        splits=tuple(splits),
+        size=(48, 48),
+        loader=lambda idx: pixels[idx],
+        labels=np.array(labels, np.int64),
+    )
+
+
+def test_a_training_face_identical_to_a_test_face_is_left_out(tmp_path: Path) -> None:
+    data = open_dataset(mosaic(tmp_path))  # its first test face is its first training face
+    train, choose, counts = prepare(data, votes=1, holdout=0.3)
+    assert counts.identical_to_test == 1
+    assert counts.train + counts.validation == 39
+    tested = set(pixel_keys(data.split("public_test").faces()))
+    assert not tested & set(pixel_keys(train.faces))
+    assert not tested & set(pixel_keys(choose.faces))
+
+
+def test_one_changed_pixel_makes_another_face() -> None:
+    a = faces(1)
+    b = a.copy()
+    b[0, 0, 0] ^= 1
+    assert pixel_keys(a) != pixel_keys(b)
+
+
+def test_identical_faces_are_held_out_together() -> None:
+    pixels = np.concatenate([faces(60), faces(60)])
+    data = dataset(pixels, [0, 1] * 60, ["train"] * 120)
+    train, choose, _ = prepare(data, holdout=0.3)
+    assert not set(pixel_keys(train.faces)) & set(pixel_keys(choose.faces))
+    assert 10 < len(choose.faces) < 70
+
+
+def test_the_order_of_the_data_does_not_change_what_is_held_out() -> None:
+    data = dataset(faces(80), [0, 1] * 40, ["train"] * 80)
+    turned = data.select(np.arange(80)[::-1].astype(np.intp))
+    one, other = (set(pixel_keys(prepare(d, holdout=0.2)[1].faces)) for d in (data, turned))
+    assert one == other
+
+
+def test_a_validation_split_is_what_is_chosen_by() -> None:
+    data = dataset(faces(10), [0, 1] * 5, ["train"] * 7 + ["validation"] * 3)
+    train, choose, counts = prepare(data)
+    assert (len(train.faces), len(choose.faces), counts.validation) == (7, 3, 3)
+
+
+def test_targets_between_votes_and_labels(tmp_path: Path) -> None:
+    data = open_dataset(mosaic(tmp_path)).split("train")
+    hard, _ = targets_of(data, votes=0)
+    soft, _ = targets_of(data, votes=1)
+    mixed, usable = targets_of(data, votes=0.25, smoothing=0.1)
+    np.testing.assert_allclose(mixed, 0.9 * (0.75 * hard + 0.25 * soft) + 0.1 / 7, atol=1e-6)
+    np.testing.assert_allclose(mixed.sum(axis=1), 1, atol=1e-6)
+    assert usable.all()
+
+
+def test_a_face_that_nobody_voted_for_is_not_learnt_from(tmp_path: Path) -> None:
+    data = open_dataset(mosaic(tmp_path))
+    assert data.votes is not None
+    data.votes[1] = 0
+    _, _, counts = prepare(data, votes=1, holdout=0.3)
+    assert counts.without_target == 1
+    assert counts.train + counts.validation == 38
+
+
+def test_votes_asked_for_and_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no raters' votes"):
+        prepare(open_dataset(kaggle(tmp_path)), votes=1)
+
+
+def test_nothing_to_train_on() -> None:
+    with pytest.raises(ValueError, match="0 faces to train on and 0 to choose by"):
+        prepare(dataset(faces(2), [0, 1], ["test"] * 2))
+
+
+def test_balanced_classes_weigh_alike() -> None:
+    targets = np.eye(2, dtype=np.float32)[[0] * 9 + [1]]
+    np.testing.assert_allclose(targets @ class_weights(targets, 0), 1)
+    weight = targets @ class_weights(targets, 1)
+    assert weight[:9].sum() == pytest.approx(weight[9:].sum())
+    assert weight.mean() == pytest.approx(1)
+
+
+def test_faces_of_more_raters_weigh_more(tmp_path: Path) -> None:
+    data = open_dataset(mosaic(tmp_path))
+    assert data.votes is not None
+    data.votes[:20] *= 0.5
+    train, _, _ = prepare(data, votes=1, holdout=0.3)
+    assert sorted(set(np.round(train.weights / train.weights.max(), 3))) == [0.5, 1]
+
+
+def test_a_digest_sees_every_change(tmp_path: Path) -> None:
+    data = open_dataset(mosaic(tmp_path))
+    digests = {prepare(data, votes=v, holdout=0.3)[0].digest() for v in (0, 0.5, 1)}
+    assert len(digests) == 3
+
+
+def test_the_real_data_has_faces_in_both_parts() -> None:
+    _, _, counts = prepare(open_dataset(real_data("fer2013")), votes=1)
+    assert counts.identical_to_test == 340
+    assert (counts.train, counts.validation) == (26796, 1415)

@@ -1,0 +1,181 @@
+"""Training for a few tiny steps: what is kept, and that a kill changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convert.data import DataError, open_dataset
+from convert.train.prepare import Part, prepare
+from convert.train.recipe import Recipe
+from tests.convert.data.samples import mosaic
+from tests.convert.train.networks import need_keras
+
+need_keras()
+from convert.train import loop  # noqa: E402 - only where there is a backend
+from convert.train.checkpoint import STATE  # noqa: E402
+
+RECIPE = Recipe(arch="mini_xception", epochs=3, batch=8, warmup_epochs=0.5, votes=1.0, holdout=0.3)
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Part, Part]:
+    data = open_dataset(mosaic(tmp_path_factory.mktemp("data"), n=48))
+    train, choose, _ = prepare(data, votes=RECIPE.votes, holdout=RECIPE.holdout)
+    return train, choose
+
+
+class KilledError(Exception):
+    """Stands for a kill in the middle of an epoch."""
+
+
+def test_the_same_epoch_is_the_same_and_another_is_not(parts: tuple[Part, Part]) -> None:
+    train, _ = parts
+    once, again = (list(loop.batches(train, RECIPE, 1)) for _ in range(2))
+    for (x, y, w), (x2, y2, w2) in zip(once, again, strict=True):
+        np.testing.assert_array_equal(x, x2)
+        np.testing.assert_array_equal(y, y2)
+        np.testing.assert_array_equal(w, w2)
+    x, y, w = once[0]
+    assert x.shape == (8, 48, 48, 1) and x.dtype == np.float32 and 0 <= x.min() <= x.max() <= 255
+    assert y.shape == (8, 7) and w.shape == (8,)
+    assert (next(loop.batches(train, RECIPE, 2))[0] != x).any()
+
+
+def test_batches_ahead_hand_on_an_error() -> None:
+    def source() -> Any:
+        yield from ()
+        raise KilledError("in the thread")
+
+    with pytest.raises(KilledError, match="in the thread"):
+        list(loop.ahead(source()))
+
+
+@pytest.mark.slow
+def test_going_on_after_a_cut_ends_at_the_same_weights(
+    parts: tuple[Part, Part], tmp_path: Path
+) -> None:
+    train, choose = parts
+    whole = loop.Training(RECIPE, 7)
+    (tmp_path / "whole").mkdir()
+    whole.run(train, choose, tmp_path / "whole")
+
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    cut_recipe = RECIPE
+    first = loop.Training(cut_recipe, 7)
+    average = first._average
+    calls = 0
+
+    def cut(step: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KilledError
+        average(step)
+
+    first._average = cut  # type: ignore[method-assign]
+    with pytest.raises(KilledError):
+        first.run(train, choose, folder)
+    second = loop.Training(cut_recipe, 7)
+    assert second.resume(folder, train)
+    assert len(second.history) == 2
+    second.run(train, choose, folder)
+
+    for a, b in zip(whole.kept.get_weights(), second.kept.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(whole.model.get_weights(), second.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    without_time = [
+        [{k: v for k, v in row.items() if k != "seconds"} for row in t.history]
+        for t in (whole, second)
+    ]
+    assert without_time[0] == without_time[1]
+
+
+def command(data: Path, out: Path, *more: str) -> list[str]:
+    code = (
+        "import argparse, sys; from convert.train import command; p = argparse.ArgumentParser();"
+        "command.add_parser(p.add_subparsers()); a = p.parse_args(sys.argv[1:]);"
+        "sys.exit(a.run(a))"
+    )
+    options = ["--arch", "mini_xception", "--epochs", "4", "--warmup", "1", "--batch", "8"]
+    options += ["--holdout", "0.3", "--averaging", "0.9", *more]
+    return [sys.executable, "-c", code, "train", str(data), "--out", str(out), *options]
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_and_ends_the_same(tmp_path: Path) -> None:
+    data = mosaic(tmp_path / "data", n=48)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run(command(data, whole, "--test"), check=True, env=environment, timeout=300)
+
+    child = subprocess.Popen(command(data, killed, "--test"), env=environment)
+    deadline = time.monotonic() + 200
+    while not (killed / STATE).exists():
+        assert child.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert not (killed / "model.keras").exists()
+    subprocess.run(command(data, killed, "--test"), check=True, env=environment, timeout=300)
+
+    import keras
+
+    networks = [keras.saving.load_model(d / "model.keras", compile=False) for d in (whole, killed)]
+    for a, b in zip(*(n.get_weights() for n in networks), strict=True):
+        np.testing.assert_array_equal(a, b)
+    record = json.loads((killed / "train.json").read_text())
+    assert record["data"]["identical_to_test"] == 1
+    assert record["recipe"]["votes"] == 1.0
+    assert record["test"]["split"] == "public_test"
+    assert record == {**json.loads((whole / "train.json").read_text()), **{
+        k: record[k] for k in ("command", "seconds")}}  # fmt: skip
+    lines = (killed / "curves.csv").read_text().splitlines()
+    assert len(lines) == 5 and lines[0].startswith("epoch,train_loss,validation_loss")
+
+
+@pytest.mark.slow
+def test_a_state_of_another_training_is_refused(parts: tuple[Part, Part], tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    train, choose = parts
+    short = replace(RECIPE, epochs=1, warmup_epochs=0.1)
+    loop.Training(short, 7).run(train, choose, tmp_path)
+    with pytest.raises(DataError, match=r"state\.npz: was made with epochs = 1, not 3"):
+        loop.Training(RECIPE, 7).resume(tmp_path, train)
+    with pytest.raises(DataError, match="was made with faces = "):
+        loop.Training(short, 7).resume(tmp_path, choose)
+    whole = (tmp_path / STATE).read_bytes()
+    (tmp_path / STATE).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="not a usable training state"):
+        loop.Training(short, 7).resume(tmp_path, train)
+
+
+@pytest.mark.slow
+def test_a_teacher_takes_part(parts: tuple[Part, Part], tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    train, choose = parts
+    shapes = []
+
+    def teacher(faces: np.ndarray) -> np.ndarray:
+        shapes.append((faces.shape, faces.dtype))
+        return np.full((len(faces), 7), 1 / 7, np.float32)
+
+    recipe = replace(RECIPE, epochs=1, warmup_epochs=0.1, teacher=0.5)
+    history = loop.Training(recipe, 7).run(train, choose, tmp_path, teacher=teacher)
+    assert shapes and set(shapes) == {((8, 48, 48), np.dtype(np.uint8))}
+    assert set(history[0]) == {
+        "epoch", "train_loss", "validation_loss", "validation_accuracy", "validation_mae", "seconds"
+    }  # fmt: skip
