@@ -1,0 +1,192 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.classify import Limits, Model, TrackClassifier, crop_face, sharpness
+from edge.errors import ConfigError
+from edge.geometry import Box
+from edge.messages import Frame, Reason, Track
+from edge.tflite import dequantise
+
+MODELS = Path(__file__).resolve().parent.parent / "models"
+TINY = ["tiny-float", "tiny-int8", "tiny-rgb"]
+EVERYTHING = Limits(min_face_px=8, min_sharpness=0.0, min_brightness=0.0)
+
+
+def ramp(rows: int = 100, columns: int = 120) -> NDArray[np.uint8]:
+    """Luma that says where it is: 2 x column."""
+    return np.tile((2 * np.arange(columns)).astype(np.uint8), (rows, 1))
+
+
+@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize(("luma", "label"), [(10, "dark"), (127, "grey"), (245, "bright")])
+def test_a_model_is_fed_as_its_manifest_says(name: str, luma: int, label: str) -> None:
+    model = Model(MODELS / name)
+    scores = model.infer(np.full((16, 16), luma, np.uint8))
+    assert model.labels[int(scores.argmax())] == label
+    assert scores.dtype == np.float32
+    assert scores.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_int8_and_float_say_the_same() -> None:
+    exact, quantised = Model(MODELS / "tiny-float"), Model(MODELS / "tiny-int8")
+    for luma in range(0, 256, 15):
+        face = np.full((16, 16), luma, np.uint8)
+        assert np.abs(exact.infer(face) - quantised.infer(face)).max() < 0.05
+
+
+def test_dequantising_needs_no_model() -> None:
+    values = np.array([-128, 0, 127], np.int8)
+    assert dequantise(values, 1 / 256, -128).tolist() == pytest.approx([0, 0.5, 255 / 256])
+
+
+def test_the_crop_is_a_square_around_the_middle_of_the_box() -> None:
+    crop = crop_face(ramp(), Box(40, 20, 20, 40), 0.0, 40, 40)
+    assert crop.shape == (40, 40)
+    assert crop[0, 0] == 60  # column 30: half the height left of the middle at 50
+    assert crop[0, -1] == 138
+
+
+def test_a_margin_widens_the_crop_on_each_side() -> None:
+    crop = crop_face(ramp(), Box(40, 30, 40, 40), 0.25, 60, 60)
+    assert (crop[0, 0], crop[0, -1]) == (60, 178)
+    tight = crop_face(ramp(), Box(40, 30, 40, 40), -0.25, 20, 20)
+    assert (tight[0, 0], tight[0, -1]) == (100, 138)
+
+
+@pytest.mark.parametrize(
+    ("box", "corner"), [(Box(-20, 10, 40, 40), 0), (Box(100, 10, 40, 40), 238)]
+)
+def test_a_crop_past_the_border_repeats_its_pixels(box: Box, corner: int) -> None:
+    crop = crop_face(ramp(), box, 0.0, 40, 40)
+    column = 0 if box.x < 0 else -1
+    assert crop[:, column].tolist() == [corner] * 40
+    assert crop.shape == (40, 40)
+
+
+def test_a_box_outside_of_the_frame_is_refused() -> None:
+    with pytest.raises(ValueError, match="no part"):
+        crop_face(ramp(), Box(300, 10, 40, 40), 0.0, 48, 48)
+
+
+def test_a_blurred_face_is_less_sharp_whatever_the_light() -> None:
+    import cv2
+
+    rng = np.random.default_rng(3)
+    face = cv2.GaussianBlur(rng.integers(0, 255, (48, 48), np.uint8), (0, 0), 1.0)
+    blurred = cv2.GaussianBlur(face, (0, 0), 2.0)
+    dim = (face * 0.4).astype(np.uint8)
+    assert sharpness(np.asarray(blurred, np.uint8)) < 0.3 * sharpness(np.asarray(face, np.uint8))
+    assert sharpness(dim) == pytest.approx(sharpness(np.asarray(face, np.uint8)), rel=0.1)
+
+
+def spoilt(tmp_path: Path, **manifest: object) -> Path:
+    folder = tmp_path / "model"
+    shutil.copytree(MODELS / "tiny-int8", folder)
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | manifest))
+    return folder
+
+
+def test_a_truncated_model_is_named_with_both_checksums(tmp_path: Path) -> None:
+    folder = spoilt(tmp_path)
+    whole = (folder / "model.tflite").read_bytes()
+    (folder / "model.tflite").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ConfigError, match=r"model\.tflite: sha256 is [0-9a-f]{64}, the manifest"):
+        Model(folder)
+
+
+def test_a_truncated_model_with_a_matching_checksum_is_refused_by_the_runtime(
+    tmp_path: Path,
+) -> None:
+    import hashlib
+
+    folder = spoilt(tmp_path)
+    half = (folder / "model.tflite").read_bytes()[:200]
+    (folder / "model.tflite").write_bytes(half)
+    folder = folder.rename(tmp_path / "half")
+    text = json.loads((folder / "manifest.json").read_text())
+    text["sha256"] = hashlib.sha256(half).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(text))
+    with pytest.raises(ConfigError, match=r"half/model\.tflite: .* cannot run it"):
+        Model(folder)
+
+
+def test_a_wrong_label_count_is_refused(tmp_path: Path) -> None:
+    folder = spoilt(tmp_path, labels=["a", "b"])
+    with pytest.raises(ConfigError, match=r"output is \[\(1, 3\)\], the manifest has 2 labels"):
+        Model(folder)
+
+
+def test_another_input_size_than_the_manifest_says_is_refused(tmp_path: Path) -> None:
+    spec = {"width": 48, "height": 48, "mean": 127.5, "scale": 1 / 127.5}
+    with pytest.raises(ConfigError, match=r"input is \(1, 16, 16, 1\), the manifest says"):
+        Model(spoilt(tmp_path, input=spec))
+
+
+def test_a_detector_is_not_a_classifier(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="task is face"):
+        Model(spoilt(tmp_path, task="face"))
+
+
+def track(name: str, x: float, width: float = 40, seen: float = 0.0) -> Track:
+    return Track(name, Box(x, 20, width, width), 0.9, 0.0, seen, (320, 240))
+
+
+def grey_frame(t: float, luma: int = 128) -> Frame:
+    rng = np.random.default_rng(5)
+    noise = rng.integers(-20, 20, (240, 320))
+    return Frame(round(t * 30), t, np.clip(luma + noise, 0, 255).astype(np.uint8))
+
+
+def classifier(limits: Limits = EVERYTHING, **keys: object) -> TrackClassifier:
+    settings: dict[str, object] = {"rate": 10.0, "max_faces": 2} | keys
+    return TrackClassifier(Model(MODELS / "tiny-int8"), limits, **settings)  # type: ignore[arg-type]
+
+
+def test_each_track_is_scored_at_the_rate_however_fast_frames_come() -> None:
+    c = classifier()
+    count = sum(
+        len(c.classify(grey_frame(i / 60), [track("a", 20, seen=i / 60)])) for i in range(120)
+    )
+    assert count == 20  # 2 s at 10 a second, of 60 frames a second
+
+
+def test_at_most_so_many_faces_are_scored_largest_first() -> None:
+    tracks = [track("big", 20, 80), track("mid", 120, 60), track("small", 200, 40)]
+    scored = classifier().classify(grey_frame(0), tracks)
+    assert [s.track for s in scored] == ["big", "mid"]
+
+
+def test_a_box_carried_on_for_long_is_not_scored() -> None:
+    assert classifier().classify(grey_frame(5.0), [track("a", 20, seen=4.0)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("limits", "frame", "reason"),
+    [
+        (Limits(60, 0, 0), grey_frame(0), Reason.TOO_SMALL),
+        (Limits(8, 0, 40), grey_frame(0, 20), Reason.LOW_LIGHT),
+        (Limits(8, 50, 0), grey_frame(0), Reason.BLURRED),
+    ],
+)
+def test_a_face_that_cannot_be_judged_has_a_reason_instead_of_scores(
+    limits: Limits, frame: Frame, reason: Reason
+) -> None:
+    (scored,) = classifier(limits).classify(frame, [track("a", 20)])
+    assert (scored.probabilities, scored.reason) == (None, reason)
+
+
+def test_attributes_are_asked_at_their_own_rate_and_remembered() -> None:
+    c = classifier(attributes=[("light", Model(MODELS / "tiny-float"), 1.0)])
+    answers = []
+    for i in range(8):
+        (scored,) = c.classify(
+            grey_frame(i / 10, 128 if i < 5 else 240), [track("a", 20, seen=i / 10)]
+        )
+        answers.append(scored.attributes["light"][0])
+    assert answers == ["grey"] * 8  # asked at 0 s; the next time would be at 1 s

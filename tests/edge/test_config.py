@@ -1,0 +1,142 @@
+from pathlib import Path
+
+import pytest
+
+from edge.config import Config
+from edge.configfile import effective, load
+from edge.errors import ConfigError
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    return path
+
+
+def mistakes(path: Path | None, *sets: str, env: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(path, env or {}, sets)
+    assert caught.value.exit_code == 78
+    return str(caught.value).splitlines()
+
+
+def test_without_a_file_the_defaults_hold() -> None:
+    assert load(None) == Config()
+
+
+def test_five_mistakes_are_all_reported_each_with_what_is_allowed(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        """
+        [mqtt]
+        port = 99999
+        base = "a/+/b"
+        [camera]
+        rotate = 45
+        speed = 3
+        [smooth]
+        window_s = "long"
+        [weather]
+        sun = true
+        """,
+    )
+    lines = mistakes(path)
+    assert "mqtt.port: got 99999; allowed: 1 to 65535" in lines
+    assert "camera.rotate: got 45; allowed: 0, 90, 180, 270" in lines
+    assert "smooth.window_s: got 'long'; allowed: more than 0, up to 60" in lines
+    assert any(m.startswith("mqtt.base: got 'a/+/b'; allowed: 1 to 128 characters") for m in lines)
+    assert any(m.startswith("camera.speed: unknown key; allowed: source, width") for m in lines)
+    assert any(m.startswith("weather: unknown section; allowed: device, camera") for m in lines)
+    assert len(lines) == 6
+
+
+@pytest.mark.parametrize("name", ["kiosk/1", "kiosk#1", "a+b", "a b", "x" * 65])
+def test_a_device_name_that_no_topic_could_hold_is_refused(tmp_path: Path, name: str) -> None:
+    (line,) = mistakes(write(tmp_path, f'[device]\nname = "{name}"\n'))
+    assert line.startswith(f"device.name: got {name!r}; allowed: at most 64 characters, without")
+
+
+def test_the_environment_overrides_the_file_and_set_overrides_both(tmp_path: Path) -> None:
+    path = write(tmp_path, "[mqtt]\nport = 1\nhost = 'file'\nkeepalive_s = 10\n")
+    env = {"EMOTION_EDGE_MQTT_PORT": "2", "EMOTION_EDGE_MQTT_HOST": "env", "PATH": "/bin"}
+    c = load(path, env, ["mqtt.port=3", "camera.loop=true", "smooth.window_s=2"])
+    assert (c.mqtt.port, c.mqtt.host, c.mqtt.keepalive_s) == (3, "env", 10)
+    assert (c.camera.loop, c.smooth.window_s) == (True, 2.0)
+
+
+def test_text_from_outside_is_read_by_what_the_key_wants() -> None:
+    c = load(None, {}, ["camera.source=0", "mqtt.version=5", 'camera.command=["cat", "x"]'])
+    assert (c.camera.source, c.mqtt.version, c.camera.command) == ("0", "5", ["cat", "x"])
+
+
+def test_other_variables_of_ours_are_not_keys() -> None:
+    assert load(None, {"EMOTION_EDGE_CONFIG": "x", "EMOTION_EDGE_DATA": "/d"}) == Config()
+
+
+@pytest.mark.parametrize(
+    ("item", "says"),
+    [
+        ("mqtt.port", "--set mqtt.port: got no '='"),
+        ("port=1", "port: got '1'; allowed: section.key, such as mqtt.port"),
+        ("mqtt.prot=1", "mqtt.prot: unknown key"),
+        ("mqtt.port=x", "mqtt.port: got 'x'; allowed: 1 to 65535"),
+        ("camera.loop=maybe", "camera.loop: got 'maybe'; allowed: true or false"),
+        ("smooth.enter=nan", "smooth.enter: got nan"),
+    ],
+)
+def test_a_wrong_setting_is_named(item: str, says: str) -> None:
+    (line,) = mistakes(None, item)
+    assert line.startswith(says)
+
+
+def test_a_wrong_variable_is_named_by_its_key() -> None:
+    (line,) = mistakes(None, env={"EMOTION_EDGE_MQTT_PORT": "0"})
+    assert line == "mqtt.port: got 0; allowed: 1 to 65535"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[mqtt\n", "not valid TOML"),
+        ("mqtt = 3\n", "mqtt: got 3; allowed: a table, [mqtt]"),
+        ("[attribute]\nname = 'x'\n", "attribute: got a table; allowed: [[attribute]]"),
+        ("[[attribute]]\nname = 'x'\n", "attribute[0].model: missing"),
+        ("\xff", "not valid TOML"),
+    ],
+)
+def test_a_file_that_is_not_ours_is_named(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(text.encode("latin-1"))
+    assert any(says in line for line in mistakes(path))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    (line,) = mistakes(tmp_path / "none.toml")
+    assert line.endswith("none.toml: No such file or directory")
+
+
+@pytest.mark.parametrize(
+    ("sets", "says"),
+    [
+        (["smooth.enter=0.2", "smooth.leave=0.3"], "smooth.leave: got 0.3; allowed: 0 to smooth"),
+        (["camera.stride=100"], "camera.stride: got 100; allowed: 0, or camera.width (640)"),
+        (["mqtt.cert_file=c"], "mqtt.cert_file: allowed: together with mqtt.key_file"),
+        (["mqtt.ca_file=c"], "mqtt.tls: got False; allowed: true, where"),
+        (["alert.moderate=0.9"], "alert.moderate: got 0.9; allowed: 0 to alert.more (0.8)"),
+    ],
+)
+def test_keys_that_contradict_each_other_are_named(sets: list[str], says: str) -> None:
+    assert any(line.startswith(says) for line in mistakes(None, *sets))
+
+
+def test_two_attributes_of_one_name_are_refused(tmp_path: Path) -> None:
+    text = "[[attribute]]\nname='g'\nmodel='a'\n[[attribute]]\nname='g'\nmodel='b'\n"
+    (line,) = mistakes(write(tmp_path, text))
+    assert line == "attribute.name: got g, g; allowed: each name once"
+
+
+def test_what_is_published_of_the_configuration_has_no_password() -> None:
+    c = load(None, {}, ["camera.source=rtsp://user:secret@cam/live", "mqtt.username=u"])
+    plain = effective(c)
+    assert "secret" not in repr(plain)
+    assert plain["camera"]["source"] == "rtsp://***@cam/live"  # type: ignore[index]
