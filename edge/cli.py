@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from edge import __version__
 from edge.errors import EdgeError
 
-COMMANDS = ("run", "replay", "check", "demo", "fetch")
+COMMANDS = ("run", "replay", "check", "watch", "demo", "fetch", "schema")
 
 
 def parser() -> argparse.ArgumentParser:

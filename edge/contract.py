@@ -1,12 +1,12 @@
 """The contract with subscribers: every message that leaves the device, typed once.
 
-Encoders, JSON Schemas and documentation are all made from these types. Topics are
+Encoders, JSON Schemas and documentation are all made from these types (see `schema`). Topics are
 `<base>/<device>/<name>`; see docs/subscribers.md.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -14,8 +14,33 @@ from msgspec import Meta, Struct
 CONTRACT_VERSION = "1.0"  # major: breaks subscribers; minor: adds fields
 TYPE_PREFIX = "emotion-edge."  # of a CloudEvent's `type`, before the event type
 
+_DATE_TIME = {"format": "date-time"}
+
 Unit = Annotated[float, Meta(ge=0, le=1)]
-BoxList = Annotated[list[float], Meta(min_length=4, max_length=4)]  # x, y, width, height; 0-1
+Count = Annotated[int, Meta(ge=0)]
+Time = Annotated[str, Meta(description="RFC 3339, UTC", extra_json_schema=_DATE_TIME)]
+Track = Annotated[
+    str, Meta(description="random, short-lived: the same face as a moment ago, never who")
+]
+Emotion = Annotated[str, Meta(description="a label of the model (see `info`), or `unknown`")]
+Confidence = Annotated[
+    float, Meta(ge=0, le=1, description="score of `emotion`; of the best label when unknown")
+]
+DepthIndex = Annotated[
+    dict[str, Unit],
+    Meta(description="emotion depth index: every label, adding up to 1; empty before any score"),
+]
+Intensity = Annotated[
+    float, Meta(ge=0, le=1, description="1 - score of neutral: how far from a resting face")
+]
+BoxList = Annotated[
+    list[float],
+    Meta(min_length=4, max_length=4, description="x, y, width, height; shares of the frame"),
+]
+Status = Annotated[
+    Literal["running", "paused", "camera_lost", "stopped"],
+    Meta(description="what the daemon does now"),
+]
 
 
 class Attribute(Struct, frozen=True):
@@ -25,44 +50,62 @@ class Attribute(Struct, frozen=True):
     confidence: Unit
 
 
+Attributes = Annotated[
+    dict[str, Attribute], Meta(description="answers of additional classifiers, by name")
+]
+
+
 class EventData(Struct, frozen=True, kw_only=True):
     """`data` of an event."""
 
     event_type: Literal[
         "face_appeared", "emotion_changed", "face_left", "alert_began", "alert_ended"
     ]
-    track: str
-    emotion: str
-    previous: str | None
-    confidence: Unit
-    scores: dict[str, Unit]
-    intensity: Unit
+    track: Track
+    emotion: Emotion
+    previous: Annotated[str | None, Meta(description="emotion before")]
+    confidence: Confidence
+    scores: DepthIndex
+    intensity: Intensity
     box: BoxList
-    faces: int
-    window_s: float
-    started_at: str  # RFC 3339, UTC: when `emotion` began
-    seq: int  # +1 an event, over restarts too: a gap is a loss
-    boot_id: str
-    uptime_s: float
-    time_synced: bool  # false: do not believe `time` and `started_at`
-    replayed: bool  # true: sent later than it happened; do not act on it as if it were now
-    reason: str | None
-    model: str
-    attributes: dict[str, Attribute] = {}
-    grade: Literal["less", "moderate", "more"] | None = None
-    duration_s: float | None = None
-    lost_before: int = 0  # events dropped from a full outbox since the one delivered before
+    faces: Annotated[int, Meta(ge=0, description="in view after this")]
+    window_s: Annotated[float, Meta(ge=0, description="seconds of observation behind the scores")]
+    started_at: Annotated[
+        str, Meta(description="RFC 3339, UTC: when `emotion` began", extra_json_schema=_DATE_TIME)
+    ]
+    seq: Annotated[int, Meta(ge=0, description="+1 an event, over restarts too: a gap is a loss")]
+    boot_id: Annotated[str, Meta(description="another one after each boot of the device")]
+    uptime_s: Annotated[float, Meta(ge=0, description="seconds since that boot: when it happened")]
+    time_synced: Annotated[bool, Meta(description="false: do not believe `time` and `started_at`")]
+    replayed: Annotated[
+        bool,
+        Meta(description="true: sent later than it happened; do not act on it as if it were now"),
+    ]
+    reason: Annotated[str | None, Meta(description="why there is no (sure) answer")]
+    model: Annotated[str, Meta(description="name of the emotion model")]
+    attributes: Attributes = {}
+    grade: Annotated[
+        Literal["less", "moderate", "more"] | None, Meta(description="alerts only")
+    ] = None
+    duration_s: Annotated[
+        float | None, Meta(description="face_left: time in view; alert_ended: time it lasted")
+    ] = None
+    lost_before: Annotated[
+        int, Meta(ge=0, description="events dropped from a full outbox since the one before")
+    ] = 0
 
 
 class Event(Struct, frozen=True, kw_only=True):
     """A CloudEvents 1.0 event in structured JSON, on `.../event`."""
 
     specversion: Literal["1.0"] = "1.0"
-    id: str
-    source: str  # /<base>/<device>
-    type: str
-    subject: str  # the track
-    time: str  # RFC 3339, UTC
+    id: Annotated[str, Meta(min_length=1, description="UUID; the same when sent again")]
+    source: Annotated[str, Meta(description="/<base>/<device>")]
+    type: Annotated[str, Meta(description="emotion-edge.<event_type>")]
+    subject: Annotated[str, Meta(description="the track")]
+    time: Annotated[
+        str, Meta(description="RFC 3339, UTC: when it happened", extra_json_schema=_DATE_TIME)
+    ]
     datacontenttype: Literal["application/json"] = "application/json"
     data: EventData
 
@@ -70,78 +113,83 @@ class Event(Struct, frozen=True, kw_only=True):
 class FaceState(Struct, frozen=True, kw_only=True):
     """One face in view."""
 
-    track: str
-    emotion: str
-    confidence: Unit
-    scores: dict[str, Unit]
-    intensity: Unit
+    track: Track
+    emotion: Emotion
+    confidence: Confidence
+    scores: DepthIndex
+    intensity: Intensity
     box: BoxList
-    since_s: float  # seconds that `emotion` has lasted
-    reason: str | None = None
-    attributes: dict[str, Attribute] = {}
+    since_s: Annotated[float, Meta(ge=0, description="seconds that `emotion` has lasted")]
+    reason: Annotated[str | None, Meta(description="why there is no (sure) answer")] = None
+    attributes: Attributes = {}
 
 
 class State(Struct, frozen=True, kw_only=True):
     """The present, retained on `.../state`."""
 
-    time: str
-    seq: int  # of the last event already in this state
-    status: Literal["running", "paused", "camera_lost", "stopped"]
-    emotion: str  # of the largest face; `none` when nobody is there
-    faces: list[FaceState]
-    reason: str | None = None
+    time: Time
+    seq: Annotated[int, Meta(ge=0, description="of the last event already in this state")]
+    status: Status
+    emotion: Annotated[str, Meta(description="of the largest face; `none` when nobody is there")]
+    faces: Annotated[list[FaceState], Meta(description="largest first")]
+    reason: Annotated[str | None, Meta(description="why there is no (sure) answer")] = None
 
 
 class Health(Struct, frozen=True, kw_only=True):
     """How the device is, retained on `.../health`."""
 
-    time: str
-    uptime_s: float
-    status: Literal["running", "paused", "camera_lost", "stopped"]
-    reasons: list[str]  # what is wrong now; empty is good
-    fps: float
-    busy: float  # share of one core spent in the loop
-    latency_ms: float  # exposure to the end of the loop, median
-    frames: int
-    dropped: int  # frames never looked at since the start
-    camera_reopened: int
-    faces: int
-    outbox_depth: int
-    outbox_lost: int
-    outbox_oldest_s: float
-    refused: int  # publishes that the broker refused
-    memory_mb: float | None = None
-    temperature_c: float | None = None
-    throttled: bool | None = None
+    time: Time
+    uptime_s: Annotated[float, Meta(ge=0, description="seconds since the daemon started")]
+    status: Status
+    reasons: Annotated[list[str], Meta(description="what is wrong now; empty is good")]
+    fps: Annotated[float, Meta(ge=0, description="frames a second that went all the way through")]
+    busy: Annotated[float, Meta(ge=0, description="share of one core spent in the loop")]
+    latency_ms: Annotated[
+        float, Meta(ge=0, description="exposure to the end of the loop, median, milliseconds")
+    ]
+    frames: Annotated[int, Meta(ge=0, description="since the start")]
+    dropped: Annotated[int, Meta(ge=0, description="frames never looked at since the start")]
+    camera_reopened: Count
+    faces: Annotated[int, Meta(ge=0, description="in view")]
+    outbox_depth: Annotated[int, Meta(ge=0, description="events not yet acknowledged")]
+    outbox_lost: Annotated[int, Meta(ge=0, description="dropped because the outbox was full")]
+    outbox_oldest_s: Annotated[float, Meta(ge=0, description="age of the oldest event waiting")]
+    refused: Annotated[int, Meta(ge=0, description="publishes that the broker refused")]
+    memory_mb: Annotated[float | None, Meta(description="resident, 10^6 bytes")] = None
+    temperature_c: Annotated[float | None, Meta(description="of the processor, Celsius")] = None
+    throttled: Annotated[bool | None, Meta(description="the firmware holds it back")] = None
 
 
 class ModelInfo(Struct, frozen=True, kw_only=True):
     """A model in use."""
 
     name: str
-    sha256: str
-    labels: list[str]
+    sha256: Annotated[str, Meta(description="of the .tflite file, in hexadecimal")]
+    labels: Annotated[list[str], Meta(description="in the order of the model's output")]
     runtime: str
 
 
 class Info(Struct, frozen=True, kw_only=True):
     """What runs, retained on `.../info`. `config` holds no secrets."""
 
-    time: str
-    contract: str = CONTRACT_VERSION
-    version: str
+    time: Time
+    contract: Annotated[
+        str, Meta(description="version of these messages: major breaks, minor adds")
+    ] = CONTRACT_VERSION
+    version: Annotated[str, Meta(description="of emotion-edge")]
     device: str
     boot_id: str
     model: ModelInfo
-    attributes: list[ModelInfo]
+    attributes: Annotated[list[ModelInfo], Meta(description="additional classifiers")]
     detector: str
-    config: dict[str, object]
+    config: Annotated[dict[str, Any], Meta(description="effective configuration")]
 
 
 class Request(Struct, frozen=True, forbid_unknown_fields=True):
-    """Optional payload of `.../request/<verb>`."""
+    """Optional payload of `.../request/<verb>`; the verbs are pause, resume and state."""
 
-    transaction: Annotated[str, Meta(max_length=128)] = ""
+    transaction: Annotated[str, Meta(max_length=128, description="comes back in the response")] = ""
+    on: Annotated[bool, Meta(description="pause only: false does what resume does")] = True
 
 
 class Response(Struct, frozen=True, kw_only=True):
@@ -150,7 +198,7 @@ class Response(Struct, frozen=True, kw_only=True):
     status: Literal["ok", "error"]
     error: str | None = None
     transaction: str = ""
-    state: State | None = None
+    state: Annotated[State | None, Meta(description="answer to the request `state`")] = None
 
 
 _encoder = msgspec.json.Encoder(order=None)

@@ -77,9 +77,9 @@ class Requests:
             if state is None:
                 return _error("no state yet", request.transaction)
             return Response(status="ok", transaction=request.transaction, state=state)
-        paused = verb == "pause"
+        paused = verb == "pause" and request.on
         if self._control.paused != paused:
-            log.info("request: %s", verb)
+            log.info("request: %s", "pause" if paused else "resume")
             self._control.paused = paused
         return Response(status="ok", transaction=request.transaction)
 

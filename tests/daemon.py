@@ -1,0 +1,41 @@
+"""The real daemon as a child process, watching the demo clip."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import edge
+
+CLIP = Path(edge.__file__).parent / "demo" / "astronaut.mp4"
+
+
+@contextlib.contextmanager
+def daemon(port: int, log: Path, **more: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `emotion-edge run` on the clip, over and over; `mqtt__base="x"` sets mqtt.base."""
+    keys: dict[str, object] = {
+        "camera.source": CLIP,
+        "camera.loop": "true",
+        "mqtt.host": "127.0.0.1",
+        "mqtt.port": port,
+        "device.name": "kiosk",
+        "outbox.path": "memory",
+        "output.health_s": 1,
+        **{k.replace("__", "."): v for k, v in more.items()},
+    }
+    sets = [word for k, v in keys.items() for word in ("--set", f"{k}={v}")]
+    env = {k: v for k, v in os.environ.items() if not k.startswith("EMOTION_EDGE_")}
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edge", "run", *sets], stderr=stderr, env=env
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(10)
