@@ -1,6 +1,7 @@
 """Events that the broker has not acknowledged yet: on the disk first, in memory if need be.
 
-Bounded by count, bytes and age; when full the oldest go and are counted. A disk that is full,
+Bounded by count, bytes and age; when full the oldest go and are counted (those in flight stay, and
+do not count). A disk that is full,
 read-only or in use by another process is never fatal: events are kept in memory, `stats()` says
 so, and the disk is tried again every `RETRY_DISK_S`. A damaged file is set aside under a name
 with the time and a new one begun.
@@ -213,7 +214,8 @@ class Outbox:
         assert self._store is not None
         c, limits = self._counters, self._limits
         self._bound_memory()  # what arrived in one go may be too much by itself
-        rows = c.rows - len(self._done) + len(self._unsaved) - limits.max_events
+        rows = c.rows - len(self._done) + len(self._unsaved) - len(self._flying)
+        rows -= limits.max_events
         size = c.bytes - sum(self._done.values()) - int(limits.max_mb * 1e6)
         size += sum(len(r.payload) for r in self._unsaved.values())
         drop: dict[int, int] = {}
@@ -232,7 +234,7 @@ class Outbox:
         """Drop the oldest of what no disk holds."""
         most = min(MEMORY_BYTES, int(self._limits.max_mb * 1e6))
         size = sum(len(r.payload) for r in self._unsaved.values())
-        excess = len(self._unsaved) - self._limits.max_events
+        excess = len(self._unsaved.keys() - self._flying) - self._limits.max_events
         for seq, row in list(self._unsaved.items()):
             old = self._age(row.t, row.boot, row.wall) > self._limits.max_age_s
             if excess <= 0 and size <= most and not old:

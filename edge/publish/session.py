@@ -47,7 +47,8 @@ def read_login(mqtt: Mqtt, env: Mapping[str, str] = os.environ) -> Login | None:
     path = Path(mqtt.password_file) if mqtt.password_file else None
     if path is None and "CREDENTIALS_DIRECTORY" in env:
         credential = Path(env["CREDENTIALS_DIRECTORY"]) / CREDENTIAL
-        path = credential if credential.exists() else None
+        # The unit puts a line end there where its operator gave no password.
+        path = credential if credential.exists() and credential.stat().st_size > 1 else None
     if path is None:
         return Login(mqtt.username, None)
     private(path, "mqtt.password_file")

@@ -90,10 +90,12 @@ class Stamper:
 
     def state(self, t: float, moods: Sequence[Mood], status: str) -> State:
         """Return the present; `moods` largest face first, `seq` 0 until events are stored."""
-        reason: Reason | None = moods[0].reason if moods else Reason.NO_FACE
-        if status == "camera_lost":
-            reason = Reason.CAMERA_LOST
-        elif status != "running" and not moods:
+        reason: Reason | None
+        if status in ("camera_lost", "paused"):
+            reason = Reason(status)
+        elif status == "running":
+            reason = moods[0].reason if moods else Reason.NO_FACE
+        else:
             reason = None
         return State(
             time=self.time(t),

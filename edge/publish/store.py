@@ -149,7 +149,7 @@ def salvage_seq(path: Path) -> int:
         "SELECT max(seq) FROM event",
     ):
         try:
-            db = sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True)
+            db = sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True, timeout=0)
             try:
                 best = max(best, int(db.execute(question).fetchone()[0] or 0))
             finally:
