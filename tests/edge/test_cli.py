@@ -1,0 +1,171 @@
+"""The commands as a person runs them: real processes, real files, real nonsense."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.conftest import DEMO_CLIP
+
+MODELS = Path(__file__).resolve().parent.parent / "models"
+
+
+def edge(*args: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "edge", *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | (env or {}),
+    )
+
+
+def test_version() -> None:
+    assert edge("--version").stdout.startswith("emotion-edge 0.")
+
+
+@pytest.mark.parametrize("args", [(), ("dance",), ("replay",), ("run", "--loud")])
+def test_a_wrong_command_line_is_64_and_says_how(args: tuple[str, ...]) -> None:
+    done = edge(*args)
+    assert done.returncode == 64
+    assert "usage: emotion-edge" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+BAD = "camera path that does not exist; a video that is not one; a folder without images".split("; ")
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_input_is_66_and_names_the_file(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "input.mp4"
+    if what == BAD[1]:
+        path.write_text("this is not a video")
+    elif what == BAD[2]:
+        path.mkdir()
+        (path / "notes.txt").write_text("no picture")
+    for command in (["replay", path], ["run", "--set", f"camera.source={path}"]):
+        done = edge(*command)
+        assert done.returncode == 66, done.stderr
+        assert str(path) in done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+
+
+def test_five_mistakes_in_a_configuration_are_78_and_one_line_each(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        "[mqtt]\nport = 99999\nbase = '#'\n[device]\nname = 'a#b'\n"
+        "[camera]\nfps = -1\n[smooth]\nmethod = 'median'\n"
+    )
+    for command in ("run", "check", "replay"):
+        args = [command, "--config", path, *([DEMO_CLIP] if command == "replay" else [])]
+        done = edge(*args)
+        assert done.returncode == 78
+        text = done.stderr + done.stdout
+        for key in ("mqtt.port", "mqtt.base", "device.name", "camera.fps", "smooth.method"):
+            assert f"{key}: got " in text
+        assert "Traceback" not in text
+
+
+def test_a_model_that_is_not_there_is_78_and_says_which_there_are() -> None:
+    done = edge("replay", DEMO_CLIP, "--set", "classify.model=nobody")
+    assert done.returncode == 78
+    assert "model 'nobody': no folder with manifest.json" in done.stderr
+
+
+def test_replay_prints_one_event_a_line_and_the_same_each_time() -> None:
+    first, second = (edge("replay", DEMO_CLIP) for _ in range(2))
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == second.stdout
+    events = [json.loads(line) for line in first.stdout.splitlines()]
+    assert events[0]["data"]["event_type"] == "face_appeared"
+    assert [e["data"]["seq"] for e in events] == list(range(1, len(events) + 1))
+    assert len({e["id"] for e in events}) == len(events)
+
+
+def test_replay_of_frames_prints_one_line_a_frame() -> None:
+    done = edge("replay", DEMO_CLIP, "--frames")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [x["frame"] for x in lines] == list(range(270))  # 18 s at 15 frames/s
+    assert lines[15]["t"] == pytest.approx(1.0, abs=1e-3)
+    seen = [f for x in lines for f in x["faces"]]
+    assert len(seen) > 100
+    for face in seen:
+        assert all(0 <= v <= 1 for v in face["box"])
+        assert not face["scores"] or sum(face["scores"].values()) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("out", ["seen.mp4", "pictures"])
+def test_replay_annotates_a_video_or_a_folder(tmp_path: Path, out: str) -> None:
+    done = edge("replay", DEMO_CLIP, "--annotate", tmp_path / out)
+    assert done.returncode == 0, done.stderr
+    if out == "pictures":
+        files = sorted((tmp_path / out).iterdir())
+        assert len(files) == 270
+        picture = cv2.imread(str(files[60]))
+    else:
+        video = cv2.VideoCapture(str(tmp_path / out))
+        assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 270
+        video.set(cv2.CAP_PROP_POS_FRAMES, 60)
+        _, picture = video.read()
+    assert picture is not None
+    colourful = np.ptp(picture.astype(int), axis=2).max()
+    assert colourful > 60  # the frame is grey: colour is what was drawn
+
+
+def test_annotating_into_nowhere_is_66() -> None:
+    done = edge("replay", DEMO_CLIP, "--annotate", "/nowhere/at/all.mp4")
+    assert done.returncode == 66
+    assert "/nowhere/at: no such folder" in done.stderr
+
+
+def test_check_tries_every_part_and_says_what_is_wrong(tmp_path: Path) -> None:
+    done = edge(
+        "check",
+        *("--set", f"camera.source={tmp_path / 'none.mp4'}"),
+        *("--set", "classify.model=nobody"),
+    )
+    assert done.returncode == 78  # of the first that is wrong
+    marks = {line.split()[1]: line.split()[0] for line in done.stdout.splitlines()}
+    assert marks["configuration"] == marks["runtime"] == marks["detector"] == "ok"
+    assert marks["model"] == marks["camera"] == "FAIL"
+    assert edge("check", "--set", f"camera.source={DEMO_CLIP}").returncode == 0
+
+
+@pytest.mark.slow  # plays at its own speed
+def test_demo_shows_a_face_come_and_leave() -> None:
+    done = edge("demo")
+    assert done.returncode == 0, done.stderr
+    assert "face_appeared" in done.stdout
+    assert "face_left" in done.stdout
+    assert "happy" in done.stdout
+
+
+def test_an_alert_on_emotions_that_the_model_lacks_is_78() -> None:
+    done = edge(
+        "replay",
+        DEMO_CLIP,
+        *("--set", f"classify.model={MODELS / 'tiny-int8'}"),
+        *("--set", "alert.enabled=true"),
+    )
+    assert done.returncode == 78
+    assert "alert.emotions: got sad, angry, fear; allowed: dark, grey, bright" in done.stderr
+
+
+def test_a_reader_that_has_enough_ends_it_quietly() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m edge replay {DEMO_CLIP} --frames | head -2",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stderr == ""
