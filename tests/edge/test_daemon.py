@@ -1,0 +1,105 @@
+"""The whole daemon as a process: a real face, a real broker, signals."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.broker import Broker, Subscriber, broker, wait_until  # noqa: F401  # a fixture
+from tests.conftest import DEMO_CLIP
+
+
+@contextmanager
+def daemon(log: Path, *sets: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `emotion-edge run` on the demo clip, in a loop, for the length of a `with`."""
+    keys = [f"camera.source={DEMO_CLIP}", "camera.loop=true", "device.name=kiosk", *sets]
+    with log.open("wb") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edge", "run", *(x for k in keys for x in ("--set", k))],
+            stdout=subprocess.PIPE,
+            stderr=err,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_a_face_becomes_events_state_health_and_info_on_a_broker(
+    broker: Broker,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    sub = Subscriber(broker.port)
+    box = tmp_path / "outbox.db"
+    sets = ["mqtt.host=127.0.0.1", f"mqtt.port={broker.port}", f"outbox.path={box}"]
+    with daemon(tmp_path / "log", *sets) as process:
+        wait_until(sub.events, "an event", 60)
+        assert sub.on("availability")[-1].payload == b"online"
+        event = sub.events()[0]
+        assert event["type"] == "emotion-edge.face_appeared"
+        assert event["source"] == "/emotion/kiosk"
+        assert event["data"]["emotion"] == "happy"
+        assert sum(event["data"]["scores"].values()) == pytest.approx(1, abs=1e-3)
+        wait_until(lambda: sub.on("state") and sub.on("state")[-1].json["faces"], "a face in state")
+        assert sub.on("state")[-1].json["emotion"] == "happy"
+        assert sub.on("info")[-1].json["model"]["labels"][3] == "happy"
+        assert sub.on("health")[-1].json["status"] == "running"
+
+        sub.publish("emotion/kiosk/request/pause", json.dumps({"transaction": "7"}))
+        wait_until(lambda: sub.on("response/pause"), "an answer")
+        assert sub.on("response/pause")[0].json["transaction"] == "7"
+        wait_until(lambda: sub.on("state")[-1].json["status"] == "paused", "paused")
+        left = sub.events()[-1]["data"]
+        assert (left["event_type"], left["reason"]) == ("face_left", "paused")
+        sub.publish("emotion/kiosk/request/resume")
+        wait_until(lambda: sub.on("state")[-1].json["status"] == "running", "running again", 30)
+
+        process.send_signal(signal.SIGTERM)
+        asked = time.monotonic()
+        assert process.wait(20) == 0
+        took = time.monotonic() - asked
+    wait_until(lambda: sub.on("availability")[-1].payload == b"offline", "offline")
+    assert sub.on("state")[-1].json["status"] == "stopped"
+    assert sub.seqs() == list(range(1, len(sub.seqs()) + 1))
+    print(f"SIGTERM to exit: {took:.2f} s")  # the promise is 2 s; a busy machine may take longer
+    sub.close()
+
+
+def test_without_a_broker_events_are_lines_on_standard_output(tmp_path: Path) -> None:
+    with daemon(tmp_path / "log") as process:
+        assert process.stdout is not None
+        event = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert event["data"]["event_type"] == "face_appeared"
+    log = (tmp_path / "log").read_text()
+    assert "Traceback" not in log
+    assert "ready" in log
+
+
+def test_kill_9_leaves_the_will(broker: Broker, tmp_path: Path) -> None:  # noqa: F811
+    sub = Subscriber(broker.port)
+    sets = ["mqtt.host=127.0.0.1", f"mqtt.port={broker.port}", "outbox.path=memory"]
+    with daemon(tmp_path / "log", *sets) as process:
+        wait_until(lambda: sub.on("state"), "a state", 60)
+        process.kill()
+        wait_until(lambda: sub.on("availability")[-1].payload == b"offline", "the will")
+    sub.close()
+
+
+def test_a_camera_that_is_not_there_is_retried_and_said(tmp_path: Path) -> None:
+    with daemon(tmp_path / "log", "camera.source=/dev/video99", "camera.loop=false") as process:
+        wait_until(lambda: "ready" in (tmp_path / "log").read_text(), "ready", 60)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert "/dev/video99" in (tmp_path / "log").read_text()
