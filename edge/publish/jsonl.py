@@ -63,8 +63,9 @@ class LinesAside:
     def write(self, payload: bytes) -> None:
         """Hand over one event; dropped (the broker still gets it) when the reader is far behind."""
         try:
+            if self._queue.empty():
+                self._full = False
             self._queue.put_nowait(payload)
-            self._full = False
         except queue.Full:
             if not self._full:
                 log.warning("standard output: its reader stalls; events are not written to it")
@@ -73,7 +74,7 @@ class LinesAside:
     def close(self, timeout_s: float) -> None:
         """Write what waits, as far as the reader takes it in time."""
         with contextlib.suppress(queue.Full):
-            self._queue.put_nowait(None)
+            self._queue.put(None, timeout=timeout_s)
             self._thread.join(timeout_s)
 
     def _run(self) -> None:

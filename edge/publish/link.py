@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 ANSWER_S = 10.0  # from CONNECT to CONNACK; a frozen broker accepts TCP and then says nothing
 TICK_S = 1.0  # longest wait on the socket: keepalive is looked at so often
-QUICK_DROPS = 3  # connections lost at once, one after the other: another client has our id?
+QUICK_DROPS = 3  # connections that broke soon, one after the other: another client has our id?
 
 
 class LinkState(Enum):
@@ -138,13 +138,13 @@ class Link:
             self._said.clear()
             return failure
         self._quick_drops += 1
-        if self._quick_drops < QUICK_DROPS or self._mqtt.version == "5":
+        if self._quick_drops < QUICK_DROPS or failure.refused:
             return failure
-        # MQTT 3.1.1 has no reason code for this; the pattern gives it away.
+        # MQTT 3.1.1 has no reason code for a takeover, and Mosquitto 2.0 hangs up before its own
+        # is sent in MQTT 5; the pattern gives it away.
         return Failure(
-            f"{failure.text}, {self._quick_drops} times at once; "
-            f"does another client use the client id {self._client_id!r}?",
-            refused=True,
+            f"{failure.text} again and again just after connecting; "
+            f"does another client use the same client id, {self._client_id}?",
             taken=True,
         )
 

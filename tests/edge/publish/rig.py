@@ -76,7 +76,7 @@ def publishing(
         who,
         clock or SystemClock(),
         control or Control(),
-        random.Random(1),
+        random.Random(),
         outbox,
         waits=QUICK,
     )
