@@ -97,23 +97,31 @@ def luma_of_raw(raw: NDArray[np.generic], fourcc: str, width: int, height: int) 
         height: pixels of the picture.
 
     Returns:
-        (height, width) of the picture, for JPEG as its own header says; None when the bytes are
-        not a picture of that format, or the format is not known.
+        (height, width) of the picture, for JPEG as its own header says, full range; None when the
+        bytes are not a picture of that format, or the format is not known.
     """
     data = np.ascontiguousarray(raw).reshape(-1).view(np.uint8)
     pixels = width * height
     if fourcc in JPEG:
         return _decoded(data)
     if fourcc in PLANAR:
-        return data[:pixels].reshape(height, width) if data.size * 2 == pixels * 3 else None
+        return _full(data[:pixels].reshape(height, width)) if data.size * 2 == pixels * 3 else None
     if fourcc == "GREY":
         return data.reshape(height, width) if data.size == pixels else None
     if fourcc in ("YUYV", "UYVY"):
         if data.size != pixels * 2:
             return None
         pairs = data.reshape(height, width, 2)
-        return np.asarray(cv2.extractChannel(pairs, fourcc.index("Y")), np.uint8)
+        return _full(np.asarray(cv2.extractChannel(pairs, fourcc.index("Y")), np.uint8))
     return None
+
+
+def _full(luma: Luma) -> Luma:
+    """Return full-range luma of BT.601's limited range, V4L2's default for YCbCr formats."""
+    return np.asarray(cv2.LUT(luma, _FULL), np.uint8)
+
+
+_FULL = np.clip((np.arange(256) - 16) * 255 / 219 + 0.5, 0, 255).astype(np.uint8)
 
 
 def _decoded(data: NDArray[np.uint8]) -> Luma | None:

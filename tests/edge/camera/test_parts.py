@@ -135,23 +135,26 @@ def test_addresses_are_shown_without_secrets(address: str, shown: str) -> None:
     assert redacted(address) == shown
 
 
-LUMA = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
+LUMA = 16 + np.arange(48, dtype=np.uint8).reshape(6, 8) * 4  # limited range: 16 to 235
+FULL = np.round((LUMA.astype(float) - 16) * 255 / 219)
 
 
 @pytest.mark.parametrize(
-    ("fourcc", "raw"),
+    ("fourcc", "raw", "expected"),
     [
-        ("GREY", LUMA),
-        ("YUYV", np.dstack([LUMA, np.full_like(LUMA, 128)])),
-        ("UYVY", np.dstack([np.full_like(LUMA, 128), LUMA])),
-        ("NV12", np.vstack([LUMA, np.full((3, 8), 128, np.uint8)])),
-        ("YU12", np.vstack([LUMA, np.full((3, 8), 128, np.uint8)]).reshape(1, -1)),
+        ("GREY", LUMA, LUMA),
+        ("YUYV", np.dstack([LUMA, np.full_like(LUMA, 128)]), FULL),
+        ("UYVY", np.dstack([np.full_like(LUMA, 128), LUMA]), FULL),
+        ("NV12", np.vstack([LUMA, np.full((3, 8), 128, np.uint8)]), FULL),
+        ("YU12", np.vstack([LUMA, np.full((3, 8), 128, np.uint8)]).reshape(1, -1), FULL),
     ],
 )
-def test_luma_is_taken_out_of_raw_buffers(fourcc: str, raw: np.ndarray) -> None:
+def test_luma_is_taken_out_of_raw_buffers(
+    fourcc: str, raw: np.ndarray, expected: np.ndarray
+) -> None:
     luma = luma_of_raw(raw, fourcc, 8, 6)
     assert luma is not None
-    np.testing.assert_array_equal(luma, LUMA)
+    np.testing.assert_array_equal(luma, expected)
     assert luma_of_raw(raw.reshape(-1)[:-3], fourcc, 8, 6) is None, "a short buffer"
 
 

@@ -1,0 +1,173 @@
+"""MJPEG over HTTP from a real server that comes, goes, hangs and says nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.camera import open_camera, probe
+from edge.clock import SystemClock
+from edge.config import Camera as Config
+from edge.errors import ConfigError, NoInputError
+from edge.stages import Camera
+from tests.edge.camera.rig import (
+    QUICK,
+    camera_threads,
+    descriptors,
+    needs_ffmpeg,
+    until,
+    watching,
+)
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+@contextlib.contextmanager
+def serving(port: int, size: str = "64x48") -> Iterator[subprocess.Popen[bytes]]:
+    """Serve one client; frames differ."""
+    command = f"ffmpeg -v error -re -f lavfi -i testsrc=s={size}:r=25 -c:v mjpeg -f mpjpeg"
+    command += f" -listen 1 http://127.0.0.1:{port}/cam"
+    server = subprocess.Popen(command.split(), stderr=subprocess.DEVNULL)
+    try:
+        yield server
+    finally:
+        server.kill()
+        server.wait()
+
+
+def configured(port: int, **more: object) -> Config:
+    address = f"http://user:s3cret@127.0.0.1:{port}/cam?token=s3cret"
+    return Config(source=address, **(QUICK | more))
+
+
+def opened(config: Config) -> Camera:
+    return open_camera(config, SystemClock(), random.Random(1))
+
+
+@needs_ffmpeg
+def test_a_stream_hands_over_luma() -> None:
+    port = free_port()
+    with serving(port, "96x64"), watching(opened(configured(port))) as w:
+        w.wait_frames(3)
+        assert w.frames[0].luma.shape == (64, 96)
+        assert w.frames[0].luma.dtype == np.uint8
+        assert "96x64" in w.camera.stats().description
+
+
+@needs_ffmpeg
+@pytest.mark.faults
+def test_the_server_is_away_comes_is_killed_and_comes_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    port = free_port()
+    with caplog.at_level(logging.DEBUG), watching(opened(configured(port))) as w:
+        w.wait_lost("no video")
+        for _ in range(3):
+            with serving(port) as server:
+                w.wait_frames(3)
+                server.kill()
+                w.wait_lost()
+        assert w.camera.stats().reopened == 2
+    assert "127.0.0.1" in caplog.text
+    said = [caplog.text, w.camera.stats().description, *[m.why for m in w.lost]]
+    assert not any("s3cret" in s for s in said), "a secret was logged or published"
+
+
+@needs_ffmpeg
+@pytest.mark.faults
+def test_a_frozen_server_is_a_stall() -> None:
+    port = free_port()
+    with watching(opened(configured(port))) as w:
+        with serving(port) as server:
+            w.wait_frames(3)
+            server.send_signal(signal.SIGSTOP)
+            w.wait_lost()
+        with serving(port):
+            w.wait_frames(3)
+
+
+@contextlib.contextmanager
+def answering(answer: bytes, *, hang_up: bool = False) -> Iterator[int]:
+    """A server that takes every connection, says `answer` and then nothing more."""
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:
+        taken: list[socket.socket] = []
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    taken.append(connection)
+                    connection.sendall(answer)
+                    if hang_up:
+                        connection.close()
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield int(listener.getsockname()[1])
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
+            for connection in taken:
+                connection.close()
+
+
+JPEG = cv2.imencode(".jpg", np.zeros((48, 64), np.uint8))[1].tobytes()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>log in</html>" * 50,
+        b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 90000\r\n\r\n"
+        + JPEG[:200],
+        random.Random(1).randbytes(20_000),
+    ],
+    ids=["silence", "not found", "a web page", "half a picture", "garbage"],
+)
+def test_a_server_without_a_video_is_lost_within_the_limits(answer: bytes) -> None:
+    config_for = {"open_timeout_s": 0.5, "stall_s": 0.5}
+    with answering(answer) as port:
+        with watching(opened(configured(port, **config_for))) as w:
+            w.wait_lost()
+            w.wait_lost()
+            assert w.frames == []
+        with pytest.raises(NoInputError) as e:
+            probe(configured(port, **config_for), SystemClock())
+    assert "s3cret" not in str(e.value)
+    until(lambda: camera_threads() == 0, "the thread to end")
+
+
+@pytest.mark.faults
+def test_connections_are_given_back_however_often_it_fails() -> None:
+    not_found = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+    with (
+        answering(not_found, hang_up=True) as port,
+        watching(opened(configured(port, backoff_max_s=0.02))) as w,
+    ):
+        until(lambda: len(w.lost) >= 3, "warming up")
+        before = descriptors()
+        until(lambda: len(w.lost) >= 30, "more failures")
+        assert descriptors() - before <= 2, "one attempt may be under way, on both ends"
+
+
+def test_an_unknown_scheme_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"camera\.source: got gopher://\*\*\*@cam; allowed"):
+        opened(Config(source="gopher://u:p@cam"))
