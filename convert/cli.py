@@ -13,11 +13,15 @@ from edge.errors import EdgeError
 
 # Imported for every call, so these modules import TensorFlow and the like inside functions only.
 COMMANDS = (
+    "convert.inspect.command",
     "convert.train.command",
     "convert.judge.evaluate",
     "convert.judge.compare",
     "convert.judge.explain",
     "convert.quantize.command",
+    "convert.detector.command",
+    "convert.detector.evaluate",
+    "convert.detector.quantize",
 )
 EX_INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 EX_IOERR = 74  # sysexits.h

@@ -21,7 +21,7 @@ class Shape:
     stem: tuple[int, int] = (16, 32)
     fine: int = 48
     coarse: int = 80
-    early_blocks: int = 1
+    early_blocks: int = 0
     fine_blocks: int = 2
     coarse_blocks: int = 2
     head: int = 32
@@ -43,7 +43,7 @@ def _depth_to_space() -> Any:
 
         def call(self, x: Any) -> Any:
             if keras.backend.backend() == "tensorflow":
-                import tensorflow as tf  # noqa: TID251  # inside the workshop
+                import tensorflow as tf
 
                 return tf.nn.depth_to_space(x, 2)
             _, h, w, c = x.shape

@@ -35,13 +35,14 @@ class Plan:
     """How to train. Sizes in pixels."""
 
     steps: int = 16_000
-    batch: int = 32
+    minutes: float = 0.0  # 0: as long as the steps take; else the end, and the rates follow time
+    batch: int = 16
     height: int = 160  # of the pictures composed
     width: int = 192
-    peak_rate: float = 2e-3
+    peak_rate: float = 1.5e-3
     warmup: int = 300
     weight_decay: float = 1e-3
-    averaging: float = 0.998  # a step
+    averaging: float = 0.999  # a step
     mine_every: int = 4000  # steps; 0: never
     mine_most: int = 1500  # pictures kept
     report_every: int = 200
@@ -81,7 +82,13 @@ class Progress:
     """What a run has come to; kept in `STATE`."""
 
     step: int
+    seconds: float  # of all runs together
     averaged: Weights
+
+    def done(self, plan: Plan) -> float:
+        """Return the share of the training that lies behind, 0 to 1."""
+        by_step = self.step / plan.steps
+        return max(by_step, self.seconds / (60 * plan.minutes)) if plan.minutes else by_step
 
 
 def train(
@@ -112,7 +119,7 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     model = _learner(plan, shape)
-    progress = _resume(model, folder) or Progress(0, model.get_weights())
+    progress = _resume(model, folder) or Progress(0, 0.0, model.get_weights())
     composer = Composer(
         portraits,
         scenes,
@@ -124,7 +131,8 @@ def train(
     sums: dict[str, float] = {}
     began, count = time.perf_counter(), 0
     mine_now = progress.step >= plan.mine_every > 0
-    while progress.step < plan.steps and not stopping():
+    last = began
+    while progress.done(plan) < 1 and not stopping():
         if plan.mine_every and (
             mine_now or (progress.step and progress.step % plan.mine_every == 0)
         ):
@@ -134,12 +142,15 @@ def train(
             found = mine(judge, scenes, plan.height, plan.width, plan.mine_most, composer.rng)
             composer.mined = found
             say(f"step {progress.step}: {len(found)} false alarms mined")
-        model.optimizer.learning_rate = learning_rate(
-            progress.step, steps=plan.steps, warmup=plan.warmup, peak=plan.peak_rate
+        warm = min(1.0, (progress.step + 1) / plan.warmup)
+        model.optimizer.learning_rate = warm * learning_rate(
+            round(progress.done(plan) * plan.steps), steps=plan.steps, warmup=0, peak=plan.peak_rate
         )
         x, y = batch_of([composer.picture() for _ in range(plan.batch)])
         losses = model.train_on_batch(x, y, return_dict=True)
         progress.step += 1
+        now = time.perf_counter()
+        progress.seconds, last = progress.seconds + now - last, now
         count += 1
         for name, value in losses.items():
             sums[name] = sums.get(name, 0.0) + float(value)
@@ -148,7 +159,7 @@ def train(
             for a, w in zip(progress.averaged, model.get_weights(), strict=True):
                 a *= keep
                 a += (1 - keep) * w
-        if progress.step % plan.report_every == 0 or progress.step == plan.steps:
+        if progress.step % plan.report_every == 0 or progress.done(plan) >= 1:
             took = time.perf_counter() - began
             means = {k: v / count for k, v in sums.items()}
             _save(model, progress, folder)
@@ -157,7 +168,8 @@ def train(
                 f.write(json.dumps(row) + "\n")
             parts = " ".join(f"{k} {v:.3f}" for k, v in means.items())
             each = 1000 * took / count / plan.batch
-            say(f"step {progress.step}/{plan.steps} {parts} ({each:.1f} ms a picture)")
+            share = f"{progress.done(plan):.1%}"
+            say(f"step {progress.step}, {share}: {parts} ({each:.1f} ms a picture)")
             sums, count, began = {}, 0, time.perf_counter()
     _save(model, progress, folder)
     record = {"plan": asdict(plan), "shape": shape.as_dict(), "recipe": asdict(recipe)}
@@ -186,7 +198,7 @@ def _save(model: Any, progress: Progress, folder: Path) -> None:
     values = {f"model_{i}": w for i, w in enumerate(model.get_weights())}
     values |= {f"average_{i}": w for i, w in enumerate(progress.averaged)}
     values |= {f"optimizer_{i}": w for i, w in enumerate(inner)}
-    np.savez(partial, step=progress.step, **values)
+    np.savez(partial, step=progress.step, seconds=progress.seconds, **values)
     partial.replace(folder / STATE)
     save_weights(folder / BEST, progress.averaged)
 
@@ -200,4 +212,5 @@ def _resume(model: Any, folder: Path) -> Progress | None:
         model.optimizer.build(model.trainable_variables)
         for i, variable in enumerate(model.optimizer.variables):
             variable.assign(state[f"optimizer_{i}"])
-        return Progress(int(state["step"]), [state[f"average_{i}"].copy() for i in range(n)])
+        averaged = [state[f"average_{i}"].copy() for i in range(n)]
+        return Progress(int(state["step"]), float(state["seconds"]), averaged)

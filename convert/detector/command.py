@@ -1,0 +1,82 @@
+"""`emotion-convert train-detector`: from photographs with faces to weights of a detector."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from edge.errors import UnavailableError, UsageError
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    p = subparsers.add_parser(
+        "train-detector",
+        help="train a face detector on composed pictures",
+        description="Pastes faces of photographs onto photographs and trains the detector's "
+        "network on them. Called again with the same folder, it goes on where it stopped.",
+    )
+    p.add_argument("portraits", type=Path, help=".npz of photographs whose faces are pasted")
+    p.add_argument("scenes", type=Path, help=".npz of everyday photographs to paste them on")
+    p.add_argument("--out", type=Path, required=True, help="folder of the run")
+    p.add_argument("--steps", type=int, help="of the training")
+    p.add_argument("--minutes", type=float, help="instead of steps: all runs together")
+    p.add_argument("--batch", type=int, help="pictures a step")
+    p.add_argument("--mine-every", type=int, help="steps between two minings; 0: never")
+    p.add_argument("--seed", type=int, help="of the pictures")
+    p.add_argument("--threads", type=int, default=1, help="of torch (default %(default)s)")
+    p.add_argument(
+        "--backend", choices=("tensorflow", "torch"), help="of Keras; torch is twice as quick here"
+    )
+    p.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; an interrupted run keeps its state."""
+    for name in ("steps", "minutes", "batch", "threads"):
+        value = getattr(args, name)
+        if value is not None and value <= 0:
+            raise UsageError(f"--{name}: got {value}; allowed: above 0")
+    if args.mine_every is not None and args.mine_every < 0:
+        raise UsageError(f"--mine-every: got {args.mine_every}; allowed: 0 and more")
+    if args.backend:
+        os.environ["KERAS_BACKEND"] = args.backend
+    import cv2
+
+    try:
+        import keras
+    except ImportError as e:
+        raise UnavailableError(
+            f"Keras cannot be used ({e}); install it with: pip install 'emotion-edge[convert]'"
+        ) from e
+    from convert.detector.compose import Recipe
+    from convert.detector.network import Shape
+    from convert.detector.photos import load_photos, split
+    from convert.detector.train import BEST, Plan, train
+    from convert.train.progress import Progress
+
+    cv2.setNumThreads(args.threads)
+    if keras.backend.backend() == "torch":
+        import torch
+
+        torch.set_num_threads(args.threads)
+    given = {
+        name: getattr(args, name)
+        for name in ("steps", "minutes", "batch", "mine_every", "seed")
+        if getattr(args, name) is not None
+    }
+    if args.minutes and not args.steps:
+        given["steps"] = 1_000_000  # only time ends it
+    portraits, _ = split(load_photos(args.portraits))
+    scenes, _ = split(load_photos(args.scenes))
+    if not any(len(p.faces) for p in portraits) or not any(not len(p.faces) for p in scenes):
+        raise UsageError(
+            f"{args.portraits}, {args.scenes}: allowed: portraits with faces, and scenes of which "
+            "some have none"
+        )
+    line = Progress(1).line
+    train(Plan(**given), Shape(), Recipe(), portraits, scenes, args.out, say=line)
+    print(args.out / BEST)
+    return 0

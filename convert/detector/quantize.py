@@ -1,0 +1,225 @@
+"""`emotion-convert quantize-detector`: weights of a run become a model folder for the device."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.detector.card import card
+from convert.detector.compose import Composer
+from convert.detector.network import MULTIPLE, STRIDE, Shape, build
+from convert.detector.photos import load_photos, split
+from convert.load import use_tensorflow
+from convert.quantize.folder import staged, write
+from convert.quiet import quiet
+from edge.detect.decode import UNIT_PX, decode
+from edge.errors import ConfigError, EdgeError, UsageError
+from edge.manifest import MANIFEST, MODEL, InputSpec, Manifest
+
+Luma = NDArray[np.uint8]
+Maps = dict[str, NDArray[np.float32]]
+NOMINAL = 0.7  # the configuration's default threshold: scores are shifted to fit it
+AGREE = 0.97  # share of faces that float and int8 must both find, at the default threshold
+
+
+class GateError(EdgeError):
+    """The quantised model is not the same model."""
+
+    exit_code = 65  # EX_DATAERR
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    p = subparsers.add_parser(
+        "quantize-detector",
+        help="turn a trained face detector into a model folder for the device",
+        description="Converts to int8 TFLite, compares with the float network on held-out "
+        "pictures, and writes the folder only when both find the same faces.",
+    )
+    p.add_argument("run_folder", type=Path, metavar="RUN", help="folder of train-detector")
+    p.add_argument("portraits", type=Path, help=".npz as given to train-detector")
+    p.add_argument("scenes", type=Path, help=".npz as given to train-detector")
+    p.add_argument("--out", type=Path, required=True, help="the model folder to make")
+    p.add_argument("--width", type=int, default=320, help="pixels of the default input")
+    p.add_argument("--height", type=int, default=240, help="pixels of the default input")
+    p.add_argument(
+        "--operate",
+        type=float,
+        default=0.4,
+        help="the network's own score that shall become the configuration's default threshold of "
+        f"{NOMINAL} (default %(default)s)",
+    )
+    p.add_argument("--calibration", type=int, default=200, help="pictures (default %(default)s)")
+    p.add_argument("--pictures", type=int, default=200, help="to compare on (default %(default)s)")
+    p.add_argument("--seed", type=int, default=1, help="of the pictures (default %(default)s)")
+    p.add_argument("--figures", type=Path, help="JSON of evaluate-detector for the card")
+    p.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the folder, or say why not and leave nothing behind."""
+    _check(args)
+    use_tensorflow()
+    from convert.detector.train import BEST, load_weights
+
+    try:
+        record = json.loads((args.run_folder / "run.json").read_text())
+        weights = load_weights(args.run_folder / BEST)
+        shape = Shape(**{**record["shape"], "stem": tuple(record["shape"]["stem"])})
+    except OSError as e:
+        raise ConfigError(f"{e.filename}: {e.strerror}; allowed: a folder of train-detector") from e
+    except (ValueError, KeyError, TypeError) as e:
+        raise ConfigError(f"{args.run_folder}: not a folder of train-detector: {e}") from e
+    model = build(args.height, args.width, shape)
+    try:
+        model.set_weights(weights)
+    except ValueError as e:
+        raise ConfigError(f"{args.run_folder}: the weights do not fit the network: {e}") from e
+    shift_scores(model, args.operate)
+    used, held = [], []
+    for path in (args.portraits, args.scenes):
+        train, test = split(load_photos(path))
+        used.append(train)
+        held.append(test)
+    calibration = _pictures(used, args, args.calibration, args.seed)
+    tflite = to_int8(model, calibration)
+    pictures = _pictures(held, args, args.pictures, args.seed + 1)
+    with staged(args.out) as folder:
+        write(folder / MODEL, tflite)
+        parity = compare(model, folder / MODEL, pictures)
+        if parity["found_by_both"] < AGREE:
+            raise GateError(
+                f"int8 and float find the same face in {parity['found_by_both']:.2%} of the cases; "
+                f"allowed: {AGREE:.0%} and more; nothing was written"
+            )
+        figures = json.loads(args.figures.read_text()) if args.figures else {}
+        manifest = Manifest(
+            name=args.out.name,
+            task="face",
+            labels=[],
+            input=InputSpec(width=args.width, height=args.height),
+            quantisation="int8",
+            sha256=hashlib.sha256(tflite).hexdigest(),
+            metrics={"int8_beside_float": parity, "detectors": figures},
+            provenance={
+                "source_sha256": hashlib.sha256((args.run_folder / BEST).read_bytes()).hexdigest(),
+                "parameters": int(model.count_params()),
+                "bytes": len(tflite),
+                "operate": args.operate,
+                "training": record,
+                "tools": {name: version(name) for name in ("keras", "numpy")},
+            },
+            decode={"kind": "centre", "stride": STRIDE, "multiple": MULTIPLE, "unit_px": UNIT_PX},
+        )
+        text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+        write(folder / MANIFEST, text + b"\n")
+        write(folder / "README.md", card(manifest).encode())
+    print(
+        f"{args.out}: {len(tflite)} bytes; int8 and float share {parity['found_by_both']:.2%} of "
+        f"the faces, mean overlap {parity['mean_overlap']:.3f}"
+    )
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    for name in ("width", "height"):
+        if getattr(args, name) < MULTIPLE or getattr(args, name) % MULTIPLE:
+            raise UsageError(
+                f"--{name}: got {getattr(args, name)}; allowed: a multiple of {MULTIPLE}"
+            )
+    if not 0 < args.operate < 1:
+        raise UsageError(f"--operate: got {args.operate}; allowed: above 0, below 1")
+    for name in ("calibration", "pictures"):
+        if getattr(args, name) < 1:
+            raise UsageError(f"--{name}: got {getattr(args, name)}; allowed: 1 and more")
+
+
+def shift_scores(model: Any, operate: float) -> None:
+    """Add to the score's bias what turns `operate` into the configuration's default threshold."""
+    layer = model.get_layer("score")
+    kernel, bias = layer.get_weights()
+    shift = math.log(NOMINAL / (1 - NOMINAL)) - math.log(operate / (1 - operate))
+    layer.set_weights([kernel, bias + np.float32(shift)])
+
+
+def _pictures(photos: Sequence[Any], args: argparse.Namespace, count: int, seed: int) -> list[Luma]:
+    composer = Composer(photos[0], photos[1], height=args.height, width=args.width, seed=seed)
+    return [composer.picture().luma for _ in range(count)]
+
+
+def to_int8(model: Any, pictures: Sequence[Luma]) -> bytes:
+    """Return the network as a TFLite file with int8 input (luma - 128) and outputs.
+
+    Raises:
+        ConfigError: the converter refuses it.
+    """
+    import tensorflow as tf
+
+    def calibration() -> Iterator[list[NDArray[np.float32]]]:
+        for k, luma in enumerate(pictures):
+            x = luma.astype(np.float32)[None, ..., None]
+            if k == 0:  # the input's range is that of luma
+                x[0, 0, 0], x[0, -1, -1] = 0, 255
+            yield [x]
+
+    lite: Any = tf.lite
+    try:
+        with quiet():
+            converter = lite.TFLiteConverter.from_keras_model(model)
+            converter.optimizations = [lite.Optimize.DEFAULT]
+            converter.representative_dataset = calibration
+            converter.target_spec.supported_ops = [lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = tf.int8
+            converter.inference_output_type = tf.int8
+            return bytes(converter.convert())
+    except Exception as e:  # the converter raises nearly everything
+        words = str(e).strip().splitlines()
+        raise ConfigError(f"cannot become int8 TFLite: {words[0] if words else e}") from e
+
+
+def compare(model: Any, tflite: Path, pictures: Sequence[Luma]) -> dict[str, float]:
+    """Return how far the file on the device's runtime and the float network find the same faces."""
+    from convert.detector.scores import overlap
+    from edge.detect.face import CHANNELS
+    from edge.tflite import Network
+
+    network = Network(tflite)
+    table = network.input_table(0, 1)
+    if not np.array_equal(table, np.arange(256) - 128):
+        raise ConfigError(f"{tflite.name}: the int8 input is not luma - 128")
+    names = [CHANNELS[shape[-1]] for shape in network.output_shapes]
+    either = both = 0
+    overlaps: list[float] = []
+    for luma in pictures:
+        x = luma[None, ..., None]
+        float_maps = {k: np.asarray(v)[0] for k, v in model(x.astype(np.float32)).items()}
+        int8_maps = {n: m[0] for n, m in zip(names, network.run(table[x]), strict=True)}
+        one, two = _boxes(float_maps), _boxes(int8_maps)
+        best = [float(overlap(box, two).max()) if len(two) else 0.0 for box in one]
+        shared = [v for v in best if v >= 0.5]
+        overlaps += shared
+        both += len(shared)
+        either += len(one) + len(two) - len(shared)
+    return {
+        "pictures": len(pictures),
+        "faces": either,
+        "found_by_both": both / max(either, 1),
+        "mean_overlap": float(np.mean(overlaps)) if overlaps else 0.0,
+    }
+
+
+def _boxes(maps: Maps) -> NDArray[np.float32]:
+    _, boxes, _ = decode(
+        maps["score"], maps["box"], maps["marks"], stride=STRIDE, threshold=NOMINAL
+    )
+    return boxes

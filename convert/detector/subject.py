@@ -1,0 +1,92 @@
+"""The detectors of the device, opened for judging: the very code that runs there."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.detector.scores import Found
+from edge.config import Detect
+from edge.detect import open_detector
+from edge.errors import UsageError
+from edge.stages import FaceDetector
+
+SPEC = re.compile(
+    r"(?P<name>face|haar|yunet)(@(?P<width>\d+))?(:(?P<threshold>[\d.]+))?(=(?P<model>.+))?"
+)
+LOW = 0.02  # threshold while judging, so that the whole precision-recall curve is seen
+TINY = 0.001  # smallest face asked for, share of the height
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A detector to judge."""
+
+    label: str
+    threshold: float  # that it would be used with
+    detector: FaceDetector
+
+    def find(self, luma: NDArray[np.uint8]) -> Found:
+        """Return everything it finds, also below its threshold."""
+        faces = self.detector.detect(luma)
+        boxes = [(f.box.x, f.box.y, f.box.width, f.box.height) for f in faces]
+        marked = bool(faces) and all(f.landmarks is not None for f in faces)
+        return Found(
+            np.array(boxes, np.float32).reshape(-1, 4),
+            np.array([f.score for f in faces], np.float32),
+            np.array([f.landmarks for f in faces], np.float32) if marked else None,
+        )
+
+
+def open_subject(spec: str) -> Subject:
+    """Open `NAME[@WIDTH][:THRESHOLD][=MODEL]`, such as `face@320`, `yunet@320:0.6=file.onnx`.
+
+    Raises:
+        UsageError: the text makes no sense.
+        EdgeError: the detector cannot be opened.
+    """
+    parts = SPEC.fullmatch(spec)
+    if parts is None:
+        raise UsageError(
+            f"--detector: got {spec!r}; allowed: NAME[@WIDTH][:THRESHOLD][=MODEL] with face, haar "
+            "or yunet as NAME"
+        )
+    usual = Detect()
+    width = int(parts["width"] or usual.width)
+    threshold = float(parts["threshold"] or usual.threshold)
+    values = {
+        "name": parts["name"],
+        "width": width,
+        "threshold": LOW,
+        "min_face": TINY,
+        "model": parts["model"] or "",
+    }
+    try:
+        config = msgspec.convert(values, Detect)
+    except msgspec.ValidationError as e:
+        raise UsageError(f"--detector: got {spec!r}: {e}") from e
+    # The cascade gives no probability: whatever it finds counts.
+    used = 0.0 if parts["name"] == "haar" else threshold
+    return Subject(f"{parts['name']}@{width}", used, open_detector(config))
+
+
+def interleaved(
+    subjects: list[Subject], frames: list[NDArray[np.uint8]], rounds: int = 3
+) -> dict[str, dict[str, float]]:
+    """Return the milliseconds a frame of each, taken in turns so that a busy machine is fair."""
+    times: dict[str, list[float]] = {s.label: [] for s in subjects}
+    for _ in range(rounds):
+        for luma in frames:
+            for s in subjects:
+                began = time.perf_counter()
+                s.detector.detect(luma)
+                times[s.label].append(1000 * (time.perf_counter() - began))
+    return {
+        label: {"median": float(np.median(ms)), "p90": float(np.percentile(ms, 90))}
+        for label, ms in times.items()
+    }
