@@ -1,0 +1,265 @@
+"""The real installer, units, package and broker under a real systemd, one life from first
+installation to removal: the tests run in the order they stand.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.systemd.machine import Machine, booted, need_container
+
+REPO = Path(__file__).resolve().parents[2]
+UNIT = "emotion-edge.service"
+CLIP = "/opt/emotion-edge/current/lib/python3.11/site-packages/edge/demo/astronaut.mp4"
+DYNAMIC_USERS = range(61184, 65520)  # systemd.exec(5), DynamicUser=
+
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This project and all it needs, as wheels; a later version that never gets ready beside it."""
+    need_container()
+    if find_spec("pip") is None:
+        pytest.skip("needs pip in this environment, to collect wheels")
+    folder = tmp_path_factory.mktemp("wheels")
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(folder), str(REPO)]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    broken = folder / "broken"
+    broken.mkdir()
+    version = "99.0"
+    info = f"emotion_edge-{version}.dist-info"
+    with zipfile.ZipFile(broken / f"emotion_edge-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(
+            "stub.py",
+            "import sys\ndef main():\n"
+            f"    print('emotion-edge {version}') if '--version' in sys.argv else sys.exit(70)\n",
+        )
+        tag = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        wheel.writestr(f"{info}/WHEEL", tag)
+        name = f"Metadata-Version: 2.1\nName: emotion-edge\nVersion: {version}\n"
+        wheel.writestr(f"{info}/METADATA", name)
+        script = "[console_scripts]\nemotion-edge = stub:main\n"
+        wheel.writestr(f"{info}/entry_points.txt", script)
+        wheel.writestr(f"{info}/RECORD", "")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def machine(wheels: Path) -> Iterator[Machine]:
+    with booted(f"{REPO / 'systemd'}:/src/systemd", f"{wheels}:/wheels") as m:
+        yield m
+
+
+def _pid(machine: Machine) -> int:
+    return int(machine.show(UNIT, "MainPID")["MainPID"])
+
+
+def _active(machine: Machine) -> bool:
+    return machine.show(UNIT, "ActiveState")["ActiveState"] == "active"
+
+
+def _configure(machine: Machine, text: str, name: str = "config") -> None:
+    machine.write(f"/etc/emotion-edge/{name}.toml", text)
+
+
+def _subscribe(topic: str, *options: str) -> list[str]:
+    login = ["-h", "127.0.0.1", "-u", "camera", "-P", "secret"]
+    return ["mosquitto_sub", *login, "-t", topic, *options]
+
+
+def _next_event(machine: Machine, device: str = "+") -> dict[str, object]:
+    """Wait for an event, as a subscriber; it is a new one, since events are not retained."""
+    text = machine.run(*_subscribe(f"emotion/{device}/event", "-C", "1", "-W", "60"))
+    event = json.loads(text)
+    assert isinstance(event, dict)
+    return event
+
+
+def _seqs(text: str) -> list[int]:
+    """The numbers of the events among the lines of a log."""
+    lines = [line for line in text.splitlines() if line.startswith('{"specversion"')]
+    return [json.loads(line)["data"]["seq"] for line in lines]
+
+
+WITH_BROKER = f"""
+[output]
+stdout = "on"
+[camera]
+source = "{CLIP}"
+loop = true
+[mqtt]
+host = "127.0.0.1"
+username = "camera"
+"""
+
+
+def test_install_gets_ready_without_camera_broker_or_secrets(machine: Machine) -> None:
+    said = machine.run("/src/systemd/install", "--wheels", "/wheels")
+    assert "wrote /etc/emotion-edge/config.toml" in said
+    assert _active(machine)  # Type=notify: READY was said, or `install` had failed
+    assert "camera lost" in machine.show(UNIT, "StatusText")["StatusText"]
+    assert machine.run("systemctl", "is-enabled", UNIT).strip() == "enabled"
+    assert machine.run("emotion-edge", "--version").startswith("emotion-edge ")
+
+
+def test_it_runs_as_nobody_in_particular_with_a_state_directory(machine: Machine) -> None:
+    status = machine.run("cat", f"/proc/{_pid(machine)}/status")
+    uid = int(status.split("Uid:")[1].split()[0])
+    assert uid in DYNAMIC_USERS
+    assert "CapBnd:\t0000000000000000" in status and "NoNewPrivs:\t1" in status
+    owner = machine.run("stat", "-c", "%u %a", "/var/lib/private/emotion-edge").split()
+    assert owner == [str(uid), "700"]
+
+
+def test_the_password_comes_as_a_credential_and_events_reach_the_broker(machine: Machine) -> None:
+    machine.run("mosquitto_passwd", "-b", "-c", "/etc/mosquitto/users", "camera", "secret")
+    machine.run("chmod", "644", "/etc/mosquitto/users")
+    machine.write(
+        "/etc/mosquitto/conf.d/test.conf",
+        "listener 1883 127.0.0.1\nallow_anonymous false\npassword_file /etc/mosquitto/users\n",
+    )
+    machine.run("systemctl", "restart", "mosquitto")
+    machine.write("/etc/emotion-edge/mqtt-password", "secret\n", mode="600")
+    _configure(machine, WITH_BROKER)
+    machine.run("systemctl", "restart", UNIT)
+    data = _next_event(machine)["data"]
+    assert isinstance(data, dict) and len(data["scores"]) == 7
+    everything = machine.journal(UNIT) + machine.run("systemctl", "show", UNIT)
+    everything += machine.run("cat", f"/proc/{_pid(machine)}/cmdline")
+    assert "secret" not in everything
+
+
+def test_a_hung_process_is_killed_and_started_again(machine: Machine) -> None:
+    before = _pid(machine)
+    machine.kill("STOP", before)  # SIGABRT has to wait as well: SIGKILL must follow
+    machine.eventually(lambda: _pid(machine) not in (0, before), "another process", 90)
+    machine.eventually(lambda: _active(machine), "active again")
+    assert "Watchdog timeout" in machine.journal(UNIT)
+    _next_event(machine)
+
+
+def test_events_of_an_outage_outlive_a_restart(machine: Machine) -> None:
+    keeper = _subscribe("emotion/+/event", "-c", "-i", "keeper", "-q", "1")
+    machine.run(*keeper, "-E")  # from now on the broker keeps events for it
+    machine.run("systemctl", "stop", "mosquitto")
+    first = max(_seqs(machine.journal(UNIT)), default=0)
+    machine.eventually(lambda: max(_seqs(machine.journal(UNIT))) >= first + 2, "two events")
+    machine.run("systemctl", "restart", UNIT)
+    machine.run("systemctl", "start", "mosquitto")
+    wanted = set(range(first + 1, max(_seqs(machine.journal(UNIT))) + 1))
+    got: list[int] = []
+    machine.eventually(
+        lambda: got.extend(_seqs(machine.run(*keeper, "-W", "2", check=False))) or wanted <= {*got},
+        f"events {sorted(wanted)}",
+    )
+
+
+def test_a_reload_takes_a_new_configuration_and_refuses_a_bad_one(machine: Machine) -> None:
+    before = _pid(machine)
+    _configure(machine, WITH_BROKER.replace('"camera"', '"camera"\nport = 99999'))
+    machine.run("systemctl", "reload", UNIT)
+    machine.eventually(lambda: "mqtt.port: got 99999" in machine.journal(UNIT), "a complaint")
+    assert _active(machine) and _pid(machine) == before
+    _configure(machine, WITH_BROKER)
+    machine.run("systemctl", "reload", UNIT)
+    _next_event(machine)
+    assert _pid(machine) == before
+
+
+def test_sigterm_ends_it_cleanly_within_two_seconds(machine: Machine) -> None:
+    machine.run("systemctl", "stop", UNIT)
+    times = machine.show(UNIT, "Result", "ExecMainStatus")
+    assert times == {"Result": "success", "ExecMainStatus": "0"}
+    state = machine.run(*_subscribe("emotion/+/availability", "-C", "1", "-W", "5"))
+    assert state.strip() == "offline"
+
+
+def test_a_wrong_configuration_is_said_and_not_retried(machine: Machine) -> None:
+    _configure(machine, "[mqtt]\nport = 99999\n")
+    machine.run("systemctl", "start", UNIT, check=False)
+    machine.eventually(
+        lambda: machine.show(UNIT, "ActiveState")["ActiveState"] == "failed", "failed"
+    )
+    found = machine.show(UNIT, "ExecMainStatus", "NRestarts")
+    assert found == {"ExecMainStatus": "78", "NRestarts": "0"}
+    assert "mqtt.port: got 99999; allowed: 1 to 65535" in machine.run(
+        "systemctl", "status", "--no-pager", UNIT, check=False
+    )
+
+
+def test_a_crash_loop_ends_in_the_start_limit(machine: Machine) -> None:
+    _configure(machine, WITH_BROKER)
+    machine.run("systemctl", "reset-failed", UNIT)
+    machine.run("systemctl", "start", UNIT)
+
+    def killed_for_good() -> bool:
+        found = machine.show(UNIT, "ActiveState", "MainPID", "SubState")
+        if found["MainPID"] != "0":
+            machine.kill("KILL", found["MainPID"], check=False)
+        return found["ActiveState"] == "failed"
+
+    machine.eventually(killed_for_good, "the start limit", 120)
+    assert "Start request repeated too quickly" in machine.journal(UNIT)
+    machine.run("systemctl", "reset-failed", UNIT)
+
+
+def test_a_camera_that_only_the_video_group_may_read(machine: Machine) -> None:
+    machine.run("install", "-m", "640", "-g", "video", CLIP, "/srv/camera.mp4")
+    _configure(machine, WITH_BROKER.replace(CLIP, "/srv/camera.mp4"))
+    machine.run("systemctl", "start", UNIT)
+    _next_event(machine)
+
+
+def test_a_second_camera_beside_the_first(machine: Machine) -> None:
+    _configure(machine, WITH_BROKER, name="front")
+    machine.run("systemctl", "start", "emotion-edge@front")
+    host = machine.run("hostname").strip()
+    event = _next_event(machine, f"{host}-front")
+    assert event["source"] == f"/emotion/{host}-front"
+    assert _active(machine)
+    machine.run("test", "-f", "/var/lib/private/emotion-edge-front/outbox.db")
+
+
+def test_an_upgrade_keeps_configuration_and_state_and_restarts_both(machine: Machine) -> None:
+    old = machine.run("readlink", "/opt/emotion-edge/current")
+    before = _pid(machine), machine.show("emotion-edge@front", "MainPID")["MainPID"]
+    seq = max(_seqs(machine.journal(UNIT)))
+    machine.run("/src/systemd/install", "--wheels", "/wheels")
+    assert machine.run("readlink", "/opt/emotion-edge/current") != old
+    after = _pid(machine), machine.show("emotion-edge@front", "MainPID")["MainPID"]
+    assert "0" not in map(str, after) and not set(before) & set(after)
+    assert "/srv/camera.mp4" in machine.run("cat", "/etc/emotion-edge/config.toml")
+    data = _next_event(machine, machine.run("hostname").strip())["data"]
+    assert isinstance(data, dict) and data["seq"] > seq
+
+
+def test_a_version_that_does_not_start_gives_way_to_the_old_one(machine: Machine) -> None:
+    old = machine.run("readlink", "/opt/emotion-edge/current")
+    said = machine.run("/src/systemd/install", "--wheels", "/wheels/broken", check=False)
+    assert "upgrade failed; the old version is running again" in said
+    assert machine.run("readlink", "/opt/emotion-edge/current") == old
+    assert _active(machine)
+    _next_event(machine)
+
+
+def test_uninstall_leaves_what_is_the_operators_and_purge_does_not(machine: Machine) -> None:
+    pid = _pid(machine)
+    machine.run("/src/systemd/install", "--uninstall")
+    left = "ls -d /opt/emotion-edge /usr/local/bin/emotion-edge /etc/systemd/system/emotion-edge*"
+    assert "No such file" in machine.run("sh", "-c", left, check=False)
+    assert machine.show(UNIT, "LoadState")["LoadState"] == "not-found"
+    machine.run("test", "!", "-e", f"/proc/{pid}")
+    machine.run("test", "-f", "/var/lib/private/emotion-edge/outbox.db")
+    machine.run("test", "-f", "/etc/emotion-edge/mqtt-password")
+    machine.run("/src/systemd/install", "--uninstall", "--purge")
+    machine.run("sh", "-c", "! ls -d /etc/emotion-edge /var/lib/private/emotion-edge*")
