@@ -88,10 +88,11 @@ class FloatModel:
 
         if keras.backend.backend() != "tensorflow":
             return lambda: self.network.predict_on_batch(x)
-        import tensorflow as tf  # noqa: TID251
+        import tensorflow as tf
 
-        function, tensor = tf.function(self.network), _tensor(x)
-        return lambda: function(tensor, training=False)
+        network, tensor = self.network, _tensor(x)
+        function = tf.function(lambda t: network(t, training=False))
+        return lambda: function(tensor)
 
     def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the outputs, (n, C), for inputs (n, height, width, channels)."""
@@ -102,7 +103,7 @@ class FloatModel:
 
 
 def _tensor(x: NDArray[np.float32]) -> Any:
-    import tensorflow as tf  # noqa: TID251
+    import tensorflow as tf
 
     return tf.constant(x)
 
@@ -190,7 +191,7 @@ def use_tensorflow() -> None:
     try:
         with quiet():
             import keras
-            import tensorflow as tf  # noqa: TID251
+            import tensorflow as tf
     except ImportError as e:
         raise UnavailableError(
             f"TensorFlow cannot be used ({e}); install it with: pip install 'emotion-edge[convert]'"
@@ -222,7 +223,7 @@ def _load_keras(path: Path) -> Any:
 
 def _load_saved_model(path: Path) -> Any:
     use_tensorflow()
-    import tensorflow as tf  # noqa: TID251
+    import tensorflow as tf
 
     try:
         with quiet():

@@ -69,6 +69,11 @@ class Pictures:
         self._paths = tuple(paths)
         self._size = size
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files, in the order of the faces."""
+        return self._paths
+
     def __call__(self, indices: Indices) -> Faces:
         """Return the faces at these indices, shape (n, height, width), uint8."""
         out = np.empty((len(indices), *self._size), np.uint8)

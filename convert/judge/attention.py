@@ -77,7 +77,7 @@ def _cam(
 
 def _grad_cam(model: FloatModel, layer: Any, faces: Faces, classes: NDArray[np.intp]) -> Maps:
     import keras
-    import tensorflow as tf  # noqa: TID251
+    import tensorflow as tf
 
     both = keras.Model(model.network.inputs, [layer.output, model.network.output])
     with tf.GradientTape() as tape:

@@ -111,8 +111,8 @@ def one_face(scorer: Scorer, face: NDArray[np.uint8]) -> Callable[[], object]:
 
 def latencies(
     calls: Sequence[Callable[[], object]], *, rounds: int, each: int = 20
-) -> list[list[float]]:
-    """Return seconds of one call, `rounds` of them for each of `calls`.
+) -> list[list[tuple[float, float]]]:
+    """Return seconds and CPU seconds of one call, `rounds` of them for each of `calls`.
 
     The calls take turns, so that whatever slows the machine down meanwhile slows all of them.
 
@@ -123,11 +123,12 @@ def latencies(
     """
     for call in calls:
         call()
-    out: list[list[float]] = [[] for _ in calls]
+    out: list[list[tuple[float, float]]] = [[] for _ in calls]
     for _ in range(rounds):
         for times, call in zip(out, calls, strict=True):
-            began = time.perf_counter()
+            began, cpu = time.perf_counter(), time.process_time()
             for _ in range(each):
                 call()
-            times.append((time.perf_counter() - began) / each)
+            wall, worked = time.perf_counter() - began, time.process_time() - cpu
+            times.append((wall / each, worked / each))
     return out

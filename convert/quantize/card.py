@@ -79,8 +79,8 @@ def _figures(m: dict[str, Any]) -> str:
     lines += [
         "",
         f"Float and this file name the same class on {_text(m.get('agreement'))} of the faces; "
-        f"the largest shift of a score is {_text(m.get('largest_shift'))}, the mean "
-        f"{_text(m.get('mean_shift'))}.",
+        f"the largest shift of a score is {_text(m.get('largest_shift'))}; "
+        f"{_text(m.get('moved'))} of a face's score goes to other classes, on average.",
         "",
     ]
     return "\n".join(lines)

@@ -125,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
         if below:
             raise GateError(
                 f"{args.mode} is not the same model as {args.model.name}, nothing was written:\n  "
-                + "\n  ".join(below)
+                + "\n  ".join([*below, _summary(parity)])
             )
         manifest = msgspec.structs.replace(
             manifest,
@@ -241,7 +241,7 @@ def _metrics(
         "faces": parity.faces,
         "agreement": parity.agreement,
         "largest_shift": parity.largest_shift,
-        "mean_shift": parity.mean_shift,
+        "moved": parity.moved,
     }
     if truth is not None and len(truth.counted):
         out["truth"] = truth.description
@@ -291,11 +291,18 @@ def _version(name: str) -> str | None:
 
 
 def _report(out: Path, parity: Parity, temperature: float, size: int) -> None:
+    print(f"{out}: {size} bytes, temperature {temperature:g}")
+    print(_summary(parity))
+
+
+def _summary(parity: Parity) -> str:
     line = (
-        f"{out}: {size} bytes, temperature {temperature:g}; on {parity.faces} faces the same "
-        f"class on {parity.agreement:.2%}, largest shift {parity.largest_shift:.3f}, "
-        f"mean {parity.mean_shift:.4f}"
+        f"on {parity.faces} faces: the same class on {parity.agreement:.2%}, largest shift of a "
+        f"score {parity.largest_shift:.3f}, moved {parity.moved:.4f}"
     )
-    if parity.accuracy_float is not None:
-        line += f"; accuracy {parity.accuracy_float:.2%} -> {parity.accuracy_quantised:.2%}"
-    print(line)
+    if parity.accuracy_float is None or parity.f1_float is None:
+        return line
+    return (
+        f"{line}, accuracy {parity.accuracy_float:.2%} -> {parity.accuracy_quantised:.2%}, "
+        f"macro-F1 {parity.f1_float:.4f} -> {parity.f1_quantised:.4f}"
+    )

@@ -33,7 +33,7 @@ def to_tflite(model: FloatModel, mode: str, faces: Faces) -> bytes:
         UnavailableError: there is no TensorFlow.
     """
     use_tensorflow()
-    import tensorflow as tf  # noqa: TID251
+    import tensorflow as tf
 
     def calibration() -> Iterator[list[NDArray[np.float32]]]:
         for face in _spanning(faces):
