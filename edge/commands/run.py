@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import random
@@ -35,11 +36,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM, SIGINT, or the end of a file."""
+    import faulthandler
+
     from edge import logs
     from edge.clock import SystemClock
 
     config = load_config(args)
     logs.setup(config.log.level)
+    with contextlib.suppress(ValueError, RuntimeError):  # started with standard error closed
+        faulthandler.enable()  # the watchdog's SIGABRT then says where it hung
     serve(config, SystemClock())
     return 0
 

@@ -1,0 +1,154 @@
+"""The real daemon under a notify socket: what it tells its manager, and when it falls silent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.broker import free_port, wait_until
+from tests.conftest import DEMO_CLIP
+
+START_S = 60.0  # a second on an idle machine
+WATCHDOG_S = 2.0  # fed every half second
+
+# The daemon, one of whose stages hangs for ever at its fifth call.
+HANGING = """
+import sys, threading
+import edge.build
+from edge.cli import main
+
+class Hanging:
+    def __init__(self, stage, method):
+        self.stage, self.method, self.calls = stage, method, 0
+    def __getattr__(self, name):
+        found = getattr(self.stage, name)
+        if name != self.method:
+            return found
+        def call(*args):
+            self.calls += 1
+            if self.calls == 5:
+                print("hangs now", file=sys.stderr, flush=True)
+                threading.Event().wait()
+            return found(*args)
+        return call
+
+stage, method = sys.argv.pop(1).split(".")
+build = edge.build.build
+def build_hanging(*args, **more):
+    p = build(*args, **more)
+    setattr(p, stage, Hanging(getattr(p, stage), method))
+    return p
+edge.build.build = build_hanging
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+class Manager:
+    """What systemd hears."""
+
+    def __init__(self, bound: socket.socket) -> None:
+        self._bound = bound
+        self.heard: list[str] = []
+
+    def listen(self) -> list[str]:
+        """Return every assignment heard so far, in order."""
+        while True:
+            try:
+                self.heard += self._bound.recv(4096).decode().split("\n")
+            except BlockingIOError:
+                return self.heard
+
+    def feeds(self) -> int:
+        return self.listen().count("WATCHDOG=1")
+
+
+@contextmanager
+def managed(
+    tmp_path: Path, *arguments: str, program: tuple[str, ...] = ("-m", "edge")
+) -> Iterator[tuple[subprocess.Popen[bytes], Manager]]:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound:
+        bound.bind(address)
+        bound.setblocking(False)
+        keys = [f"camera.source={DEMO_CLIP}", "camera.loop=true", "outbox.path=memory", *arguments]
+        sets = [word for key in keys for word in ("--set", key)]
+        environment = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": f"{WATCHDOG_S * 1e6:.0f}"}
+        with (tmp_path / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, *program, "run", *sets],
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env=os.environ | environment,
+            )
+        try:
+            yield process, Manager(bound)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_ready_then_watchdog_then_stopping(tmp_path: Path) -> None:
+    with managed(tmp_path) as (process, manager):
+        wait_until(lambda: manager.feeds() >= 3, "three feeds", START_S)
+        process.send_signal(signal.SIGTERM)
+        asked = time.monotonic()
+        assert process.wait(20) == 0
+        took = time.monotonic() - asked
+        heard = [line for line in manager.listen() if not line.startswith("STATUS=")]
+    assert heard[0] == "READY=1" and heard.count("READY=1") == 1
+    assert heard[-1] == "STOPPING=1" and heard.count("STOPPING=1") == 1
+    assert set(heard[1:-1]) == {"WATCHDOG=1"}
+    print(f"SIGTERM to exit: {took:.2f} s")  # the promise is 2 s; a busy machine may take longer
+
+
+def test_an_absent_camera_and_an_absent_broker_do_not_stop_the_feed(tmp_path: Path) -> None:
+    absent = ["camera.source=/dev/video99", "camera.loop=false"]
+    broker = ["mqtt.host=127.0.0.1", f"mqtt.port={free_port()}"]
+    with managed(tmp_path, *absent, *broker) as (_, manager):
+        wait_until(lambda: manager.feeds() >= 4, "four feeds", START_S)
+    assert any(line.startswith("STATUS=camera lost") for line in manager.heard)
+
+
+def test_not_ready_when_the_model_cannot_be_used(tmp_path: Path) -> None:
+    with managed(tmp_path, "classify.model=/nowhere") as (process, manager):
+        assert process.wait(START_S) == 78
+        assert "READY=1" not in manager.listen()
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "detector.detect",
+        "tracker.update",
+        "classifier.classify",
+        "smoother.update",
+        "rules.update",
+        "publisher.state",
+        "publisher.publish",
+    ],
+)
+def test_a_stage_that_hangs_stops_the_feed(stage: str, tmp_path: Path) -> None:
+    # `publish` is called once a face: a short clip in a loop brings five.
+    with managed(tmp_path, program=("-c", HANGING, stage)) as (process, manager):
+        log = tmp_path / "log"
+        wait_until(lambda: "hangs now" in log.read_text(), "a hang", 2 * START_S)
+        manager.listen()
+        before = manager.feeds()
+        time.sleep(2 * WATCHDOG_S)  # systemd would have acted after one
+        assert manager.feeds() == before
+        assert process.poll() is None
+        process.send_signal(signal.SIGABRT)  # what systemd does then
+        assert process.wait(20) == -signal.SIGABRT
+    assert "most recent call first" in log.read_text()  # where it hung
