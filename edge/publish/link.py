@@ -138,6 +138,8 @@ class Link:
             self._said.clear()
             return failure
         self._quick_drops += 1
+        if self._traffic.refusing:
+            return Failure("the broker hung up after it refused a publish")
         if self._quick_drops < QUICK_DROPS or failure.refused:
             return failure
         # MQTT 3.1.1 has no reason code for a takeover, and Mosquitto 2.0 hangs up before its own
@@ -156,7 +158,7 @@ class Link:
         self._said.add(failure.text)
         log.log(
             logging.WARNING if first else logging.DEBUG,
-            "broker %s: %s; trying again in %.0f s",
+            "broker %s: %s; trying again in %.1f s",
             reasons.where(self._mqtt),
             failure.text,
             wait,

@@ -17,6 +17,7 @@ from edge.contract import Event, Health, State, encode
 from edge.messages import Change, Mood
 from edge.publish import session
 from edge.publish.backoff import Waits
+from edge.publish.discovery import discovery
 from edge.publish.identity import Identity
 from edge.publish.jsonl import JsonLines, LinesAside
 from edge.publish.link import Link, LinkState
@@ -79,6 +80,9 @@ class MqttPublisher:
             Requests(control, lambda: self._now),
             config.outbox.resend_rate,
             clock,
+            discovery(identity, config.homeassistant.prefix)
+            if config.homeassistant.enabled
+            else None,
         )
         self._traffic.retain("info", encode(identity.info(self._stamper.time())))
         self._link = Link(

@@ -23,7 +23,7 @@ import msgspec
 from edge import config
 from edge.contract import Event, encode
 from edge.publish.aside import set_aside
-from edge.publish.store import Counters, Row, Store, is_damage, salvage_seq
+from edge.publish.store import Counters, Row, Store, is_damage, remove, salvage_seq
 from edge.stages import Clock, OutboxStats
 
 log = logging.getLogger(__name__)
@@ -174,7 +174,15 @@ class Outbox:
         now = self._clock.now()
         waiting = self._failed_at is not None and now < self._retry_at
         for _ in range(2):  # once more where a damaged file was replaced by a new one
-            if waiting or self._path is None or not (self._store or self._open()):
+            if waiting or self._path is None:
+                break
+            if (
+                self._failed_at is not None
+                and self._store
+                and self._counters.rows == len(self._done)
+            ):
+                self._start_over()
+            if not (self._store or self._open()):
                 break
             try:
                 self._write()
@@ -270,10 +278,14 @@ class Outbox:
                 if not is_damage(e):
                     raise
                 counters = self._begin_anew(e)
+            self._merge(counters)
+            if (
+                self._store and self._counters.seq > counters.seq
+            ):  # a new file must not count from 1 again
+                self._store.write((), (), self._counters)
         except (sqlite3.Error, OSError) as e:
             self._disk_failed(e)
             return False
-        self._merge(counters)
         return True
 
     def _merge(self, stored: Counters) -> None:
@@ -291,6 +303,17 @@ class Outbox:
             lost=stored.lost + ours.lost,
             lost_untold=stored.lost_untold + ours.lost_untold,
         )
+
+    def _start_over(self) -> None:
+        """Delete a file that holds nothing any more: a full disk has no room even to empty it."""
+        assert self._path is not None and self._store is not None
+        with contextlib.suppress(sqlite3.Error):
+            self._store.close()
+        self._store = None
+        self._done.clear()
+        self._counters = replace(self._counters, rows=0, bytes=0)
+        with contextlib.suppress(OSError):  # read-only: the next try will do
+            remove(self._path)
 
     def _begin_anew(self, error: Exception) -> Counters:
         """Set the damaged file aside and make a new one; its events count as lost."""

@@ -1,16 +1,19 @@
-"""Tries the broker once, for `check`: is it there, does it let us in?"""
+"""Speaks to the broker once: is it there, does it let us in, does it take a message?"""
 
 from __future__ import annotations
 
 import ssl
 import time
 
+import paho.mqtt.client as paho
+from paho.mqtt.reasoncodes import ReasonCode
+
 from edge.config import Config
 from edge.errors import UnavailableError
 from edge.publish import reasons, session
 from edge.publish.reasons import Failure
 
-TIMEOUT_S = 10.0  # for the broker's answer, after the connection
+TIMEOUT_S = 10.0  # for each of the broker's answers
 
 
 def probe_broker(config: Config) -> str:
@@ -21,6 +24,36 @@ def probe_broker(config: Config) -> str:
         ConfigError: a secret or certificate cannot be used.
     """
     mqtt = config.mqtt
+    client = _connected(config)
+    sock = client.socket()
+    tls = sock.version() if isinstance(sock, ssl.SSLSocket) else None
+    client.disconnect()
+    secure = f"{tls}, certificate verified" if tls else "not encrypted"
+    return f"{reasons.where(mqtt)}: connected, MQTT {mqtt.version}, {secure}"
+
+
+def retain_once(config: Config, topic: str, payload: bytes) -> None:
+    """Publish one retained message, with its acknowledgement; an empty one removes it.
+
+    Raises:
+        UnavailableError: why it did not work and what to do.
+        ConfigError: a secret or certificate cannot be used.
+    """
+    client = _connected(config)
+    answers: list[ReasonCode] = []
+    client.on_publish = lambda _c, _u, _m, code, _p: answers.append(code)
+    client.publish(topic, payload, qos=1, retain=True)
+    by = time.monotonic() + TIMEOUT_S
+    while not answers and time.monotonic() < by and client.loop(0.2) == 0:
+        pass
+    client.disconnect()
+    if not answers or answers[0].is_failure:
+        why = f"the broker refused it: {answers[0]}" if answers else "no acknowledgement"
+        raise UnavailableError(f"broker {reasons.where(config.mqtt)}: {topic}: {why}")
+
+
+def _connected(config: Config) -> paho.Client:
+    mqtt = config.mqtt
     found: list[Failure | None] = []
     client_id = session.client_id(mqtt, config.device.name or "check") + "-check"
     client = session.new_client(mqtt, client_id, session.read_login(mqtt))
@@ -29,8 +62,6 @@ def probe_broker(config: Config) -> str:
     )
     try:
         session.connect(client, mqtt)
-        sock = client.socket()
-        tls = sock.version() if isinstance(sock, ssl.SSLSocket) else None
         by = time.monotonic() + TIMEOUT_S
         while not found and time.monotonic() < by and client.loop(0.2) == 0:
             pass
@@ -42,6 +73,4 @@ def probe_broker(config: Config) -> str:
     failure = found[0]
     if failure is not None:
         raise UnavailableError(f"broker {reasons.where(mqtt)}: {failure.text}")
-    client.disconnect()
-    secure = f"{tls}, certificate verified" if tls else "not encrypted"
-    return f"{reasons.where(mqtt)}: connected, MQTT {mqtt.version}, {secure}"
+    return client

@@ -6,12 +6,14 @@ Errors pass through as `sqlite3.Error`; `Outbox` decides what becomes of them.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 SCHEMA_VERSION = 1  # of `user_version`; another one is not ours to write into
+LOG_PAGES = 100  # of 4 KiB
 CHECK_BYTES = 16 * 1024 * 1024  # a larger file is not read through at start: seconds on an SD card
 
 _SCHEMA = """
@@ -70,6 +72,8 @@ class Store:
         db.execute("PRAGMA journal_mode=WAL")
         # FULL syncs the log at each commit: an event outlives a pulled cable, not only a crash.
         db.execute("PRAGMA synchronous=FULL")
+        # The log goes back into the file at this size, so that both fit on a small disk.
+        db.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
         db.execute("BEGIN IMMEDIATE")  # takes the lock now: a second process learns it here
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
@@ -144,12 +148,12 @@ def is_damage(error: sqlite3.Error) -> bool:
 def salvage_seq(path: Path) -> int:
     """Return the highest `seq` that a damaged file still tells, or 0."""
     best = 0
-    for question in (
-        "SELECT value FROM counter WHERE name = 'seq'",
-        "SELECT max(seq) FROM event",
+    for how, question in itertools.product(
+        ("mode=ro", "immutable=1"),  # the second for a disk that is read-only: it needs no log
+        ("SELECT value FROM counter WHERE name = 'seq'", "SELECT max(seq) FROM event"),
     ):
         try:
-            db = sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True, timeout=0)
+            db = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=0)
             try:
                 best = max(best, int(db.execute(question).fetchone()[0] or 0))
             finally:
@@ -157,3 +161,9 @@ def salvage_seq(path: Path) -> int:
         except (sqlite3.Error, TypeError, ValueError):
             continue
     return best
+
+
+def remove(path: Path) -> None:
+    """Delete a database and its log."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

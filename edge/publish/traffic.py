@@ -18,6 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.contract import Event, encode
 from edge.publish import session
+from edge.publish.discovery import BIRTH, Discovery
 from edge.publish.identity import Identity
 from edge.publish.outbox import Outbox
 from edge.publish.requests import Requests
@@ -30,7 +31,13 @@ LATE_S = 5.0  # an event sent later than this after it happened is marked `repla
 READ_AHEAD = 64  # rows taken out of the outbox at once
 RESERVED = 4  # of the places in flight: for retained messages and answers
 REFUSED_FIRST_S, REFUSED_MOST_S = 1.0, 60.0  # pause of events after a refused publish, doubling
-ORDER = ("availability", "info", "state", "health")  # of retained messages after a connect
+ORDER = (
+    "availability",
+    "info",
+    "state",
+    "health",
+    "discovery",
+)  # of retained messages after a connect
 SHORTEST_S = 0.01  # between two looks, so that a wait never turns into a busy loop
 GOODBYE_S = 0.5  # of the time to close, kept for `offline` and its acknowledgement
 LAST_MOMENT_S = 0.1  # of that, to hang up properly though nothing was acknowledged
@@ -40,7 +47,13 @@ class Traffic:
     """Sends what there is to send, within what the broker bears."""
 
     def __init__(
-        self, who: Identity, outbox: Outbox, requests: Requests, resend_rate: float, clock: Clock
+        self,
+        who: Identity,
+        outbox: Outbox,
+        requests: Requests,
+        resend_rate: float,
+        clock: Clock,
+        discovery: Discovery | None = None,
     ) -> None:
         self._who = who
         self._outbox = outbox
@@ -49,11 +62,15 @@ class Traffic:
         self._clock = clock
         self._lock = threading.Lock()
         self._retained: dict[str, bytes] = {"availability": b"online"}
+        self._discovery = discovery
+        if discovery is not None:
+            self._retained["discovery"] = discovery.payload
         self._dirty: set[str] = set()
         self.refused = 0  # publishes
         self.refusing = False  # the last answer to an event was a refusal
         self._said_refused: set[str] = set()  # topics whose refusal was logged
         self._pause_s = REFUSED_FIRST_S
+        self._paused_until = 0.0  # time.monotonic; outlives a connection, see on_publish
         self._highest_sent = 0  # seq
         self._reset()
 
@@ -64,12 +81,11 @@ class Traffic:
         self._ahead: collections.deque[Row] = collections.deque()
         self._events: dict[int, tuple[Row, int]] = {}  # mid -> in flight, lost ones told
         self._others: dict[int, str] = {}  # mid -> name of a retained message or answer
-        self._held: set[int] = set()  # refused, to be tried again after the pause
-        self._paused_until = 0.0
         self._tokens = 1.0
         self._filled = time.monotonic()
         self._room = session.INFLIGHT
         self._to_subscribe = True
+        self._accepted = False  # an event, in this connection
         self._said_goodbye = False
 
     def retain(self, name: str, payload: bytes) -> None:
@@ -89,21 +105,24 @@ class Traffic:
         """The connection is gone: what was in flight waits again."""
         self._outbox.landed([row.seq for row, _ in self._events.values()])
         self._outbox.landed([row.seq for row in self._ahead])
-        self._outbox.landed(self._held)
         self._reset()
 
     def next_in(self) -> float:
         """Return seconds until `pump` has something to do by itself."""
         now = time.monotonic()
+        if now < self._paused_until:
+            return self._paused_until - now
         if self._ahead and len(self._events) < self._event_room():
-            return max((1.0 - self._tokens) / self._rate, self._paused_until - now, SHORTEST_S)
-        return max(self._paused_until - now, SHORTEST_S) if self._held else 60.0
+            return max((1.0 - self._tokens) / self._rate, SHORTEST_S)
+        return 60.0
 
     def pump(self, client: paho.Client, closing: float | None) -> bool:
         """Send what may be sent now; False when a goodbye is complete (`closing`: its deadline)."""
         if self._to_subscribe:
             self._to_subscribe = False
-            client.subscribe(self._who.topic("request/#"), qos=1)
+            wanted = [(self._who.topic("request/#"), 1)]
+            wanted += [(self._discovery.birth_topic, 1)] if self._discovery else []
+            client.subscribe(wanted)
         if not self._said_goodbye:
             self._send_retained(client)
             for name, payload in self._requests.answers():
@@ -135,9 +154,14 @@ class Traffic:
             self._send(client, name, payload, retain=True)
 
     def _send(self, client: paho.Client, name: str, payload: bytes, *, retain: bool) -> None:
-        sent = client.publish(self._who.topic(name), payload, qos=1, retain=retain)
+        sent = client.publish(self._topic(name), payload, qos=1, retain=retain)
         if sent.rc == paho.MQTT_ERR_SUCCESS:
             self._others[sent.mid] = name
+
+    def _topic(self, name: str) -> str:
+        if name == "discovery" and self._discovery is not None:
+            return self._discovery.topic
+        return self._who.topic(name)
 
     def _send_events(self, client: paho.Client, *, backlog: bool) -> None:
         now = time.monotonic()
@@ -145,12 +169,6 @@ class Traffic:
         self._filled = now
         if now < self._paused_until:
             return
-        if self._held:  # the pause is over: begin again with the first that was refused
-            self._outbox.landed(self._held)
-            self._outbox.landed([r.seq for r in self._ahead])
-            self._ahead.clear()
-            self._cursor = min(self._held) - 1
-            self._held.clear()
         while len(self._events) < self._event_room():
             row = self._next()
             if row is None:
@@ -178,7 +196,9 @@ class Traffic:
         return self._ahead[0] if self._ahead else None
 
     def _event_room(self) -> int:
-        return max(self._room - RESERVED, 1)
+        # One at first: a broker that refuses it and hangs up (Mosquitto 2.0) must be heard, and
+        # with more on the way its answer is lost with the connection.
+        return max(self._room - RESERVED, 1) if self._accepted and not self.refusing else 1
 
     def _is_late(self, row: Row) -> bool:
         return (
@@ -201,22 +221,36 @@ class Traffic:
         if name is None:
             return
         if code.is_failure:
-            self._on_refusal(name, code)
+            self._say_refused(name, code)
             if row is not None:
-                self._held.add(row.seq)
-                self._paused_until = time.monotonic() + self._pause_s
-                self._pause_s = min(self._pause_s * 2, REFUSED_MOST_S)
-                self.refusing = True
+                self._hold_back(row)
             return
         if name in self._said_refused:
             self._said_refused.discard(name)
-            log.info("%s: the broker accepts it again", self._who.topic(name))
+            log.info("%s: the broker accepts it again", self._topic(name))
         if row is not None:
             self._outbox.done(row, told)
             self._pause_s = REFUSED_FIRST_S
             self.refusing = False
+            self._accepted = True
 
-    def _on_refusal(self, name: str, code: ReasonCode) -> None:
+    def _hold_back(self, row: Row) -> None:
+        """Try a refused event again after a pause, alone and before all others: order is kept.
+
+        The pause outlives the connection: Mosquitto 2.0 hangs up after it refused a publish, and
+        coming back with the same event at once would never leave the present on the broker.
+        """
+        self._outbox.landed([row.seq])
+        self._outbox.landed([r.seq for r in self._ahead])
+        self._ahead.clear()
+        self._cursor = min(self._cursor, row.seq - 1)
+        now = time.monotonic()
+        if now >= self._paused_until:  # several refused at once are one refusal
+            self._paused_until = now + self._pause_s
+            self._pause_s = min(self._pause_s * 2, REFUSED_MOST_S)
+        self.refusing = True
+
+    def _say_refused(self, name: str, code: ReasonCode) -> None:
         self.refused += 1
         first = name not in self._said_refused
         self._said_refused.add(name)
@@ -229,7 +263,12 @@ class Traffic:
         )
 
     def on_message(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
-        """Paho: a request has come."""
+        """Paho: a request has come, or Home Assistant has started."""
+        if self._discovery is not None and message.topic == self._discovery.birth_topic:
+            if bytes(message.payload) == BIRTH:
+                with self._lock:
+                    self._dirty.add("discovery")
+            return
         prefix = self._who.topic("request/")
         if message.topic.startswith(prefix) and not message.retain:
             verb = message.topic.removeprefix(prefix)
@@ -243,15 +282,17 @@ class Traffic:
         codes: list[ReasonCode],
         properties: Properties | None,
     ) -> None:
-        """Paho: the broker has answered the subscription."""
-        if any(code.is_failure for code in codes):
-            first = "request" not in self._said_refused
-            self._said_refused.add("request")
-            log.log(
-                logging.WARNING if first else logging.DEBUG,
-                "%s: the broker refuses the subscription; requests will not be heard",
-                self._who.topic("request/#"),
-            )
+        """Paho: the broker has answered the subscriptions, in the order they were made."""
+        names = ["request/#"] + ([self._discovery.birth_topic] if self._discovery else [])
+        for name, code in zip(names, codes, strict=False):
+            if code.is_failure:
+                first = name not in self._said_refused
+                self._said_refused.add(name)
+                log.log(
+                    logging.WARNING if first else logging.DEBUG,
+                    "%s: the broker refuses the subscription; what is sent there will not be heard",
+                    self._who.topic(name) if name == "request/#" else name,
+                )
 
 
 def _marked(payload: bytes, replayed: bool, lost_before: int) -> bytes:

@@ -83,6 +83,7 @@ def test_all_but_events_and_answers_is_retained(broker: Broker) -> None:  # noqa
 
 
 def test_the_broker_appears_later(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     late = Broker(tmp_path)
     with publishing(late.port) as p:
         now = time.monotonic()
