@@ -30,6 +30,11 @@ class EventRules:
         self._seen: dict[str, _Seen] = {}
         self._alerts = AlertRule(alert) if alert.enabled else None
 
+    def configure(self, alert: Alert) -> None:
+        """Go on by other settings of the alert; whether there is one does not change."""
+        if self._alerts is not None:
+            self._alerts.configure(alert)
+
     def update(self, t: float, moods: Sequence[Mood]) -> tuple[Change, ...]:
         """Return what changed since the last call: who left, then who came, then what changed."""
         present = {m.track.id for m in moods}
@@ -108,8 +113,12 @@ class AlertRule:
 
     def __init__(self, config: Alert) -> None:
         """Use the section `alert`."""
-        self._config = config
         self._levels: dict[str, _Level] = {}
+        self.configure(config)
+
+    def configure(self, config: Alert) -> None:
+        """Go on by other settings."""
+        self._config = config
 
     def update(self, t: float, mood: Mood, faces: int) -> list[Change]:
         """Return an `alert_began` or `alert_ended` for this track, or nothing."""

@@ -87,10 +87,14 @@ class MoodSmoother:
         """Smooth scores in the order of `labels` as the section `smooth` says."""
         self._labels = list(labels)
         self._neutral = self._labels.index("neutral") if "neutral" in self._labels else None
+        self._minds: dict[str, _Mind] = {}
+        self.configure(config)
+
+    def configure(self, config: Smooth) -> None:
+        """Go on by other settings; what is known of the faces in view stays."""
         self._config = config
         self._mean = METHODS[config.method]
         self._settle_s = min(SETTLE_S, config.window_s)
-        self._minds: dict[str, _Mind] = {}
 
     def update(
         self, t: float, tracks: Sequence[Track], scores: Sequence[Scores]

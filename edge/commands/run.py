@@ -45,17 +45,23 @@ def run(args: argparse.Namespace) -> int:
     logs.setup(config.log.level)
     with contextlib.suppress(ValueError, RuntimeError):  # started with standard error closed
         faulthandler.enable()  # the watchdog's SIGABRT then says where it hung
-    serve(config, SystemClock())
+    serve(config, SystemClock(), reload=lambda: load_config(args))
     return 0
 
 
-def serve(config: Config, clock: Clock, publisher: PublisherMaker | None = None) -> int:
+def serve(
+    config: Config,
+    clock: Clock,
+    publisher: PublisherMaker | None = None,
+    reload: Callable[[], Config] | None = None,
+) -> int:
     """Build the pipeline and run it to its end; whatever was opened is closed.
 
     Args:
         config: effective configuration.
         clock: the real one.
         publisher: instead of the configured one.
+        reload: reads the configuration again, when SIGHUP asks for it.
 
     Returns:
         How many frames went through.
@@ -83,6 +89,12 @@ def serve(config: Config, clock: Clock, publisher: PublisherMaker | None = None)
         publisher=publisher or open_publisher,
     )
     progress = _Progress(notifier.ready, notifier.progress)
+    if reload is not None and not os.isatty(0):  # at a terminal, SIGHUP is the end of it
+        from edge.reload import Reloader
+
+        reloader = Reloader(p, config, reload, notifier)
+        signal.signal(signal.SIGHUP, reloader.ask)
+        progress.between_frames = reloader.poll
     health = HealthMonitor(
         p.camera, p.publisher, clock, config.output.health_s, progress, notifier.status
     )
@@ -104,6 +116,7 @@ class _Progress:
     def __init__(self, ready: Callable[[], None], progress: Callable[[float], None]) -> None:
         self._ready: Callable[[], None] | None = ready
         self._progress = progress
+        self.between_frames: Callable[[float], None] = lambda _t: None
 
     def __call__(self, t: float) -> None:
         if self._ready is not None:
@@ -111,6 +124,7 @@ class _Progress:
             self._ready = None
             log.info("ready")
         self._progress(t)
+        self.between_frames(t)
 
 
 class Stopper:

@@ -73,18 +73,22 @@ class Manager:
 
 @contextmanager
 def managed(
-    tmp_path: Path, *arguments: str, program: tuple[str, ...] = ("-m", "edge")
+    tmp_path: Path,
+    *keys: str,
+    program: tuple[str, ...] = ("-m", "edge"),
+    options: tuple[str, ...] = (),
 ) -> Iterator[tuple[subprocess.Popen[bytes], Manager]]:
     address = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound:
         bound.bind(address)
         bound.setblocking(False)
-        keys = [f"camera.source={DEMO_CLIP}", "camera.loop=true", "outbox.path=memory", *arguments]
-        sets = [word for key in keys for word in ("--set", key)]
+        clip = (f"camera.source={DEMO_CLIP}", "camera.loop=true", "outbox.path=memory")
+        sets = [word for key in (*clip, *keys) for word in ("--set", key)]
         environment = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": f"{WATCHDOG_S * 1e6:.0f}"}
         with (tmp_path / "log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, *program, "run", *sets],
+                [sys.executable, *program, "run", *options, *sets],
+                stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 env=os.environ | environment,
@@ -123,6 +127,35 @@ def test_not_ready_when_the_model_cannot_be_used(tmp_path: Path) -> None:
         assert process.wait(START_S) == 78
         assert "READY=1" not in manager.listen()
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_sighup_takes_what_can_change_and_refuses_mistakes(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("")
+    log = tmp_path / "log"
+    with managed(tmp_path, options=("--config", str(config))) as (process, manager):
+
+        def reload(text: str, said: str) -> None:
+            config.write_text(text)
+            readies = manager.listen().count("READY=1")
+            process.send_signal(signal.SIGHUP)
+            wait_until(lambda: manager.listen().count("READY=1") > readies, "reloaded")
+            wait_until(lambda: said in log.read_text(), said)
+
+        wait_until(lambda: "READY=1" in manager.listen(), "ready", START_S)
+        reload(
+            "[smooth]\nwindow_s = 0.7\n[mqtt]\nport = 8883\n[log]\nlevel = 'debug'\n",
+            "reloaded: smooth.window_s, log.level\n",
+        )
+        assert "changed, but takes a restart: mqtt.port\n" in log.read_text()
+        reload("[smooth]\nwindow_s = -1\n", "not reloaded, the old configuration stays: smooth.wi")
+        reload("[mqtt]\nport = 8883\n", "reloaded: smooth.window_s, log.level\n")
+        assert log.read_text().count("takes a restart: mqtt.port") == 2
+        fed = manager.feeds()
+        wait_until(lambda: manager.feeds() > fed, "still fed")
+        assert process.poll() is None
+    assert any(line.startswith("RELOADING=1") for line in manager.heard)
+    assert any(line.startswith("MONOTONIC_USEC=") for line in manager.heard)
 
 
 @pytest.mark.slow
