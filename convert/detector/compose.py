@@ -185,7 +185,7 @@ class Composer:
         ignored.append(bool(size < LEAST or face[14] < SURE or seen < WHOLE or not inside))
 
     def _row(self, canvas: Luma, faces: list[Floats], ignored: list[bool], n: int) -> None:
-        size = self._any_size(12, 0.75 * self._w / n)
+        size = self._any_size(12, max(12.0, 0.75 * self._w / n))
         level = self.rng.uniform(0.25, 0.75) * self._h
         step = self._w / n
         for k in self.rng.permutation(n):

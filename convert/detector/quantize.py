@@ -29,7 +29,7 @@ from edge.manifest import MANIFEST, MODEL, InputSpec, Manifest
 Luma = NDArray[np.uint8]
 Maps = dict[str, NDArray[np.float32]]
 NOMINAL = 0.7  # the configuration's default threshold: scores are shifted to fit it
-AGREE = 0.97  # share of faces that float and int8 must both find, at the default threshold
+AGREE = 0.95  # share of faces that float and int8 must both find, at the default threshold
 
 
 class GateError(EdgeError):
@@ -58,6 +58,12 @@ def add_parser(subparsers: Any) -> None:
         default=0.4,
         help="the network's own score that shall become the configuration's default threshold of "
         f"{NOMINAL} (default %(default)s)",
+    )
+    p.add_argument(
+        "--agree",
+        type=float,
+        default=AGREE,
+        help="share of the faces that int8 and float must both find (default %(default)s)",
     )
     p.add_argument("--calibration", type=int, default=200, help="pictures (default %(default)s)")
     p.add_argument("--pictures", type=int, default=200, help="to compare on (default %(default)s)")
@@ -97,10 +103,10 @@ def run(args: argparse.Namespace) -> int:
     with staged(args.out) as folder:
         write(folder / MODEL, tflite)
         parity = compare(model, folder / MODEL, pictures)
-        if parity["found_by_both"] < AGREE:
+        if parity["found_by_both"] < args.agree:
             raise GateError(
                 f"int8 and float find the same face in {parity['found_by_both']:.2%} of the cases; "
-                f"allowed: {AGREE:.0%} and more; nothing was written"
+                f"allowed: {args.agree:.0%} and more; nothing was written"
             )
         figures = json.loads(args.figures.read_text()) if args.figures else {}
         manifest = Manifest(
@@ -139,6 +145,8 @@ def _check(args: argparse.Namespace) -> None:
             )
     if not 0 < args.operate < 1:
         raise UsageError(f"--operate: got {args.operate}; allowed: above 0, below 1")
+    if not 0 <= args.agree <= 1:
+        raise UsageError(f"--agree: got {args.agree}; allowed: 0 to 1")
     for name in ("calibration", "pictures"):
         if getattr(args, name) < 1:
             raise UsageError(f"--{name}: got {getattr(args, name)}; allowed: 1 and more")

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convert.detector.photos import load_photos, person, split
+from edge.errors import ConfigError, NoInputError
+from tests.convert.detector.pictures import archive, peopled, portrait, scene
+
+
+def test_photographs_come_with_their_own_faces(tmp_path: Path) -> None:
+    one, two = scene(1), peopled(2)
+    got = load_photos(archive(tmp_path / "a.npz", [one, two, two]))
+    assert [len(p.faces) for p in got] == [0, 1, 1]
+    np.testing.assert_array_equal(got[1].luma, two.luma)
+    np.testing.assert_allclose(got[2].faces, two.faces)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(NoInputError, match=r"none\.npz: no such file"):
+        load_photos(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no zip", b"hello"])
+def test_a_damaged_file(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "bad.npz"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match="not an archive of photographs"):
+        load_photos(path)
+
+
+def test_another_archive(tmp_path: Path) -> None:
+    np.savez(tmp_path / "other.npz", numbers=np.zeros(3))
+    with pytest.raises(ConfigError, match=r"other\.npz"):
+        load_photos(tmp_path / "other.npz")
+
+
+def test_a_photograph_that_is_none(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.npz", [scene(1)])
+    with np.load(path) as z:
+        parts = dict(z)
+    parts["jpeg"] = np.zeros_like(parts["jpeg"])
+    np.savez(path, **parts)
+    with pytest.raises(ConfigError, match="scene_1: not a JPEG"):
+        load_photos(path)
+
+
+def test_nobody_is_on_both_sides_and_the_split_stays() -> None:
+    photos = [portrait(f"Person_{k // 3:03}_{k % 3:04}.jpg") for k in range(120)]
+    train, held = split(photos)
+    assert train and held and len(train) + len(held) == len(photos)
+    assert not {person(p.name) for p in train} & {person(p.name) for p in held}
+    again, _ = split(photos)
+    assert [p.name for p in again] == [p.name for p in train]

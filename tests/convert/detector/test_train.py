@@ -1,0 +1,102 @@
+"""A real, tiny training: goes on after a stop, mines, and becomes a model that finds faces."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.convert.detector.pictures import archive, peopled, portrait, scene
+
+pytest.importorskip("keras")
+
+TINY = {"stem": (8, 8), "fine": 8, "coarse": 8, "fine_blocks": 1, "coarse_blocks": 1, "head": 8}
+
+
+def test_upsampling_is_that_of_tensorflow() -> None:
+    import keras
+
+    from convert.detector.network import _depth_to_space
+
+    x = np.arange(2 * 2 * 3 * 8, dtype=np.float32).reshape(2, 2, 3, 8)
+    got = np.asarray(keras.ops.convert_to_numpy(_depth_to_space()()(x)))
+    want = x.reshape(2, 2, 3, 2, 2, 2).transpose(0, 1, 3, 2, 4, 5).reshape(2, 4, 6, 2)
+    np.testing.assert_array_equal(got, want)
+
+
+def test_a_side_that_is_no_multiple_is_refused() -> None:
+    from convert.detector.network import build
+
+    with pytest.raises(ValueError, match="320x180; allowed: multiples of 16"):
+        build(180, 320)
+
+
+def test_losses_by_hand() -> None:
+    from convert.detector.loss import distance_loss, score_loss
+
+    target = np.zeros((1, 1, 2, 2), np.float32)
+    target[0, 0, 0] = (1, 1)  # a face
+    target[0, 0, 1] = (0, 0)  # ignored
+    logits = np.array([0.0, 9.0], np.float32).reshape(1, 1, 2, 1)
+    assert float(score_loss(target, logits)) == pytest.approx(0.25 * np.log(2) / 2, rel=1e-4)
+    truth = np.array([1.0, 2.0, 1.0], np.float32).reshape(1, 1, 1, 3)
+    value = np.array([1.01, 3.0], np.float32).reshape(1, 1, 1, 2)
+    wanted = (0.5 * 0.01**2 / 0.05 + 1 - 0.025) / 2
+    assert float(distance_loss(truth, value)) == pytest.approx(wanted, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_train_stop_go_on_quantise_and_find(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tensorflow")
+    from convert.cli import main
+    from convert.detector.compose import Recipe
+    from convert.detector.network import Shape
+    from convert.detector.train import HISTORY, Plan, train
+    from edge.config import Detect
+    from edge.detect import open_detector
+    from edge.geometry import Box
+    from edge.manifest import load_manifest
+
+    portraits = [portrait(f"A_{k:04}", seed=k) for k in range(4)]
+    scenes = [scene(k) for k in range(4)] + [peopled(k) for k in range(4)]
+    recipe = Recipe(prints=0, covered=0)
+    said: list[str] = []
+
+    def go(steps: int, **more: object) -> list[np.ndarray]:
+        plan = Plan(
+            steps=steps, batch=8, height=64, width=64, warmup=5, peak_rate=0.01,
+            averaging=0.9, mine_every=150, report_every=20,
+        )  # fmt: skip
+        shape = Shape(**TINY)  # type: ignore[arg-type]
+        return train(
+            plan, shape, recipe, portraits, scenes, tmp_path / "run", say=said.append, **more
+        )  # type: ignore[arg-type]
+
+    taken = iter(range(1000))
+    go(200, stopping=lambda: next(taken) >= 30)
+    weights = go(200)
+    rows = [json.loads(r) for r in (tmp_path / "run" / HISTORY).read_text().splitlines()]
+    assert [r["step"] for r in rows] == list(range(20, 201, 20)), "it went on where it stopped"
+    assert rows[-1]["loss"] < 0.5 * rows[0]["loss"]
+    assert any("mined" in line for line in said)
+    assert all(np.isfinite(w).all() for w in weights)
+
+    people = [portrait(f"P{k}_0001", seed=k) for k in range(32)]
+    places = [scene(k) for k in range(32)] + [peopled(k) for k in range(32)]
+    a = archive(tmp_path / "portraits.npz", people)
+    b = archive(tmp_path / "scenes.npz", places)
+    out = tmp_path / "tiny"
+    command = ["quantize-detector", str(tmp_path / "run"), str(a), str(b), "--out", str(out)]
+    assert main([*command, "--width", "64", "--height", "64", "--calibration", "20",
+                 "--pictures", "20", "--operate", "0.3", "--agree", "0.5"]) == 0  # fmt: skip
+    assert load_manifest(out).task == "face"
+    detector = open_detector(Detect(name="face", model=str(out), width=64, min_face=0.05))
+    luma = np.asarray(cv2.resize(portrait(seed=2).luma, (64, 64), interpolation=cv2.INTER_AREA))
+    faces = detector.detect(luma)
+    assert faces
+    assert faces[0].box.iou(Box(19.2, 15.2, 25.6, 33.6)) > 0.4

@@ -1,0 +1,115 @@
+"""The network's maps become faces; no model needed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edge.detect.decode import MAX_FACES, UNIT_PX, decode, overlaps, peaks, suppress
+
+Floats = NDArray[np.float32]
+STRIDE = 8
+
+
+def nothing(rows: int = 6, columns: int = 8) -> tuple[Floats, Floats, Floats]:
+    return (
+        np.full((rows, columns, 1), -9, np.float32),
+        np.zeros((rows, columns, 4), np.float32),
+        np.zeros((rows, columns, 10), np.float32),
+    )
+
+
+def test_no_cell_above_the_threshold_is_no_face() -> None:
+    scores, boxes, points = decode(*nothing(), stride=STRIDE, threshold=0.5)
+    assert scores.shape == (0,) and boxes.shape == (0, 4) and points.shape == (0, 5, 2)
+
+
+def test_a_face_in_the_middle_of_its_cell() -> None:
+    score, box, marks = nothing()
+    score[2, 3] = 2.0
+    box[2, 3] = (0, 0, np.log(16 / UNIT_PX), np.log(24 / UNIT_PX))
+    marks[2, 3, :2] = (-0.25, -0.5)
+    scores, boxes, points = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    assert scores == pytest.approx([1 / (1 + np.exp(-2))])
+    np.testing.assert_allclose(boxes, [[28 - 8, 20 - 12, 16, 24]], rtol=1e-5)
+    np.testing.assert_allclose(points[0, 0], [28 - 4, 20 - 12], rtol=1e-5)
+    np.testing.assert_allclose(points[0, 1], [28, 20], rtol=1e-5)
+
+
+def test_offsets_are_shares_of_the_face() -> None:
+    score, box, marks = nothing()
+    score[0, 0] = 2.0
+    box[0, 0] = (0.25, -0.5, 0, 0)
+    _, boxes, _ = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    np.testing.assert_allclose(boxes[0], [4 + 8 - 16, 4 - 16 - 16, 32, 32])
+
+
+def test_neighbouring_cells_are_one_face_and_far_ones_two() -> None:
+    score, box, marks = nothing(6, 20)
+    score[2, 2], score[2, 3], score[2, 15] = 1.0, 2.0, 3.0
+    scores, boxes, _ = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    assert len(scores) == 2
+    assert boxes[0, 0] > boxes[1, 0]  # best first
+    assert scores[0] > scores[1]
+
+
+def test_two_peaks_on_one_face_leave_the_better() -> None:
+    score, box, marks = nothing()
+    score[2, 2], score[2, 4] = 1.0, 2.0
+    box[2, 2] = box[2, 4] = (0, 0, np.log(2), np.log(2))  # 64 pixels, 16 apart
+    scores, _, _ = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    assert len(scores) == 1 and scores[0] == pytest.approx(1 / (1 + np.exp(-2)))
+
+
+def test_absurd_sizes_stay_finite() -> None:
+    score, box, marks = nothing()
+    score[2, 2] = 5.0
+    box[2, 2] = (9, 9, 500, -500)
+    _, boxes, points = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    assert np.isfinite(boxes).all() and np.isfinite(points).all()
+
+
+def test_a_flat_map_yields_a_bounded_number() -> None:
+    score, box, marks = nothing(60, 80)
+    score[:] = 3.0
+    box[..., 2:] = -3
+    scores, _, _ = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    assert 0 < len(scores) <= MAX_FACES
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_peaks_are_the_cells_that_no_neighbour_beats(rows: int, columns: int, seed: int) -> None:
+    score = np.random.default_rng(seed).normal(size=(rows, columns)).astype(np.float32)
+    got = peaks(score)
+    for r in range(rows):
+        for c in range(columns):
+            around = score[max(0, r - 1) : r + 2, max(0, c - 1) : c + 2]
+            assert got[r, c] == (score[r, c] >= around.max())
+
+
+def test_overlaps_of_known_boxes() -> None:
+    boxes = np.array([[0, 0, 2, 2], [1, 0, 2, 2], [5, 5, 1, 1], [0, 0, 0, 0]], np.float32)
+    got = overlaps(boxes)
+    assert got[0, 0] == pytest.approx(1)
+    assert got[0, 1] == pytest.approx(2 / 6)
+    assert got[0, 2] == 0 and got[3, 3] == 0
+
+
+@given(st.integers(0, 30), st.integers(0, 2**32 - 1))
+def test_what_is_kept_overlaps_little_and_what_goes_overlaps_something_kept(
+    n: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    boxes = np.concatenate([rng.uniform(0, 20, (n, 2)), rng.uniform(1, 15, (n, 2))], axis=1)
+    boxes = boxes.astype(np.float32)
+    kept = suppress(boxes, 0.4)
+    overlap = overlaps(boxes)
+    for i in range(n):
+        better = [k for k in kept if k < i]
+        if i in kept:
+            assert all(overlap[i, k] <= 0.4 for k in better)
+        else:
+            assert any(overlap[i, k] > 0.4 for k in better)
