@@ -50,6 +50,8 @@ def add_parser(subparsers: Any) -> None:
         metavar="NAME[@WIDTH][:THRESHOLD][=MODEL]",
         help="what the videos' faces are taken from (default %(default)s: at full size)",
     )
+    p.add_argument("--emotions", type=Path, help="labelled faces: what boxes do to emotions")
+    p.add_argument("--emotion-model", default="emotion", help="model folder (default %(default)s)")
     p.add_argument("--seed", type=int, default=7, help="of the pictures (default %(default)s)")
     p.add_argument("--json", type=Path, help="write the figures")
     p.add_argument("--html", type=Path, help="write a report with pictures")
@@ -87,6 +89,10 @@ def run(args: argparse.Namespace) -> int:
         reference = open_subject(args.reference)
         clips = [load_clip(path, reference) for path in args.clips]
     verdict = verdict_of(subjects, pictures, truths, real, clips)
+    if args.emotions:
+        boxes = _emotions(args, subjects)
+        for label, own in boxes.items():
+            verdict[label]["emotions"] = own
     print(table(verdict))
     if args.json:
         args.json.write_text(json.dumps(verdict, indent=1) + "\n")
@@ -95,6 +101,18 @@ def run(args: argparse.Namespace) -> int:
 
         args.html.write_text(page(verdict, subjects, pictures, truths, clips), encoding="utf-8")
     return 0
+
+
+def _emotions(args: argparse.Namespace, subjects: Sequence[Subject]) -> dict[str, Any]:
+    from convert.data import open_dataset
+    from convert.detector.emotions import emotion_figures
+    from convert.judge.truth import part_of
+    from edge.classify import Model
+    from edge.manifest import find_model
+
+    data, _ = part_of(open_dataset(args.emotions), None)
+    model = Model(find_model(args.emotion_model))
+    return emotion_figures(subjects, open_subject(args.reference), model, data)
 
 
 def verdict_of(
@@ -145,5 +163,11 @@ def table(verdict: dict[str, Any]) -> str:
             lines.append(
                 f"  {name}: {found}, {f['false_a_minute']:.1f} false a minute, "
                 f"{f['false_tracks']} false tracks"
+            )
+        if "emotions" in own:
+            f = own["emotions"]
+            lines.append(
+                f"  emotions: {f['accuracy'] or 0:.4f} right on {f['compared']} faces, with the "
+                f"reference's boxes {f['accuracy_of_reference'] or 0:.4f}"
             )
     return "\n".join(lines)
