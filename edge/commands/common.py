@@ -31,17 +31,31 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_config(args: argparse.Namespace, first: Sequence[str] = ()) -> Config:
-    """Return the effective configuration; `first` are settings that `--set` may override.
-
-    Raises:
-        ConfigError: with every mistake, one a line.
-    """
-    from edge.configfile import DEFAULT_PATH, load
+def config_path(args: argparse.Namespace) -> Path | None:
+    """Return the configuration file that `args` or the environment name; None: there is none."""
+    from edge.configfile import DEFAULT_PATH
 
     path: Path | None = args.config
     if path is None and os.environ.get("EMOTION_EDGE_CONFIG"):
         path = Path(os.environ["EMOTION_EDGE_CONFIG"])
     if path is None and DEFAULT_PATH.is_file():
         path = DEFAULT_PATH
-    return load(path, os.environ, [*first, *args.sets])
+    return path
+
+
+def load_config(
+    args: argparse.Namespace, first: Sequence[str] = (), last: Sequence[str] = ()
+) -> Config:
+    """Return the effective configuration.
+
+    Args:
+        args: with the options of `add_config_options`.
+        first: settings that `--set` may override.
+        last: settings that override `--set`.
+
+    Raises:
+        ConfigError: with every mistake, one a line.
+    """
+    from edge.configfile import load
+
+    return load(config_path(args), os.environ, [*first, *args.sets, *last])

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from typing import TYPE_CHECKING
 
 from edge.errors import UsageError
+
+if TYPE_CHECKING:
+    from edge.config import Mqtt
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command `watch`."""
     p = commands.add_parser("watch", help="show the devices and faces on a broker")
+    add_broker_options(p)
+    p.add_argument("--json", action="store_true", help="one JSON line a message")
+    p.set_defaults(run=run)
+
+
+def add_broker_options(p: argparse.ArgumentParser) -> None:
+    """Add the options that name a broker and say how to log in."""
     p.add_argument("--host", default="localhost", help="broker (default: %(default)s)")
     p.add_argument("--port", type=int, help="default: 1883, or 8883 with --tls")
     p.add_argument("--base", default="emotion", help="first part of the topics")
@@ -18,8 +29,31 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p.add_argument("--ca", default="", metavar="FILE", help="certificates to trust; implies --tls")
     p.add_argument("--username", default="")
     p.add_argument("--password-file", default="", metavar="FILE")
-    p.add_argument("--json", action="store_true", help="one JSON line a message")
-    p.set_defaults(run=run)
+
+
+def broker(args: argparse.Namespace) -> Mqtt:
+    """Return the broker of these options.
+
+    Raises:
+        UsageError: a value makes no sense.
+    """
+    from edge.config import Mqtt
+
+    tls = bool(args.tls or args.ca)
+    port = args.port if args.port is not None else (8883 if tls else 1883)
+    if not 1 <= port <= 65535:
+        raise UsageError(f"--port: got {port}; allowed: 1 to 65535")
+    if not args.base or set(args.base) & set("+#"):
+        raise UsageError(f"--base: got {args.base!r}; allowed: a topic without '+' and '#'")
+    return Mqtt(
+        host=args.host,
+        port=port,
+        base=args.base,
+        username=args.username,
+        password_file=args.password_file,
+        tls=tls,
+        ca_file=args.ca,
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,25 +65,10 @@ def run(args: argparse.Namespace) -> int:
         UsageError: a value makes no sense.
     """
     from edge import watch  # not before it is needed: paho is slow to load
-    from edge.config import Mqtt
 
-    tls = bool(args.tls or args.ca)
-    port = args.port if args.port is not None else (8883 if tls else 1883)
-    if not 1 <= port <= 65535:
-        raise UsageError(f"--port: got {port}; allowed: 1 to 65535")
-    if not args.base or set(args.base) & set("+#"):
-        raise UsageError(f"--base: got {args.base!r}; allowed: a topic without '+' and '#'")
-    mqtt = Mqtt(
-        host=args.host,
-        port=port,
-        base=args.base,
-        username=args.username,
-        password_file=args.password_file,
-        tls=tls,
-        ca_file=args.ca,
-    )
+    mqtt = broker(args)
     view: watch.View = (
-        watch.JsonView() if args.json else watch.TableView(args.base, f"{mqtt.host}:{port}")
+        watch.JsonView() if args.json else watch.TableView(args.base, f"{mqtt.host}:{mqtt.port}")
     )
     with contextlib.suppress(KeyboardInterrupt):
         watch.watch(mqtt, view)

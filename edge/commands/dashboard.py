@@ -1,0 +1,76 @@
+"""`emotion-edge dashboard`: a page with all devices of a broker, for subscribers."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+
+from edge.commands.preview import add_web_options, needs_web
+from edge.commands.watch import add_broker_options, broker
+from edge.errors import UsageError
+
+PORT = 8643
+MAX_MINUTES = 120.0
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    p = commands.add_parser(
+        "dashboard",
+        help="show the devices and faces on a broker as a page in the browser",
+        description="A page with every device on a broker: who is online, what each sees, what "
+        "it saw over the last minutes, alerts and health. It holds no pictures: there are none. "
+        "Needs the extra [web].",
+    )
+    add_broker_options(p)
+    add_web_options(p, PORT)
+    p.add_argument(
+        "--minutes",
+        type=float,
+        default=10.0,
+        help="length of the timeline (default: %(default)g)",
+    )
+    p.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        UsageError: an option makes no sense.
+        ConfigError: a file that was named cannot be used.
+        UnavailableError: the broker is not there at first, the address is taken, or the extra is
+            not installed.
+    """
+    if not 0 < args.minutes <= MAX_MINUTES:
+        raise UsageError(f"--minutes: got {args.minutes:g}; allowed: up to {MAX_MINUTES:g}")
+    needs_web()
+
+    import signal
+    import sys
+
+    from edge.watch import watch
+    from edge.web.dashboard import TICK_S, DashboardHub, Inbox
+    from edge.web.devices import Devices
+    from edge.web.listen import parse
+    from edge.web.server import WebServer
+
+    mqtt = broker(args)
+    listen = parse(args.listen, PORT, args.token_file)
+    keep_s = 60 * args.minutes
+
+    def begun() -> None:
+        print(f"The dashboard is at {server.url}", flush=True)
+
+    inbox = Inbox(begun)
+    title = f"{mqtt.base} on {mqtt.host}:{mqtt.port}"
+    hub = DashboardHub(inbox, Devices(mqtt.base, keep_s), title, keep_s)
+    server = WebServer(listen, "dashboard.html", hub, TICK_S)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    server.start()
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            watch(mqtt, inbox)
+    finally:
+        server.stop()
+    return 0

@@ -1,0 +1,112 @@
+// Boxes, landmarks, labels and score bars over the picture, in the screen's own pixels.
+
+import { colour, ink, reason, sorted } from "./emotions.js";
+import { percent } from "./parts.js";
+
+const FONT = "600 14px system-ui, 'DejaVu Sans', sans-serif";
+const SMALL = "12px system-ui, 'DejaVu Sans', sans-serif";
+const BARS = { width: 148, row: 17, name: 62, gap: 8 };
+
+export function draw(canvas, picture, head, limits) {
+  const outer = canvas.getBoundingClientRect();
+  const ratio = devicePixelRatio || 1;
+  canvas.width = Math.round(outer.width * ratio);
+  canvas.height = Math.round(outer.height * ratio);
+  const c = canvas.getContext("2d");
+  c.scale(ratio, ratio);
+  // `object-fit: contain`: the picture's own place inside its element.
+  const scale = Math.min(outer.width / head.width, outer.height / head.height);
+  const place = {
+    x: (outer.width - head.width * scale) / 2,
+    y: (outer.height - head.height * scale) / 2,
+    width: head.width * scale,
+    height: head.height * scale,
+  };
+  floor(c, place, limits["detect.min_face"]);
+  for (const face of head.faces) one(c, place, face);
+}
+
+// How small a face may be, as a bracket in the corner: what one holds against the picture.
+function floor(c, place, share) {
+  if (!share) return;
+  const side = share * place.height;
+  const x = place.x + 10;
+  const y = place.y + 10;
+  c.strokeStyle = "#ffffff";
+  c.lineWidth = 1.5;
+  c.setLineDash([4, 3]);
+  c.strokeRect(x, y, side * 0.8, side);
+  c.setLineDash([]);
+  c.font = SMALL;
+  outlined(c, "smallest face", x + side * 0.8 + 6, y + 12, "#ffffff");
+}
+
+function one(c, place, face) {
+  const [bx, by, bw, bh] = face.box;
+  const x = place.x + bx * place.width;
+  const y = place.y + by * place.height;
+  const w = bw * place.width;
+  const h = bh * place.height;
+  const unsure = face.emotion === "unknown";
+  const paint = colour(face.emotion);
+  c.lineWidth = 5;
+  c.strokeStyle = "rgb(0 0 0 / 60%)";
+  c.strokeRect(x, y, w, h);
+  c.lineWidth = 2.5;
+  c.strokeStyle = paint;
+  c.setLineDash(unsure || face.unseen_s > 0.6 ? [8, 6] : []);
+  c.strokeRect(x, y, w, h);
+  c.setLineDash([]);
+  c.fillStyle = paint;
+  for (const [lx, ly] of face.landmarks) {
+    c.beginPath();
+    c.arc(place.x + lx * place.width, place.y + ly * place.height, 2.5, 0, 7);
+    c.fill();
+  }
+  const why = face.reason ? reason(face.reason) : "looking";
+  const words = unsure ? `unknown: ${why}` : `${face.emotion} ${percent(face.confidence)}`;
+  label(c, place, `${face.track.slice(0, 4)}  ${words}`, x, y, face.emotion);
+  bars(c, place, face, x, y, w);
+}
+
+function label(c, place, words, x, y, emotion) {
+  c.font = FONT;
+  const width = c.measureText(words).width + 12;
+  const left = Math.max(place.x, Math.min(x, place.x + place.width - width));
+  const top = Math.max(place.y, y - 24);
+  c.fillStyle = colour(emotion);
+  c.fillRect(left - 1, top, width, 22);
+  c.fillStyle = ink(emotion);
+  c.fillText(words, left + 5, top + 16);
+}
+
+// Beside the face, where there is room; the panel below has them in any case.
+function bars(c, place, face, x, y, w) {
+  const labels = sorted(Object.keys(face.scores)).slice(0, 12);
+  const height = labels.length * BARS.row + 10;
+  let left = x + w + BARS.gap;
+  if (left + BARS.width > place.x + place.width) left = x - BARS.gap - BARS.width;
+  if (!labels.length || left < place.x || height > place.height) return;
+  const top = Math.max(place.y, Math.min(y, place.y + place.height - height));
+  c.fillStyle = "rgb(0 0 0 / 62%)";
+  c.fillRect(left, top, BARS.width, height);
+  c.font = SMALL;
+  labels.forEach((name, i) => {
+    const row = top + 5 + i * BARS.row;
+    c.fillStyle = "#ffffff";
+    c.fillText(name, left + 6, row + 12, BARS.name - 8);
+    const room = BARS.width - BARS.name - 8;
+    c.fillStyle = "rgb(255 255 255 / 25%)";
+    c.fillRect(left + BARS.name, row + 3, room, 10);
+    c.fillStyle = colour(name);
+    c.fillRect(left + BARS.name, row + 3, room * face.scores[name], 10);
+  });
+}
+
+function outlined(c, words, x, y, paint) {
+  c.lineWidth = 3;
+  c.strokeStyle = "rgb(0 0 0 / 80%)";
+  c.strokeText(words, x, y);
+  c.fillStyle = paint;
+  c.fillText(words, x, y);
+}

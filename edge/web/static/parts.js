@@ -1,0 +1,120 @@
+// Small pieces that both pages are made of.
+
+import { colour, sorted } from "./emotions.js";
+
+// el("p", {class: "x"}, "text", child): text is text, never markup.
+export function el(name, attributes = {}, ...children) {
+  const e = document.createElement(name);
+  for (const [k, v] of Object.entries(attributes)) if (v !== null) e.setAttribute(k, v);
+  e.append(...children);
+  return e;
+}
+
+// Set text only where it changed: a page that stands still costs nothing.
+export function text(e, value) {
+  if (e.textContent !== value) e.textContent = value;
+}
+
+export function percent(share) {
+  return `${Math.round(share * 100)} %`;
+}
+
+export function duration(s) {
+  if (s < 60) return `${Math.floor(s)} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${String(Math.floor(s % 60)).padStart(2, "0")} s`;
+  if (s < 172800) return `${Math.floor(s / 3600)} h ${String(Math.floor((s % 3600) / 60)).padStart(2, "0")} min`;
+  return `${Math.floor(s / 86400)} days`;
+}
+
+// One row a label: its name, a bar, per cent.
+export class Bars {
+  constructor() {
+    this.root = el("div", { class: "bars" });
+    this.rows = new Map();
+  }
+
+  update(scores, chosen) {
+    const labels = sorted(Object.keys(scores));
+    if (labels.length !== this.rows.size || labels.some((l) => !this.rows.has(l))) this.build(labels);
+    for (const label of labels) {
+      const row = this.rows.get(label);
+      row.fill.style.setProperty("--share", scores[label]);
+      text(row.number, percent(scores[label]));
+      row.root.classList.toggle("chosen", label === chosen);
+    }
+  }
+
+  build(labels) {
+    this.rows.clear();
+    this.root.replaceChildren();
+    for (const label of labels) {
+      const fill = el("span", { class: "fill" });
+      fill.style.setProperty("--colour", colour(label));
+      const number = el("span", { class: "number" });
+      const track = el("span", { class: "track", "aria-hidden": "true" }, fill);
+      const root = el("div", { class: "bar" }, el("span", { class: "name" }, label), track, number);
+      this.root.append(root);
+      this.rows.set(label, { root, fill, number });
+    }
+  }
+}
+
+// The socket to the command that served this page; comes back by itself.
+export function live({ onText, onBinary, onState }) {
+  let wait = 500;
+  let over = false;
+  let socket;
+  const open = () => {
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    socket = new WebSocket(`${scheme}//${location.host}${location.pathname.replace(/[^/]*$/, "")}live`);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      wait = 500;
+      onState(true);
+    };
+    socket.onmessage = ({ data }) =>
+      typeof data === "string" ? onText(JSON.parse(data)) : onBinary(data);
+    socket.onclose = () => {
+      onState(false);
+      if (!over) setTimeout(open, wait);
+      wait = Math.min(wait * 1.7, 8000);
+    };
+  };
+  open();
+  return {
+    send: (message) => socket.readyState === WebSocket.OPEN && socket.send(message),
+    end: () => {
+      over = true;
+      socket.close();
+    },
+  };
+}
+
+// The token was in the address; now a cookie has it, and the address need not show it.
+export function hideToken() {
+  if (location.search.includes("token=")) history.replaceState(null, "", location.pathname);
+}
+
+// A button that goes from the system's colours to light to dark.
+export function themes(button) {
+  const names = ["auto", "light", "dark"];
+  const set = (name) => {
+    document.documentElement.dataset.theme = name;
+    button.textContent = { auto: "◐ auto", light: "☀ light", dark: "☾ dark" }[name];
+    button.setAttribute("aria-label", `Colours: ${name}. Change`);
+    try {
+      localStorage.setItem("theme", name);
+    } catch {
+      // private browsing: the choice lasts as long as the page
+    }
+    dispatchEvent(new Event("themechange"));
+  };
+  let now = "auto";
+  try {
+    now = localStorage.getItem("theme") || "auto";
+  } catch {
+    // as above
+  }
+  set(names.includes(now) ? now : "auto");
+  button.onclick = () => set(names[(names.indexOf(document.documentElement.dataset.theme) + 1) % 3]);
+}

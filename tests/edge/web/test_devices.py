@@ -1,0 +1,174 @@
+"""What a browser is told of the devices on a broker."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from edge.web import devices
+from edge.web.devices import Devices
+
+KEEP_S = 600.0
+SCORES = {"happy": 0.9, "neutral": 0.1}
+
+
+def face(emotion: str, track: str = "a") -> dict[str, object]:
+    return {
+        "track": track,
+        "emotion": emotion,
+        "confidence": 0.9,
+        "scores": SCORES,
+        "intensity": 0.9,
+        "box": [0.1, 0.2, 0.3, 0.4],
+        "since_s": 1.0,
+    }
+
+
+def state(*emotions: str, status: str = "running") -> bytes:
+    faces = [face(e, str(i)) for i, e in enumerate(emotions)]
+    first = emotions[0] if emotions else "none"
+    return json.dumps(
+        {"time": "2026-01-01T00:00:00Z", "seq": 1, "status": status, "emotion": first,
+         "faces": faces}
+    ).encode()  # fmt: skip
+
+
+def event(kind: str, *, track: str = "a", replayed: bool = False) -> bytes:
+    data = {
+        "event_type": kind, "track": track, "emotion": "sad", "previous": "neutral",
+        "confidence": 0.8, "scores": SCORES, "intensity": 0.5, "box": [0, 0, 1, 1], "faces": 1,
+        "window_s": 1.5, "started_at": "2026-01-01T00:00:00Z", "seq": 1, "boot_id": "b",
+        "uptime_s": 5.0, "time_synced": True, "replayed": replayed, "reason": None,
+        "model": "emotion", "grade": "more",
+    }  # fmt: skip
+    return json.dumps(
+        {"id": "1", "source": "/emotion/pi", "type": f"emotion-edge.{kind}", "subject": track,
+         "time": "2026-01-01T00:00:00Z", "data": data}
+    ).encode()  # fmt: skip
+
+
+class Broker:
+    """Feeds `Devices` as the broker would."""
+
+    def __init__(self) -> None:
+        self.devices = Devices("site/emotion", KEEP_S)
+        self.t = 1000.0
+
+    def says(self, kind: str, payload: bytes, *, name: str = "pi", retained: bool = False) -> None:
+        self.devices.message(f"site/emotion/{name}/{kind}", retained, payload, self.t)
+        self.t += 1
+
+    def device(self, name: str = "pi") -> Any:
+        snapshot: Any = self.devices.snapshot()
+        return snapshot["devices"][name]
+
+    def news(self) -> Any:
+        return self.devices.changes()
+
+
+def test_a_device_comes_sees_faces_and_goes_offline() -> None:
+    b = Broker()
+    b.says("availability", b"online")
+    b.says("state", state("happy", "sad"))
+    assert [f["emotion"] for f in b.device()["faces"]] == ["happy", "sad"]
+    b.says("state", state())
+    b.says("availability", b"offline")
+    assert b.device()["status"] == "offline"
+    assert b.device()["steps"] == [
+        (1000.0, (), "online"),
+        (1001.0, ("happy", "sad"), "running"),
+        (1002.0, (), "running"),
+        (1003.0, (), "offline"),
+    ]
+
+
+def test_the_same_emotion_again_is_no_new_step() -> None:
+    b = Broker()
+    for _ in range(5):
+        b.says("state", state("happy"))
+    assert len(b.device()["steps"]) == 1
+
+
+def test_a_paused_device_shows_no_faces_on_its_timeline() -> None:
+    b = Broker()
+    b.says("state", state("happy"))
+    b.says("state", state("happy", status="paused"))
+    assert b.device()["steps"][-1][1:] == ((), "paused")
+
+
+def test_old_steps_are_forgotten_but_the_one_that_still_holds() -> None:
+    b = Broker()
+    for i in range(1000):
+        b.says("state", state("happy" if i % 2 else "sad"))
+    steps = b.device()["steps"]
+    assert steps[0][0] <= b.t - KEEP_S < steps[1][0] + 2
+    assert len(steps) <= KEEP_S + 2
+
+
+def test_changes_are_told_once_with_new_steps_only() -> None:
+    b = Broker()
+    b.says("state", state("happy"))
+    assert len(b.news()["devices"]["pi"]["steps"]) == 1
+    assert b.news() is None
+    b.says("state", state("sad"))
+    b.says("state", state("sad"), name="other")
+    news = b.news()
+    assert sorted(news["devices"]) == ["other", "pi"]
+    assert [s[1] for s in news["devices"]["pi"]["steps"]] == [("sad",)]
+
+
+def test_an_alert_lasts_until_it_ends_or_nobody_watches_it() -> None:
+    b = Broker()
+    for end in (("event", event("alert_ended")), ("event", event("face_left")),
+                ("availability", b"offline")):  # fmt: skip
+        b.says("event", event("alert_began"))
+        (alert,) = b.device()["alerts"]
+        assert (alert["emotion"], alert["grade"]) == ("sad", "more")
+        b.says(*end)
+        assert b.device()["alerts"] == []
+
+
+def test_an_event_that_comes_late_raises_no_alert_but_is_listed() -> None:
+    b = Broker()
+    b.says("event", event("alert_began", replayed=True))
+    assert b.device()["alerts"] == []
+    assert b.device()["log"][-1]["replayed"] is True
+
+
+def test_what_does_not_keep_to_the_contract_is_counted() -> None:
+    b = Broker()
+    for payload in (b"{", b"[]", b"\xff", b'{"faces": 3}', b"[" * 5000):
+        b.says("state", payload)
+    b.says("state", state("happy"))
+    assert b.device()["strange"] == 5
+    assert b.device()["faces"][0]["emotion"] == "happy"
+
+
+def test_a_device_whose_messages_were_removed_is_gone() -> None:
+    b = Broker()
+    b.says("availability", b"offline")
+    b.news()
+    b.says("availability", b"")
+    assert b.news()["gone"] == ["pi"]
+    assert b.devices.snapshot()["devices"] == {}
+
+
+def test_the_devices_configuration_is_not_passed_on() -> None:
+    b = Broker()
+    info = {
+        "time": "2026-01-01T00:00:00Z", "contract": "1.0", "version": "0.1.0", "device": "pi",
+        "boot_id": "b", "detector": "haar", "attributes": [], "config": {"camera": {"source": "x"}},
+        "model": {"name": "emotion", "sha256": "0" * 64, "labels": ["happy"], "runtime": "r"},
+    }  # fmt: skip
+    b.says("info", json.dumps(info).encode(), retained=True)
+    assert b.device()["info"]["model"] == "emotion"
+    assert "config" not in b.device()["info"]
+    assert b.device()["heard"] == 0.0  # a retained message says nothing of when
+
+
+def test_there_is_a_bound(monkeypatch: Any) -> None:
+    monkeypatch.setattr(devices, "MAX_DEVICES", 3)
+    b = Broker()
+    for i in range(10):
+        b.says("availability", b"online", name=f"pi-{i}")
+    assert len(b.devices.snapshot()["devices"]) == 3  # type: ignore[arg-type]
