@@ -229,12 +229,10 @@ class Link:
         self._connected = True
         self.state = LinkState.ONLINE
         self.taken = False
-        self._traffic.connected(getattr(properties, "ReceiveMaximum", session.INFLIGHT))
-        away = (
-            ""
-            if self._away_since is None
-            else f" after {time.monotonic() - self._away_since:.0f} s"
-        )
+        room = min(getattr(properties, "ReceiveMaximum", session.INFLIGHT), session.INFLIGHT)
+        self._traffic.connected(room)
+        since = self._away_since
+        away = f" after {time.monotonic() - since:.0f} s" if since is not None else ""
         log.log(
             logging.DEBUG if self._quick_drops else logging.INFO,
             "broker %s: connected%s, MQTT %s%s",

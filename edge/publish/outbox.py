@@ -1,10 +1,9 @@
 """Events that the broker has not acknowledged yet: on the disk first, in memory if need be.
 
 Bounded by count, bytes and age; when full the oldest go and are counted (those in flight stay, and
-do not count). A disk that is full,
-read-only or in use by another process is never fatal: events are kept in memory, `stats()` says
-so, and the disk is tried again every `RETRY_DISK_S`. A damaged file is set aside under a name
-with the time and a new one begun.
+do not count). A disk that is full, read-only or in use by another process is never fatal: events
+are kept in memory, `stats()` says so, and the disk is tried again every `RETRY_DISK_S`. A damaged
+file is set aside under a name with the time and a new one begun.
 """
 
 from __future__ import annotations
@@ -139,16 +138,15 @@ class Outbox:
     def close(self) -> None:
         """Flush and close the file. Idempotent."""
         with self._lock:
-            if self._store is None:
-                return
             self._retry_at = 0.0
             self._save()
-            with contextlib.suppress(sqlite3.Error):
-                self._store.close()
-            self._store = None
-            self._path = None
+            if self._store is not None:
+                with contextlib.suppress(sqlite3.Error):
+                    self._store.close()
             if self._unsaved:
                 log.warning("outbox: %d events were in memory only", len(self._unsaved))
+            self._store = self._path = None
+            self._unsaved.clear()
 
     # Everything below is called with the lock held.
 
@@ -176,11 +174,8 @@ class Outbox:
         for _ in range(2):  # once more where a damaged file was replaced by a new one
             if waiting or self._path is None:
                 break
-            if (
-                self._failed_at is not None
-                and self._store
-                and self._counters.rows == len(self._done)
-            ):
+            empty = self._counters.rows == len(self._done)
+            if self._failed_at is not None and self._store and empty:
                 self._start_over()
             if not (self._store or self._open()):
                 break
@@ -279,10 +274,8 @@ class Outbox:
                     raise
                 counters = self._begin_anew(e)
             self._merge(counters)
-            if (
-                self._store and self._counters.seq > counters.seq
-            ):  # a new file must not count from 1 again
-                self._store.write((), (), self._counters)
+            if self._store and self._counters.seq > counters.seq:
+                self._store.write((), (), self._counters)  # a new file must not count from 1
         except (sqlite3.Error, OSError) as e:
             self._disk_failed(e)
             return False

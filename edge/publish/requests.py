@@ -5,6 +5,7 @@ They name no files, choose no topics and change nothing that is published but pa
 
 from __future__ import annotations
 
+import collections
 import logging
 import re
 from collections.abc import Callable
@@ -31,7 +32,7 @@ class Requests:
     def __init__(self, control: Control, state: Callable[[], State | None]) -> None:
         self._control = control
         self._state = state
-        self._answers: list[tuple[str, bytes]] = []
+        self._answers: collections.deque[tuple[str, bytes]] = collections.deque()
         self._tokens = BURST
         self._filled: float | None = None
         self._told_limit = False
@@ -48,10 +49,9 @@ class Requests:
             return
         self._answer(verb, self._handle(verb, payload))
 
-    def answers(self) -> list[tuple[str, bytes]]:
-        """Return and forget (name under the device's topic, payload) of answers to send."""
-        answers, self._answers = self._answers, []
-        return answers
+    def next_answer(self) -> tuple[str, bytes] | None:
+        """Return and forget the oldest answer: its name under the device's topic, and payload."""
+        return self._answers.popleft() if self._answers else None
 
     def _allowed(self, now: float) -> bool:
         if self._filled is not None:

@@ -138,11 +138,9 @@ def is_damage(error: sqlite3.Error) -> bool:
         return isinstance(error, sqlite3.DatabaseError) and not isinstance(
             error, sqlite3.OperationalError
         )
-    primary = code & 0xFF
-    return primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or (
-        # A table or column is missing: some other program's database.
-        primary == sqlite3.SQLITE_ERROR
-    )
+    if code & 0xFF == sqlite3.SQLITE_ERROR:  # some other program's database
+        return "no such" in str(error) or "column" in str(error)
+    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def salvage_seq(path: Path) -> int:

@@ -31,13 +31,8 @@ LATE_S = 5.0  # an event sent later than this after it happened is marked `repla
 READ_AHEAD = 64  # rows taken out of the outbox at once
 RESERVED = 4  # of the places in flight: for retained messages and answers
 REFUSED_FIRST_S, REFUSED_MOST_S = 1.0, 60.0  # pause of events after a refused publish, doubling
-ORDER = (
-    "availability",
-    "info",
-    "state",
-    "health",
-    "discovery",
-)  # of retained messages after a connect
+# Of retained messages after a connect.
+ORDER = ("availability", "info", "state", "health", "discovery")
 SHORTEST_S = 0.01  # between two looks, so that a wait never turns into a busy loop
 GOODBYE_S = 0.5  # of the time to close, kept for `offline` and its acknowledgement
 LAST_MOMENT_S = 0.1  # of that, to hang up properly though nothing was acknowledged
@@ -94,10 +89,13 @@ class Traffic:
             self._retained[name] = payload
             self._dirty.add(name)
 
-    def connected(self, receive_maximum: int) -> None:
-        """A connection is up: everything retained is sent again, then what waits."""
+    def connected(self, room: int) -> None:
+        """A connection is up: everything retained is sent again, then what waits.
+
+        `room` is how many publishes the broker takes before it has acknowledged one.
+        """
         self._reset()
-        self._room = max(min(receive_maximum, session.INFLIGHT), 1)
+        self._room = room
         with self._lock:
             self._dirty = set(self._retained)
 
@@ -125,8 +123,8 @@ class Traffic:
             client.subscribe(wanted)
         if not self._said_goodbye:
             self._send_retained(client)
-            for name, payload in self._requests.answers():
-                self._send(client, name, payload, retain=False)
+            while not self._full() and (answer := self._requests.next_answer()) is not None:
+                self._send(client, *answer, retain=False)
             self._send_events(client, backlog=closing is None)
         if closing is None:
             return True
@@ -136,7 +134,8 @@ class Traffic:
         now = time.monotonic()
         row = self._next()
         live = row is not None and not self._is_late(row) and now >= self._paused_until
-        if not self._said_goodbye and (now > deadline - GOODBYE_S or not (self._events or live)):
+        busy = self._events or live or self._dirty
+        if not self._said_goodbye and (now > deadline - GOODBYE_S or not busy):
             self._said_goodbye = True
             self._send(client, "availability", b"offline", retain=True)
         quiet = self._said_goodbye and not self._events and not self._others
@@ -146,10 +145,12 @@ class Traffic:
         return True
 
     def _send_retained(self, client: paho.Client) -> None:
+        # One of a name in flight at most: a broker that is slow gets fewer, not a queue of them.
+        free = max(self._room - len(self._events) - len(self._others), 0)
         with self._lock:
-            names = sorted(self._dirty, key=ORDER.index)
+            names = sorted(self._dirty.difference(self._others.values()), key=ORDER.index)[:free]
             messages = [(name, self._retained[name]) for name in names]
-            self._dirty.clear()
+            self._dirty.difference_update(names)
         for name, payload in messages:
             self._send(client, name, payload, retain=True)
 
@@ -169,7 +170,7 @@ class Traffic:
         self._filled = now
         if now < self._paused_until:
             return
-        while len(self._events) < self._event_room():
+        while len(self._events) < self._event_room() and not self._full():
             row = self._next()
             if row is None:
                 return
@@ -194,6 +195,9 @@ class Traffic:
             if rows:
                 self._cursor = rows[-1].seq
         return self._ahead[0] if self._ahead else None
+
+    def _full(self) -> bool:
+        return len(self._events) + len(self._others) >= self._room
 
     def _event_room(self) -> int:
         # One at first: a broker that refuses it and hangs up (Mosquitto 2.0) must be heard, and

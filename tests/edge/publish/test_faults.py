@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import UnavailableError
-from edge.publish import link, outbox, probe_broker, traffic
+from edge.publish import link, mqtt, outbox, probe_broker, traffic
 from tests import broker as brokers
 from tests.broker import broker, running, subscribed, wait_until  # noqa: F401  # the fixture
 from tests.certificates import Authority
@@ -348,6 +348,7 @@ def test_a_full_disk_means_memory_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(outbox, "RETRY_DISK_S", 0.3)
+    monkeypatch.setattr(mqtt, "FLUSH_S", 0.5)
     late = brokers.Broker(tmp_path)
     with small_disk(tmp_path / "disk") as disk:
         with publishing(late.port, disk / "outbox.db") as p:

@@ -16,10 +16,14 @@ from edge.stages import Control
 NOW = State(time="2026-01-01T00:00:00.000Z", seq=7, status="running", emotion="none", faces=[])
 
 
+def answers(requests: Requests) -> list[tuple[str, bytes]]:
+    return list(iter(requests.next_answer, None))
+
+
 def answer(verb: str, payload: bytes, control: Control | None = None) -> Response:
     requests = Requests(control or Control(), lambda: NOW)
     requests.on_message(verb, payload, 0.0)
-    ((name, encoded),) = requests.answers()
+    ((name, encoded),) = answers(requests)
     assert name == f"response/{verb}"
     return msgspec.json.decode(encoded, type=Response)
 
@@ -40,7 +44,7 @@ def test_state_answers_with_the_present() -> None:
 def test_state_before_there_is_one() -> None:
     requests = Requests(Control(), lambda: None)
     requests.on_message("state", b'{"transaction":"x"}', 0.0)
-    ((_, encoded),) = requests.answers()
+    ((_, encoded),) = answers(requests)
     assert json.loads(encoded)["error"] == "no state yet"
 
 
@@ -75,7 +79,7 @@ def test_an_unknown_verb_is_told_what_there_is() -> None:
 def test_what_is_no_verb_gets_no_answer(verb: str) -> None:
     requests = Requests(Control(), lambda: NOW)
     requests.on_message(verb, b"", 0.0)
-    assert requests.answers() == []
+    assert answers(requests) == []
 
 
 def test_a_flood_is_told_once_and_then_ignored_until_it_ebbs() -> None:
@@ -83,9 +87,9 @@ def test_a_flood_is_told_once_and_then_ignored_until_it_ebbs() -> None:
     requests = Requests(control, lambda: NOW)
     for _ in range(1000):
         requests.on_message("state", b"", 0.0)
-    answers = [json.loads(a) for _, a in requests.answers()]
-    assert [a["status"] for a in answers] == ["ok"] * int(BURST) + ["error"]
-    assert "too many" in answers[-1]["error"]
+    told = [json.loads(a) for _, a in answers(requests)]
+    assert [a["status"] for a in told] == ["ok"] * int(BURST) + ["error"]
+    assert "too many" in told[-1]["error"]
     requests.on_message("pause", b"", 10.0)
     assert control.paused
 
@@ -95,7 +99,7 @@ def test_nothing_that_comes_in_raises_or_does_harm(verb: str, payload: bytes, no
     control = Control()
     requests = Requests(control, lambda: NOW)
     requests.on_message(verb, payload, now)
-    for name, encoded in requests.answers():
+    for name, encoded in answers(requests):
         assert name.count("/") == 1
         assert msgspec.json.decode(encoded, type=Response).status in ("ok", "error")
         assert len(encoded) < 2000
