@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 
 LOST_EVERY_S = 1.0  # s between two `CameraLost`
 STEADY_S = 5.0  # s of frames after which a lost camera counts as back, for back-off and log
+# s without a frame after which the taker hears of it, whatever is configured: a watchdog waits for
+# progress or for a reason (WatchdogSec of the unit is 15).
+SILENT_S = 10.0
 JOIN_S = 0.8  # s that `close` waits for the thread; a driver may hold it longer
 # s without a sign of life from the thread: longer than any time limit of a source, name look-ups
 # included. Something in the kernel or a library hangs; only a new process helps.
@@ -62,8 +65,9 @@ class LiveCamera:
         """Yield the newest frame as it comes; ends after `close()` only."""
         if self._thread is None and not self._closing.is_set():
             self._last = self._alive = self._clock.now()
-            self._thread = threading.Thread(target=self._capture, name="camera", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._capture, name="camera", daemon=True)
+            thread.start()
+            self._thread = thread  # once it can be joined
         while not self._closing.is_set():
             taken = self._slot.take(LOST_EVERY_S)
             if self._closing.is_set():
@@ -73,7 +77,8 @@ class LiveCamera:
                 continue
             now = self._clock.now()
             why = taken or self._why
-            if why is None and now - self._last > self._patience_s(first=self._seq == 0):
+            patience_s = min(SILENT_S, self._patience_s(first=self._seq == 0))
+            if why is None and now - self._last > patience_s:
                 # The thread is in a call that has not returned; its time limit will end that.
                 why = f"no frame for {now - self._last:.1f} s"
             if now - self._alive > self._hung_s:

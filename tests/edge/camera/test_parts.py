@@ -170,5 +170,13 @@ def test_jpeg_buffers_are_decoded_as_grey_and_broken_ones_left_out() -> None:
         assert luma_of_raw(broken, "MJPG", 160, 120) is None
 
 
+def test_a_jpeg_that_claims_to_be_huge_is_left_out() -> None:
+    jpeg = bytearray(cv2.imencode(".jpg", scene())[1].tobytes())
+    size = jpeg.index(b"\x00\x78\x00\xa0")  # 120 by 160 in the frame header
+    assert luma_of_raw(np.frombuffer(bytes(jpeg), np.uint8), "MJPG", 160, 120) is not None
+    jpeg[size : size + 4] = b"\x7f\xff\x7f\xff"
+    assert luma_of_raw(np.frombuffer(bytes(jpeg), np.uint8), "MJPG", 160, 120) is None
+
+
 def test_an_unknown_format_is_left_to_opencv() -> None:
     assert luma_of_raw(np.zeros(100, np.uint8), "XYZ1", 8, 6) is None
