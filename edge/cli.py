@@ -11,7 +11,18 @@ from collections.abc import Sequence
 from edge import __version__
 from edge.errors import EdgeError
 
-COMMANDS = ("run", "replay", "check", "watch", "demo", "fetch", "schema")
+COMMANDS = (
+    "run",
+    "replay",
+    "check",
+    "watch",
+    "demo",
+    "fetch",
+    "schema",
+    "preview",
+    "dashboard",
+    "homeassistant",
+)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -229,6 +229,30 @@ class Output(Struct, frozen=True, forbid_unknown_fields=True):
     )
 
 
+class Homeassistant(Struct, frozen=True, forbid_unknown_fields=True):
+    """Home Assistant's MQTT discovery."""
+
+    enabled: Annotated[bool, Meta(description="announce this device to Home Assistant")] = False
+    prefix: Annotated[
+        str,
+        Meta(
+            pattern=r"^[^/+#\s\x00][^+#\s\x00]{0,127}$",
+            description="first part of discovery topics, as set in Home Assistant",
+            extra={"allowed": "1 to 128 characters, without '+', '#', blanks and a leading '/'"},
+        ),
+    ] = "homeassistant"
+
+
+class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
+    """Prometheus; needs the extra `[metrics]`."""
+
+    enabled: Annotated[bool, Meta(description="serve /metrics over HTTP")] = False
+    address: Annotated[
+        str, Meta(min_length=1, description="to listen on; 0.0.0.0: reachable from outside")
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535, description="to listen on")] = 9797
+
+
 class Attribute(Struct, frozen=True, forbid_unknown_fields=True):
     """One more classifier a face; its answer is in the events' `attributes`."""
 
@@ -266,4 +290,6 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     mqtt: Mqtt = msgspec.field(default_factory=Mqtt)
     outbox: Outbox = msgspec.field(default_factory=Outbox)
     output: Output = msgspec.field(default_factory=Output)
+    homeassistant: Homeassistant = msgspec.field(default_factory=Homeassistant)
+    metrics: Metrics = msgspec.field(default_factory=Metrics)
     log: Log = msgspec.field(default_factory=Log)

@@ -1,0 +1,94 @@
+"""What a subscriber knows of one device: the newest of each message, duplicates, gaps."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import msgspec
+
+from edge.contract import CONTRACT_VERSION, Event, Health, Info, State
+
+IDS_KEPT = 10_000  # of events, to know one that comes again; a broker resends its last few
+MISSING_MOST = 10_000  # of `seq` remembered as missing; the lowest are forgotten first
+_MAJOR = CONTRACT_VERSION.partition(".")[0]
+
+
+def device_of(event: Event) -> str:
+    """Return the name of the device that an event comes from."""
+    return event.source.rpartition("/")[2]
+
+
+@dataclass(slots=True)
+class Device:
+    """One device."""
+
+    name: str
+    online: bool | None = None  # None: it has not said
+    state: State | None = None
+    health: Health | None = None
+    info: Info | None = None
+    last: Event | None = None  # the event with the highest `seq`
+    received: int = 0  # events, duplicates not counted
+    duplicates: int = 0  # dropped
+    missing: frozenset[int] = frozenset()  # `seq` of events that did not come (yet)
+    invalid: int = 0  # messages that do not keep to the contract
+    _ids: OrderedDict[str, int] = field(default_factory=OrderedDict, repr=False)
+
+    @property
+    def compatible(self) -> bool:
+        """Whether the device speaks the major version of the contract that we know."""
+        return self.info is None or self.info.contract.partition(".")[0] == _MAJOR
+
+    def take(self, kind: str, payload: bytes) -> Event | None:
+        """Take one message; return the event if it is a new one. Never raises for a payload.
+
+        Args:
+            kind: the topic after the device's name, such as `state`.
+            payload: of the message.
+        """
+        try:
+            if kind == "availability":
+                self.online = {b"online": True, b"offline": False}.get(payload)
+            elif kind == "state":
+                self.state = msgspec.json.decode(payload, type=State)
+            elif kind == "health":
+                self.health = msgspec.json.decode(payload, type=Health)
+            elif kind == "info":
+                self.info = msgspec.json.decode(payload, type=Info)
+            elif kind == "event":
+                return self._event(msgspec.json.decode(payload, type=Event))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            self.invalid += 1
+        return None
+
+    def _event(self, event: Event) -> Event | None:
+        if event.id in self._ids:
+            self.duplicates += 1
+            return None
+        self._ids[event.id] = event.data.seq
+        if len(self._ids) > IDS_KEPT:
+            self._ids.popitem(last=False)
+        self.received += 1
+        last, seq = self.last, event.data.seq
+        if last is None or _began_anew(last, event):
+            self.missing = frozenset()
+            self.last = event
+        elif seq > last.data.seq:
+            gap = range(max(last.data.seq + 1, seq - MISSING_MOST), seq)
+            if gap:
+                kept = sorted(self.missing.union(gap))[-MISSING_MOST:]
+                self.missing = frozenset(kept)
+            self.last = event
+        else:  # late: brokers keep no order over a restart
+            self.missing -= {seq}
+        return event
+
+
+def _began_anew(last: Event, event: Event) -> bool:
+    """Whether a later event has a `seq` that is not higher: the device's counter was lost."""
+    if event.data.seq > last.data.seq:
+        return False
+    if event.data.boot_id == last.data.boot_id:
+        return event.data.uptime_s > last.data.uptime_s
+    return event.time > last.time  # RFC 3339 in UTC with the same digits: sorts as text

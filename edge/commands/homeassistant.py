@@ -1,0 +1,78 @@
+"""`emotion-edge homeassistant`: what is announced to Home Assistant, and how to take it back."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from edge.commands.common import add_config_options, load_config
+from edge.errors import UsageError
+
+if TYPE_CHECKING:
+    from edge.config import Config
+    from edge.publish import Identity
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "homeassistant",
+        help="print the discovery message for Home Assistant, or remove the device there",
+        description="The daemon sends the message where [homeassistant] enabled = true.",
+    )
+    parser.add_argument(
+        "--remove", action="store_true", help="take the announcement back from the broker"
+    )
+    add_config_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print or remove.
+
+    Raises:
+        ConfigError: the configuration or the model is wrong.
+        UnavailableError: the broker is not there, or refuses.
+        UsageError: there is no broker to remove it from.
+    """
+    from edge.publish.discovery import discovery
+    from edge.publish.probe import retain_once
+
+    config = load_config(args)
+    found = discovery(_identity(config), config.homeassistant.prefix)
+    if not args.remove:
+        print(json.dumps({found.topic: json.loads(found.payload)}, indent=2, ensure_ascii=False))
+        return 0
+    if not config.mqtt.host:
+        raise UsageError("mqtt.host: got ''; allowed: the broker to remove the device from")
+    retain_once(config, found.topic, b"")
+    print(f"removed: {found.topic}")
+    if config.homeassistant.enabled:
+        print(
+            "homeassistant.enabled is still true: the daemon will announce it again",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _identity(config: Config) -> Identity:
+    """Who the daemon would be; reads the model's manifest but does not load the model."""
+    from edge import __version__
+    from edge.build import device_name
+    from edge.contract import ModelInfo
+    from edge.manifest import find_model, load_manifest
+    from edge.publish import Identity
+
+    manifest = load_manifest(find_model(config.classify.model))
+    return Identity(
+        base=config.mqtt.base,
+        device=device_name(config),
+        boot_id="",
+        version=__version__,
+        model=ModelInfo(
+            name=manifest.name, sha256=manifest.sha256, labels=list(manifest.labels), runtime=""
+        ),
+        detector=config.detect.name,
+    )

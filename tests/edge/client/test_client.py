@@ -1,0 +1,161 @@
+"""The subscriber, against a real broker and the real publisher."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from edge.client import Client, device_of
+from edge.clock import SystemClock
+from edge.errors import UnavailableError
+from edge.stages import Control
+from tests.broker import PATIENCE_S, Broker, broker, free_port, passwords, running, wait_until
+from tests.edge.publish.rig import change, mood, publishing
+
+__all__ = ["broker"]  # the fixture
+
+
+def now() -> float:
+    return SystemClock().now()
+
+
+def test_events_come_in_order_and_typed(broker: Broker) -> None:
+    with Client("127.0.0.1", broker.port) as client:
+        client.wait_connected(PATIENCE_S)
+        with publishing(broker.port) as publisher:
+            for emotion in ("happy", "sad", "fear"):
+                publisher.publish(change(now(), emotion))
+            got = list(itertools.islice(client.events(PATIENCE_S), 3))
+    assert [e.data.emotion for e in got] == ["happy", "sad", "fear"]
+    assert [e.data.seq for e in got] == [1, 2, 3]
+    assert {device_of(e) for e in got} == {"kiosk"}
+
+
+def test_who_comes_late_knows_the_present_but_no_past(broker: Broker) -> None:
+    with publishing(broker.port) as publisher:
+        publisher.publish(change(now()))
+        publisher.state(now(), [mood("sad", t=now())], "running")
+        wait_until(lambda: publisher.stats().depth == 0, "the event is delivered")
+        with Client("127.0.0.1", broker.port) as client:
+            wait_until(lambda: client.devices.get("kiosk") is not None, "the device is known")
+            wait_until(lambda: client.devices["kiosk"].state is not None, "its state is known")
+            kiosk = client.devices["kiosk"]
+            assert kiosk.online
+            assert kiosk.info is not None and kiosk.info.model.name == "test"
+            assert kiosk.state is not None and kiosk.state.emotion == "sad"
+            assert list(client.events(0.3)) == []
+
+
+def test_leaving_device_is_offline(broker: Broker) -> None:
+    with Client("127.0.0.1", broker.port) as client:
+        with publishing(broker.port):
+            wait_until(lambda: "kiosk" in client.devices, "the device is known")
+        wait_until(lambda: client.devices["kiosk"].online is False, "it is offline")
+        state = client.devices["kiosk"].state
+        assert state is not None and state.status == "stopped"
+
+
+def test_broker_restart_costs_no_event_and_doubles_none(tmp_path: Path) -> None:
+    with (
+        running(tmp_path / "broker", durable=True) as broker,
+        Client("127.0.0.1", broker.port, client_id="dashboard", keep_s=3600) as client,
+    ):
+        client.wait_connected(PATIENCE_S)
+        with publishing(broker.port, tmp_path / "outbox.db") as publisher:
+            publisher.publish(change(now(), "happy"))
+            assert next(client.events(PATIENCE_S)).data.seq == 1
+            time.sleep(1.5)  # the broker writes its sessions down every second
+            broker.kill()
+            publisher.publish(change(now(), "sad"))
+            wait_until(lambda: client.trouble, "the loss is noticed")
+            broker.start()
+            got = list(itertools.islice(client.events(PATIENCE_S), 1))
+            publisher.publish(change(now(), "fear"))
+            got += list(itertools.islice(client.events(PATIENCE_S), 1))
+        assert [e.data.emotion for e in got] == ["sad", "fear"]
+        assert client.devices["kiosk"].missing == set()
+
+
+def test_broker_that_is_away_is_told_by_name(tmp_path: Path) -> None:
+    port = free_port()
+    with (
+        Client("127.0.0.1", port) as client,
+        pytest.raises(UnavailableError, match=f"127.0.0.1:{port}: connection refused"),
+    ):
+        client.wait_connected(0.5)
+
+
+def test_wrong_password_is_told(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("wrong\n")
+    secret.chmod(0o600)
+    settings = passwords(tmp_path / "broker", {"dashboard": "right"})
+    with (
+        running(tmp_path / "broker", settings) as broker,
+        Client("127.0.0.1", broker.port, username="dashboard", password_file=str(secret)) as client,
+        pytest.raises(UnavailableError, match="wrong user or password"),
+    ):
+        client.wait_connected(2.0)
+
+
+def test_pause_is_asked_and_answered(broker: Broker) -> None:
+    control = Control()
+    with publishing(broker.port, control=control), Client("127.0.0.1", broker.port) as client:
+        client.wait_connected(PATIENCE_S)
+        wait_until(lambda: "kiosk" in client.devices, "the device is there")
+        assert client.request("kiosk", "pause").status == "ok"
+        assert control.paused
+        assert client.request("kiosk", "resume").status == "ok"
+        assert not control.paused
+
+
+def test_request_to_nobody_times_out(broker: Broker) -> None:
+    with Client("127.0.0.1", broker.port) as client:
+        client.wait_connected(PATIENCE_S)
+        with pytest.raises(TimeoutError, match="nobody"):
+            client.request("nobody", "state", timeout_s=0.3)
+
+
+def test_who_does_not_keep_up_loses_the_oldest_and_is_told(broker: Broker) -> None:
+    with Client("127.0.0.1", broker.port, buffer=2) as client:
+        client.wait_connected(PATIENCE_S)
+        with publishing(broker.port) as publisher:
+            for _ in range(5):
+                publisher.publish(change(now()))
+            wait_until(
+                lambda: (d := client.devices.get("kiosk")) is not None and d.received == 5,
+                "all have come",
+            )
+        assert [e.data.seq for e in itertools.islice(client.events(1.0), 2)] == [4, 5]
+        assert client.overflowed == 3
+
+
+def test_closing_ends_a_loop_that_waits(broker: Broker) -> None:
+    client = Client("127.0.0.1", broker.port)
+    ended = threading.Event()
+    with client:
+        client.wait_connected(PATIENCE_S)
+        thread = threading.Thread(target=lambda: (list(client.events()), ended.set()))
+        thread.start()
+    thread.join(PATIENCE_S)
+    assert ended.is_set()
+
+
+def test_session_that_is_kept_needs_a_name() -> None:
+    with pytest.raises(ValueError, match="keep_s"):
+        Client("127.0.0.1", keep_s=60)
+
+
+def test_client_loads_no_camera_and_no_model() -> None:
+    code = (
+        "import sys, edge.client; "
+        "print([m for m in ('cv2', 'ai_edge_litert') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
