@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,11 +15,11 @@ from convert.detector.photos import Photo
 Luma = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-SMALLEST, LARGEST = 8.5, 140.0  # pixels: geometric mean of a pasted face's sides
-LEAST = 7.0  # pixels: smaller faces of the photographs are neither faces nor none
+SMALLEST, LARGEST = 10.0, 140.0  # pixels: geometric mean of a pasted face's sides
+LEAST = 9.0  # pixels: smaller faces of the photographs are neither faces nor none
 SURE = 0.72  # teacher's score below which a found face is neither
 WHOLE = 0.55  # share of a face inside the picture from which it must be found
-FLAT = 5.0  # standard deviation of luma under which nobody could tell a face
+FLAT = 7.0  # standard deviation of luma under which nobody could tell a face
 TRIES = 8  # places looked at for one more face
 TURN_CALM, TURN_WILD = 9.0, 45.0  # degrees: sigma of most faces, bound of the others
 ROOM = 0.12  # share of a pasted patch that may cover a face already there
@@ -36,6 +36,8 @@ class Recipe:
     wild: float = 0.4  # faces turned up to `TURN_WILD`
     covered: float = 0.3  # faces with something in front
     prints: float = 0.15  # pictures with a drawing of a face that is none
+    headless: float = 0.15  # pictures with head and shoulders, but nothing in the face
+    things: float = 0.3  # backgrounds without people: simple shapes, as of screens or bottles
     mined: float = 0.25  # background: a place where an earlier network saw a face in nothing
 
 
@@ -103,8 +105,12 @@ class Composer:
         wanted = int(rng.choice(len(r.faces), p=np.array(r.faces) / sum(r.faces)))
         if faces and rng.random() < 0.7:
             wanted = 0
+        if not faces and rng.random() < r.things:
+            spoil.things(canvas, rng)
         if rng.random() < r.prints:
-            self._paste(canvas, faces, ignored, self._any_size(12, 80), drawn=True)
+            self._paste(canvas, faces, ignored, self._any_size(12, 80), instead=spoil.drawing)
+        if rng.random() < r.headless:
+            self._paste(canvas, faces, ignored, self._any_size(12, 80), instead=spoil.faceless)
         if wanted > 1 and rng.random() < r.row / sum(r.faces[2:]):
             self._row(canvas, faces, ignored, wanted + 1)
         else:
@@ -115,6 +121,15 @@ class Composer:
             ignored[k] = ignored[k] or self._too_dim(luma, face)
         array = np.array(faces, np.float32).reshape(-1, 14)
         return Picture(luma, array, np.array(ignored, bool))
+
+    def faceless(self) -> Luma:
+        """Return a picture without a face; nothing mined."""
+        usual = self.recipe
+        self.recipe = replace(usual, people=0.0, mined=0.0, faces=(1.0,))
+        try:
+            return self.picture().luma
+        finally:
+            self.recipe = usual
 
     def _too_dim(self, luma: Luma, face: Floats) -> bool:
         x0, y0 = np.maximum(face[:2], 0).astype(int)
@@ -201,9 +216,9 @@ class Composer:
         size: float,
         *,
         at: tuple[float, float] | None = None,
-        drawn: bool = False,
+        instead: Callable[[Luma, Floats, np.random.Generator], Luma] | None = None,
     ) -> None:
-        """Put a face of `size` pixels into the picture, or something drawn like one."""
+        """Put a face of `size` pixels into the picture, or what `instead` makes of it: no face."""
         rng = self.rng
         photo = self._portraits[int(rng.integers(len(self._portraits)))]
         main = photo.faces[int(np.argmax(photo.faces[:, 2] * photo.faces[:, 3]))]
@@ -220,8 +235,8 @@ class Composer:
             return
         matrix = self._affine(scale, float(angle), centre, place)
         luma = spoil.reduced(photo.luma, scale)
-        if drawn:
-            luma = spoil.drawing(luma, rng)
+        if instead is not None:
+            luma = instead(luma, main, rng)
         elif rng.random() < self.recipe.covered:
             luma = spoil.cover(luma, main, rng)
         alpha = mask.over(main, luma.shape, rng)
@@ -234,7 +249,7 @@ class Composer:
         patch = cv2.warpAffine(luma, local, part, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
         weight = np.zeros_like(canvas)
         weight[top:bottom, left:right] = cv2.warpAffine(alpha, local, part)
-        if not drawn:
+        if instead is not spoil.drawing:
             patch = spoil.match(patch, canvas, place, size, rng)
         spoil.blend(canvas[top:bottom, left:right], patch, weight[top:bottom, left:right])
         for k, old in enumerate(faces):  # what lies behind now
@@ -243,7 +258,7 @@ class Composer:
             hidden = weight[y0:y1, x0:x1]
             if hidden.size and float((hidden > 100).mean()) > ROOM:
                 ignored[k] = True
-        if drawn:
+        if instead is not None:
             return
         for face in photo.faces:
             there = mapped(face, matrix)

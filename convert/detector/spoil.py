@@ -130,7 +130,45 @@ def cover(luma: Luma, face: Floats, rng: Rng) -> Luma:
     return cv2.blur(layer, (3, 3)).astype(np.uint8) if rng.random() < 0.5 else layer
 
 
-def drawing(luma: Luma, rng: Rng) -> Luma:
+def things(canvas: Luma, rng: Rng) -> None:
+    """Draw simple shapes, one on another, into the picture: man-made things have no face."""
+    h, w = canvas.shape
+    for _ in range(int(rng.integers(1, 4))):
+        x, y = int(rng.integers(0, w)), int(rng.integers(0, h))
+        size = float(np.exp(rng.uniform(np.log(8), np.log(90))))
+        for _ in range(int(rng.integers(1, 6))):  # parts above, in and below each other
+            a, b = (max(1, int(size * rng.uniform(0.15, 0.6))) for _ in range(2))
+            tone, line = float(rng.integers(0, 256)), -1 if rng.random() < 0.8 else 1
+            if rng.random() < 0.5:
+                cv2.rectangle(canvas, (x - a, y - b), (x + a, y + b), tone, line)
+            else:
+                cv2.ellipse(canvas, (x, y), (a, b), float(rng.normal(0, 15)), 0, 360, tone, line)
+            x += int(rng.normal(0, 0.1 * size))
+            y += int(rng.normal(0, 0.5 * size))
+
+
+def faceless(luma: Luma, face: Floats, rng: Rng) -> Luma:
+    """Return a photograph whose head has nothing in its face: a tone, a blur or hair."""
+    x, y, w, h = face[:4].tolist()
+    centre = (round(x + w / 2), round(y + h * 0.48))
+    axes = (round(w * rng.uniform(0.5, 0.62)), round(h * rng.uniform(0.5, 0.6)))
+    mask = np.zeros_like(luma)
+    cv2.ellipse(mask, centre, axes, 0, 0, 360, 255, -1)
+    kind = int(rng.integers(3))
+    if kind == 0:  # light from one side on a dummy
+        inside = smooth_light(*luma.shape, rng)
+    elif kind == 1:
+        inside = np.asarray(cv2.blur(luma, (round(w * 0.8), round(h * 0.8))), np.uint8)
+    else:  # the back of a head: what is above the brow, all the way down
+        top = int(np.clip(y - 0.1 * h, 0, luma.shape[0] - 8))
+        hair = luma[top : top + 8, int(max(x, 0)) : int(x + w)]
+        inside = np.asarray(cv2.resize(hair, luma.shape[::-1]), np.uint8)
+    out = luma.copy()
+    blend(out, inside, np.asarray(cv2.blur(mask, (7, 7)), np.uint8))
+    return out
+
+
+def drawing(luma: Luma, _face: Floats, rng: Rng) -> Luma:
     """Return a photograph as a print: few tones, outlines, or torn into pieces. Not a face."""
     kind = int(rng.integers(4))
     if kind == 0:  # a stencil of two tones

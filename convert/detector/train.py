@@ -43,8 +43,9 @@ class Plan:
     warmup: int = 300
     weight_decay: float = 1e-3
     averaging: float = 0.999  # a step
-    mine_every: int = 4000  # steps; 0: never
-    mine_most: int = 1500  # pictures kept
+    mine_every: int = 1000  # steps; 0: never
+    mine_looks: int = 3000  # pictures looked at
+    mine_most: int = 1000  # pictures kept
     report_every: int = 200
     seed: int = 1
 
@@ -139,9 +140,8 @@ def train(
             mine_now = False
             judge = build(plan.height, plan.width, shape, fast=True)
             judge.set_weights(progress.averaged)
-            found = mine(judge, scenes, plan.height, plan.width, plan.mine_most, composer.rng)
-            composer.mined = found
-            say(f"step {progress.step}: {len(found)} false alarms mined")
+            composer.mined = mine(judge, composer.faceless, plan.mine_looks, plan.mine_most)
+            say(f"step {progress.step}: {len(composer.mined)} false alarms mined")
         warm = min(1.0, (progress.step + 1) / plan.warmup)
         model.optimizer.learning_rate = warm * learning_rate(
             round(progress.done(plan) * plan.steps), steps=plan.steps, warmup=0, peak=plan.peak_rate

@@ -48,6 +48,7 @@ def test_faces_asked_for_are_in_the_picture_and_large_enough() -> None:
 def test_no_face_where_none_is_pasted() -> None:
     c = composer(replace(Recipe(), people=0, faces=(1, 0, 0, 0, 0)))
     assert not any(len(c.picture().faces) for _ in range(40))
+    assert composer().faceless().shape == (H, W)
 
 
 def test_a_row_has_several_faces_of_about_one_size() -> None:
@@ -108,7 +109,18 @@ def test_spoiling_keeps_shape_and_type(seed: int) -> None:
     rng = np.random.default_rng(seed)
     out = spoil.spoil(portrait().luma, rng)
     assert out.shape == (160, 160) and out.dtype == np.uint8
-    assert spoil.drawing(out, rng).shape == (160, 160)
+    face = portrait().faces[0]
+    assert spoil.drawing(out, face, rng).shape == (160, 160)
+    spoil.things(out, rng)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_head_without_a_face_has_no_eyes(seed: int) -> None:
+    photo = portrait()
+    out = spoil.faceless(photo.luma, photo.faces[0], np.random.default_rng(seed)).astype(int)
+    (x, y) = photo.faces[0, 4:6].astype(int)
+    assert np.ptp(out[y - 4 : y + 5, x - 4 : x + 5]) < 60
+    assert np.ptp(photo.luma[y - 8 : y + 9, x - 8 : x + 9].astype(int)) > 120
 
 
 def test_blending_by_weight() -> None:

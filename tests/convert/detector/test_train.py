@@ -64,7 +64,7 @@ def test_train_stop_go_on_quantise_and_find(
 
     portraits = [portrait(f"A_{k:04}", seed=k) for k in range(4)]
     scenes = [scene(k) for k in range(4)] + [peopled(k) for k in range(4)]
-    recipe = Recipe(prints=0, covered=0)
+    recipe = Recipe(prints=0, covered=0, things=0, headless=0)
     said: list[str] = []
 
     def go(steps: int, **more: object) -> list[np.ndarray]:
