@@ -91,6 +91,7 @@ def _prepared(args: argparse.Namespace, recipe: Recipe, data: Dataset) -> tuple[
         return prepare(
             data,
             votes=recipe.votes,
+            expected=recipe.expected,
             smoothing=recipe.smoothing,
             balance=recipe.balance,
             holdout=recipe.holdout,

@@ -23,6 +23,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "(default: 1 where the data has votes, else 0)",
     )
     targets.add_argument(
+        "--expected",
+        type=float,
+        default=USUAL.expected,
+        metavar="SHARE",
+        help="of a label that is replaced by what the raters' votes lead one to expect, "
+        "which takes noise out of labels (default: %(default)s)",
+    )
+    targets.add_argument(
         "--smoothing",
         type=float,
         default=USUAL.smoothing,
@@ -137,6 +145,7 @@ def recipe_from(args: argparse.Namespace) -> Recipe:
     """
     checks = (
         ("--votes", args.votes, args.votes is None or 0 <= args.votes <= 1, "0 to 1"),
+        ("--expected", args.expected, 0 <= args.expected <= 1, "0 to 1"),
         ("--smoothing", args.smoothing, 0 <= args.smoothing < 1, "0 to below 1"),
         ("--balance", args.balance, 0 <= args.balance <= 1, "0 to 1"),
         ("--teacher-weight", args.teacher_weight, 0 <= args.teacher_weight <= 1, "0 to 1"),
@@ -165,6 +174,7 @@ def recipe_from(args: argparse.Namespace) -> Recipe:
         weight_decay=args.weight_decay,
         averaging=args.averaging,
         votes=0.0 if args.votes is None else args.votes,
+        expected=args.expected,
         smoothing=args.smoothing,
         balance=args.balance,
         teacher=0.0 if args.teacher is None else args.teacher_weight,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data.dataset import TEST_SPLITS, Dataset, Faces
+from convert.train.expected import expected_labels
 
 Floats = NDArray[np.float32]
 
@@ -51,14 +52,15 @@ def pixel_keys(faces: Faces) -> list[bytes]:
 
 
 def targets_of(
-    data: Dataset, *, votes: float, smoothing: float = 0.0
+    data: Dataset, *, votes: float, expected: float = 0.0, smoothing: float = 0.0
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Return the targets (n, classes) and which faces have one (n,).
 
     Args:
         data: labels, votes or both.
         votes: weight of the raters' shares against the label, 0 (label only) to 1 (votes only).
-        smoothing: share of a label that is spread evenly over all classes.
+        expected: share of a label that is replaced by what the votes lead one to expect.
+        smoothing: share of a target that is spread evenly over all classes.
 
     Raises:
         ValueError: what the weight asks for is not in the data.
@@ -70,7 +72,10 @@ def targets_of(
         if data.labels is None:
             raise ValueError("targets: the data has no labels")
         usable &= data.labels >= 0
-        out += (1 - votes) * np.eye(c, dtype=np.float32)[np.maximum(data.labels, 0)]
+        label = np.eye(c, dtype=np.float32)[np.maximum(data.labels, 0)]
+        if expected > 0:
+            label = (1 - expected) * label + expected * expected_labels(data)
+        out += (1 - votes) * label
     if votes > 0:
         shares = data.vote_shares()
         usable &= shares.sum(axis=1) > 0
@@ -90,6 +95,7 @@ def prepare(
     data: Dataset,
     *,
     votes: float = 0.0,
+    expected: float = 0.0,
     smoothing: float = 0.0,
     balance: float = 0.0,
     holdout: float = 0.05,
@@ -104,6 +110,7 @@ def prepare(
     Args:
         data: any data set with a `train` split.
         votes: see `targets_of`.
+        expected: see `targets_of`.
         smoothing: see `targets_of`.
         balance: 0 weighs faces alike, 1 classes alike.
         holdout: share of the training faces to choose by, above 0 and below 1.
@@ -120,7 +127,7 @@ def prepare(
     keys = pixel_keys(train.faces())
     fresh = np.array([k not in test_keys for k in keys], bool)
     identical = int((~fresh).sum())
-    targets, usable = targets_of(train, votes=votes, smoothing=smoothing)
+    targets, usable = targets_of(train, votes=votes, expected=expected, smoothing=smoothing)
     without = int((fresh & ~usable).sum())
     keep = np.flatnonzero(fresh & usable)
     if "validation" in data.splits:

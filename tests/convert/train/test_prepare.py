@@ -7,6 +7,7 @@ import pytest
 
 from convert.data import open_dataset
 from convert.data.dataset import Dataset
+from convert.train.expected import expected_labels
 from convert.train.prepare import class_weights, pixel_keys, prepare, targets_of
 from tests.convert.data.samples import faces, kaggle, mosaic, real_data
 
@@ -68,6 +69,19 @@ def test_targets_between_votes_and_labels(tmp_path: Path) -> None:
     np.testing.assert_allclose(mixed, 0.9 * (0.75 * hard + 0.25 * soft) + 0.1 / 7, atol=1e-6)
     np.testing.assert_allclose(mixed.sum(axis=1), 1, atol=1e-6)
     assert usable.all()
+
+
+def test_expected_labels_learn_what_votes_mean(tmp_path: Path) -> None:
+    data = open_dataset(mosaic(tmp_path, n=140, n_test=1)).split("train")
+    assert data.labels is not None
+    sure = data.vote_shares().max(axis=1) == 1  # every other face: all ten raters agree
+    data.labels[sure] = (data.labels[sure] + 1) % 7  # they mean the next class
+    expected = expected_labels(data)
+    np.testing.assert_allclose(expected.sum(axis=1), 1, atol=1e-5)
+    assert (expected.argmax(axis=1) == data.labels)[sure].all()
+    half, _ = targets_of(data, votes=0, expected=0.5)
+    hard, _ = targets_of(data, votes=0)
+    np.testing.assert_allclose(half, 0.5 * hard + 0.5 * expected, atol=1e-6)
 
 
 def test_a_face_that_nobody_voted_for_is_not_learnt_from(tmp_path: Path) -> None:
