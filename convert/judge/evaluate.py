@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     if data.size != (scorer.input.height, scorer.input.width):
         data = open_data(args.data, scorer)
     part, split = part_of(data, args.split)
-    truth = truth_of(part, scorer.labels, args.truth)
+    truth = truth_of(part, scorer.labels, wanted_truth(scorer, args.truth, part))
     scores = scorer.predict(part.faces())
     verdict = judge(scorer, scores, part, truth, faces=args.robustness, seed=args.seed)
     verdict["data"] = {"name": args.data.resolve().name, "split": split, **verdict["data"]}
@@ -77,6 +77,15 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(verdict)
     return 0
+
+
+def wanted_truth(scorer: Scorer, option: str, data: Dataset) -> str:
+    """Return the truth to judge by: `auto` is what the model's manifest says, if the data can."""
+    if option != "auto" or not isinstance(scorer, FolderScorer):
+        return option
+    kind = scorer.model.manifest.metrics.get("truth_kind")
+    possible = (kind == "votes" and data.votes is not None) or kind == "labels"
+    return str(kind) if possible else option
 
 
 def judge(

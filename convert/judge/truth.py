@@ -47,7 +47,8 @@ def add_truth_option(parser: argparse.ArgumentParser) -> None:
         choices=TRUTHS,
         default="auto",
         help="what counts as right: the raters' majority (votes) or the labels; "
-        "auto: votes where the data has them",
+        "auto: what the model was made for, as far as that is known, else votes where the data "
+        "has them",
     )
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import logging
 import re
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +14,18 @@ from numpy.typing import NDArray
 
 from convert.data import open_dataset
 from convert.judge.truth import (
-    Truth,
     add_truth_option,
     choose_truth,
     class_columns,
     part_of,
     truth_of,
 )
-from convert.load import FloatModel, add_model_options, load_float, model_digest, use_tensorflow
+from convert.load import FloatModel, add_model_options, load_float, use_tensorflow
 from convert.quantize.calibrate import Material, material
-from convert.quantize.card import card
 from convert.quantize.folder import staged, write
 from convert.quantize.parity import Parity, add_bar_options, bars_from, failures, measure
+from convert.quantize.record import record_beside
+from convert.quantize.signoff import describe, metrics_of, provenance_of, write_folder
 from convert.quantize.temperature import LIMITS, fit_temperature, fold_temperature
 from convert.quantize.tflite import MODES, to_tflite
 from edge.errors import ConfigError, EdgeError, UsageError
@@ -35,6 +33,7 @@ from edge.manifest import MANIFEST, MODEL, Manifest
 
 log = logging.getLogger(__name__)
 
+HOLDOUT = 0.05  # of the training faces, as `train` holds out unless told otherwise
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")  # as the manifest has it
 
 
@@ -71,11 +70,10 @@ def add_parser(subparsers: Any) -> None:
     p.add_argument(
         "--holdout",
         type=float,
-        default=0.05,
-        help="share that training held out, as given to train (default %(default)s)",
+        help="share that training held out (default: as the model's train.json says, else 0.05)",
     )
     p.add_argument(
-        "--calibration", type=int, default=350, help="faces to calibrate on (default %(default)s)"
+        "--calibration", type=int, default=70, help="faces to calibrate on (default %(default)s)"
     )
     p.add_argument("--seed", type=int, default=1, help="of their choice (default %(default)s)")
     p.add_argument("--split", help="to compare on (default: the data's test split)")
@@ -91,13 +89,16 @@ def run(args: argparse.Namespace) -> int:
     out: Path = args.out
     if not NAME.match(out.name):
         raise UsageError(f"--out: got the name {out.name!r}; allowed: letters, digits, . _ -")
-    if not 0 < args.holdout < 1:
+    if args.holdout is not None and not 0 < args.holdout < 1:
         raise UsageError(f"--holdout: got {args.holdout}; allowed: above 0, below 1")
     if args.calibration < 1:
         raise UsageError(f"--calibration: got {args.calibration}; allowed: 1 and more")
     _temperature_option(args.temperature)
     notes = args.notes.read_text(encoding="utf-8") if args.notes else ""
     data = open_dataset(args.data)
+    record = record_beside(args.model)
+    if args.truth == "auto" and (record.truth == "labels" or data.votes is not None):
+        args.truth = record.truth or "votes"
     use_tensorflow()
     model = load_float(
         args.model,
@@ -107,7 +108,13 @@ def run(args: argparse.Namespace) -> int:
         classes=data.classes,
     )
     votes = choose_truth(data, args.truth) == "votes"
-    seen = material(data, votes=votes, count=args.calibration, seed=args.seed, holdout=args.holdout)
+    seen = material(
+        data,
+        votes=votes,
+        count=args.calibration,
+        seed=args.seed,
+        holdout=args.holdout or record.holdout or HOLDOUT,
+    )
     columns = class_columns(data, model.labels)
     temperature = _temperature(args, model, seen, columns)
     fold_temperature(model, temperature)
@@ -117,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
     faces = part.faces()
     reference = model.predict(faces)
     with staged(out) as folder:
-        manifest = _manifest(args, model, tflite)
+        manifest = describe(args, model, tflite)
         quantised = _device_scores(folder, manifest, tflite, faces)
         raw_luma = _check_input(folder / MODEL, model, args.mode)
         parity = measure(reference, quantised, None if truth is None else truth.classes)
@@ -129,10 +136,10 @@ def run(args: argparse.Namespace) -> int:
             )
         manifest = msgspec.structs.replace(
             manifest,
-            metrics=_metrics(model, parity, truth, reference, quantised, args.data, split),
-            provenance=_provenance(args, model, seen, temperature, tflite, raw_luma),
+            metrics=metrics_of(model, parity, truth, reference, quantised, args.data, split),
+            provenance=provenance_of(args, model, seen, temperature, tflite, raw_luma, record),
         )
-        _write_folder(folder, manifest, tflite, args.data.resolve().name, notes)
+        write_folder(folder, manifest, tflite, args.data.resolve().name, notes)
     _report(out, parity, temperature, len(tflite))
     return 0
 
@@ -170,32 +177,6 @@ def _temperature(
     return fit_temperature(scores, targets[with_target])
 
 
-def _manifest(args: argparse.Namespace, model: FloatModel, tflite: bytes) -> Manifest:
-    try:
-        return msgspec.convert(
-            {
-                "name": args.out.name,
-                "task": model.task,
-                "labels": list(model.labels),
-                "input": msgspec.to_builtins(model.input),
-                "quantisation": args.mode,
-                "sha256": hashlib.sha256(tflite).hexdigest(),
-            },
-            type=Manifest,
-        )
-    except msgspec.ValidationError as e:
-        raise ConfigError(f"{args.model}: does not fit a manifest: {e}") from e
-
-
-def _write_folder(
-    folder: Path, manifest: Manifest, tflite: bytes, data_name: str, notes: str
-) -> None:
-    write(folder / MODEL, tflite)
-    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
-    write(folder / MANIFEST, text + b"\n")
-    write(folder / "README.md", card(manifest, data_name=data_name, notes=notes).encode())
-
-
 def _device_scores(
     folder: Path, manifest: Manifest, tflite: bytes, faces: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
@@ -222,72 +203,6 @@ def _check_input(path: Path, model: FloatModel, mode: str) -> bool:
     if mode == "int8" and model.input.mean == 0 and model.input.scale == 1 and not raw:
         raise ConfigError(f"{model.path}: the int8 input is not luma - 128; got {table[[0, 255]]}")
     return raw
-
-
-def _metrics(
-    model: FloatModel,
-    parity: Parity,
-    truth: Truth | None,
-    reference: NDArray[np.float32],
-    quantised: NDArray[np.float32],
-    data: Path,
-    split: str,
-) -> dict[str, object]:
-    from convert.judge.figures import headline, rounded
-
-    out: dict[str, Any] = {
-        "data": data.resolve().name,
-        "split": split,
-        "faces": parity.faces,
-        "agreement": parity.agreement,
-        "largest_shift": parity.largest_shift,
-        "moved": parity.moved,
-    }
-    if truth is not None and len(truth.counted):
-        out["truth"] = truth.description
-        out["counted"] = len(truth.counted)
-        out["float"] = headline(reference, truth, model.labels)
-        out["quantised"] = headline(quantised, truth, model.labels)
-    result: dict[str, object] = rounded(out)
-    return result
-
-
-def _provenance(
-    args: argparse.Namespace,
-    model: FloatModel,
-    seen: Material,
-    temperature: float,
-    tflite: bytes,
-    raw_luma: bool,
-) -> dict[str, object]:
-    parameters = int(model.network.count_params()) if model.keras else None
-    return {
-        "source": args.model.name,
-        "source_sha256": model_digest(args.model),
-        "parameters": parameters,
-        "bytes": len(tflite),
-        "temperature": temperature,
-        "temperature_fitted_on": (
-            f"{args.calibrate_to} of {len(seen.held_out)} held-out training faces"
-            if args.temperature == "auto"
-            else None
-        ),
-        "raw_luma": raw_luma,
-        "calibration_faces": seen.per_class,
-        "calibration_seed": args.seed,
-        "tools": {
-            name: _version(name) for name in ("tensorflow", "keras", "numpy", "emotion-edge")
-        },
-    }
-
-
-def _version(name: str) -> str | None:
-    for distribution in (name, f"{name}-cpu"):
-        try:
-            return version(distribution)
-        except PackageNotFoundError:
-            continue
-    return None
 
 
 def _report(out: Path, parity: Parity, temperature: float, size: int) -> None:

@@ -143,9 +143,9 @@ def test_compare_counts_what_the_shipped_model_costs(
     faces: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("ai_edge_litert")
-    found = run_json(
-        capsys, "compare", MODEL, MODEL, "--data", faces, "--rounds", "2", "--json"
-    )["models"]
+    found = run_json(capsys, "compare", MODEL, MODEL, "--data", faces, "--rounds", "2", "--json")[
+        "models"
+    ]
     first, again = found
     assert first["bytes"] == (MODEL / "model.tflite").stat().st_size
     assert first["multiply_adds"] == again["multiply_adds"] > first["parameters"] > 0

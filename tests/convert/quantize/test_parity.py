@@ -36,9 +36,7 @@ def test_the_same_scores_pass() -> None:
 
 
 def test_every_bar_is_named_with_value_and_limit() -> None:
-    worse = Parity(
-        400, 0.9, 0.5, 0.1, 0.9, 0.8, 0.9, 0.8, (0.9, 0.9), (0.9, 0.85), (200, 200)
-    )
+    worse = Parity(400, 0.9, 0.5, 0.1, 0.9, 0.8, 0.9, 0.8, (0.9, 0.9), (0.9, 0.85), (200, 200))
     found = failures(worse, Bars(), LABELS)
     assert found == [
         "agreement of the predicted class: got 0.9000; allowed: at least 0.95",
@@ -52,9 +50,7 @@ def test_every_bar_is_named_with_value_and_limit() -> None:
 
 @pytest.mark.parametrize(("lost", "passes"), [(1, True), (2, False)])
 def test_one_face_of_a_rare_class_is_no_evidence(lost: int, passes: bool) -> None:
-    rare = Parity(
-        1000, 1.0, 0, 0, 0.9, 0.9, 0.9, 0.9, (0.9, 1.0), (0.9, 1 - lost / 19), (981, 19)
-    )
+    rare = Parity(1000, 1.0, 0, 0, 0.9, 0.9, 0.9, 0.9, (0.9, 1.0), (0.9, 1 - lost / 19), (981, 19))
     assert (failures(rare, Bars(), LABELS) == []) is passes
 
 
