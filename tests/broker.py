@@ -157,6 +157,7 @@ class Subscriber:
 
     def __init__(self, port: int, topic: str = "#", login: tuple[str, str] | None = None) -> None:
         self.messages: list[Message] = []
+        self._seqs: list[int] = []
         self.subscribed = threading.Event()
         self._topic = topic
         # A persistent session: what comes while it is away is kept for it by the broker.
@@ -171,12 +172,17 @@ class Subscriber:
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda *_: self._client.subscribe(self._topic, qos=1)
         self._client.on_subscribe = lambda *_: self.subscribed.set()
-        self._client.on_message = lambda _c, _u, m: self.messages.append(
-            Message(m.topic, bytes(m.payload), m.retain, time.monotonic())
-        )
+        self._client.on_message = self._on_message
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         assert self.subscribed.wait(PATIENCE_S)
+
+    def _on_message(self, _client: object, _userdata: object, m: paho.MQTTMessage) -> None:
+        message = Message(m.topic, bytes(m.payload), m.retain, time.monotonic())
+        self.messages.append(message)
+        if m.topic.endswith("/event"):
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # others may publish there
+                self._seqs.append(message.json["data"]["seq"])
 
     def on(self, name: str) -> list[Message]:
         """Return the messages whose topic ends in `/name`, in the order of arrival."""
@@ -188,7 +194,7 @@ class Subscriber:
 
     def seqs(self) -> list[int]:
         """Return `seq` of the events, in the order of arrival."""
-        return [e["data"]["seq"] for e in self.events()]
+        return self._seqs.copy()
 
     def publish(self, topic: str, payload: bytes | str = b"", *, retain: bool = False) -> None:
         """Publish and wait until the broker has it."""
