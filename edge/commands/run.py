@@ -14,11 +14,13 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from edge.commands.common import add_config_options, load_config
+from edge.errors import UnavailableError
 
 if TYPE_CHECKING:
     from edge.build import PublisherMaker
     from edge.config import Config
-    from edge.stages import Clock, Control
+    from edge.publish import Identity
+    from edge.stages import Clock, Control, Publisher
 
 log = logging.getLogger(__name__)
 
@@ -80,13 +82,14 @@ def serve(
     control = Control()
     # Not seeded: ids must not repeat, and the back-offs of a fleet must not fall together.
     rng = random.Random(os.urandom(16))
+    maker = publisher or open_publisher
     p = build(
         config,
         clock,
         control,
         rng,
         boot_id=read_boot_id(),
-        publisher=publisher or open_publisher,
+        publisher=_metered(maker) if config.metrics.enabled else maker,
     )
     progress = _Progress(notifier.ready, notifier.progress)
     if reload is not None and not os.isatty(0):  # at a terminal, SIGHUP is the end of it
@@ -108,6 +111,28 @@ def serve(
         log.info("stopped after %d frames", health.frames)
         notifier.close()
     return health.frames
+
+
+def _metered(maker: PublisherMaker) -> PublisherMaker:
+    """Put the Prometheus endpoint before the publisher.
+
+    Raises:
+        UnavailableError: its library is not installed.
+    """
+    try:
+        from edge.metrics import MeteredPublisher
+    except ImportError as e:
+        raise UnavailableError(
+            f"metrics.enabled: {e.name} is missing: pip install 'emotion-edge[metrics]'"
+        ) from e
+
+    def make(
+        config: Config, identity: Identity, clock: Clock, control: Control, rng: random.Random
+    ) -> Publisher:
+        inner = maker(config, identity, clock, control, rng)
+        return MeteredPublisher(inner, identity, config.metrics)
+
+    return make
 
 
 class _Progress:

@@ -1,0 +1,161 @@
+"""A Prometheus endpoint: what `health` says, in Prometheus' names and base units.
+
+Needs the extra `[metrics]`. Names follow https://prometheus.io/docs/practices/naming/.
+"""
+
+from __future__ import annotations
+
+import collections
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import get_args
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from edge import config
+from edge.contract import Health, Status
+from edge.errors import UnavailableError
+from edge.messages import Change, EventType, Mood
+from edge.publish import Identity
+from edge.stages import OutboxStats, Publisher
+
+log = logging.getLogger(__name__)
+
+STATUSES: tuple[str, ...] = get_args(get_args(Status)[0])
+CLOSE_S = 0.5  # for a scrape that is under way
+
+
+class MeteredPublisher:
+    """A `Publisher` that counts what passes and serves it beside publishing it."""
+
+    def __init__(self, inner: Publisher, identity: Identity, settings: config.Metrics) -> None:
+        """Listen.
+
+        Raises:
+            UnavailableError: the address cannot be used; the publisher was closed.
+        """
+        self._inner = inner
+        self._collector = HealthCollector(identity, inner)
+        registry = CollectorRegistry()
+        registry.register(self._collector)
+        ProcessCollector(registry=registry)
+        where = f"{settings.address}:{settings.port}"
+        try:
+            self._server, self._thread = start_http_server(
+                settings.port, settings.address, registry
+            )
+        except OSError as e:
+            inner.close(0.1)
+            raise UnavailableError(f"metrics: {where}: {e.strerror or e}") from e
+        log.info("metrics on http://%s/metrics", where)
+
+    def publish(self, change: Change, /) -> None:
+        """Count the event and hand it on."""
+        self._collector.events[change.kind.value] += 1
+        self._inner.publish(change)
+
+    def state(self, t: float, moods: Sequence[Mood], status: str, /) -> None:
+        """Remember the present and hand it on."""
+        self._collector.faces, self._collector.status = len(moods), status
+        self._inner.state(t, moods, status)
+
+    def health(self, health: Health, /) -> None:
+        """Remember and hand on."""
+        self._collector.health = health
+        self._inner.health(health)
+
+    def stats(self) -> OutboxStats:
+        """Return the counts of the publisher behind."""
+        return self._inner.stats()
+
+    def close(self, timeout_s: float, /) -> None:
+        """Close the publisher behind, then stop listening."""
+        self._inner.close(timeout_s)
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(CLOSE_S)
+
+
+class HealthCollector(Collector):
+    """Turns the newest health into metrics when asked. `collect` runs in the server's thread."""
+
+    def __init__(self, identity: Identity, publisher: Publisher) -> None:
+        self._who = identity
+        self._publisher = publisher
+        self.events: collections.Counter[str] = collections.Counter()
+        self.faces = 0
+        self.status = "running"
+        self.health: Health | None = None
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics; those of `health` only once there is one."""
+        who = self._who
+        yield InfoMetricFamily(
+            "emotion_edge",
+            "What runs.",
+            {
+                "version": who.version,
+                "device": who.device,
+                "model": who.model.name,
+                "model_sha256": who.model.sha256,
+                "detector": who.detector,
+            },
+        )
+        yield _gauge("faces", "Faces in view.", self.faces)
+        status = GaugeMetricFamily(
+            "emotion_edge_status", "1 for what the daemon does now, else 0.", labels=["status"]
+        )
+        for name in STATUSES:
+            status.add_metric([name], float(name == self.status))
+        yield status
+        events = CounterMetricFamily(
+            "emotion_edge_events", "Events made since the start.", labels=["event_type"]
+        )
+        for kind in EventType:
+            events.add_metric([kind.value], self.events[kind.value])
+        yield events
+        yield from self._outbox(self._publisher.stats())
+        if self.health is not None:
+            yield from self._health(self.health)
+
+    def _outbox(self, s: OutboxStats) -> Iterator[Metric]:
+        yield _gauge("outbox_events", "Events the broker has not acknowledged.", s.depth)
+        yield _gauge("outbox_oldest_age_seconds", "Age of the oldest of them.", s.oldest_s)
+        yield _counter("events_lost", "Events dropped because the outbox was full.", s.lost)
+        yield _counter("publishes_refused", "Publishes that the broker refused.", s.refused)
+
+    def _health(self, h: Health) -> Iterator[Metric]:
+        when = datetime.fromisoformat(h.time).timestamp()
+        yield _gauge("health_timestamp_seconds", "When what follows was measured.", when)
+        yield _counter("frames", "Frames that went all the way through.", h.frames)
+        yield _counter("frames_dropped", "Frames never looked at.", h.dropped)
+        yield _counter("camera_reopened", "Times the camera was opened again.", h.camera_reopened)
+        yield _gauge("loop_busy_ratio", "Share of one core spent in the loop.", h.busy)
+        yield _gauge(
+            "frame_latency_seconds",
+            "Exposure to the end of the loop, median.",
+            h.latency_ms / 1e3,
+        )
+        problem = GaugeMetricFamily(
+            "emotion_edge_problem", "1 for each reason that is wrong now.", labels=["reason"]
+        )
+        for reason in dict.fromkeys(h.reasons):
+            problem.add_metric([reason], 1.0)
+        yield problem
+        if h.temperature_c is not None:
+            yield _gauge("temperature_celsius", "Of the processor.", h.temperature_c)
+        if h.throttled is not None:
+            yield _gauge("throttled", "1 where the firmware holds it back.", float(h.throttled))
+
+
+def _gauge(name: str, said: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"emotion_edge_{name}", said, value)
+
+
+def _counter(name: str, said: str, value: float) -> Metric:
+    return CounterMetricFamily(f"emotion_edge_{name}", said, value)

@@ -1,0 +1,195 @@
+"""The Prometheus endpoint, of a real daemon and by itself."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from edge.clock import SystemClock
+from edge.config import Metrics
+from edge.contract import Health
+from edge.errors import UnavailableError
+from edge.messages import Change, Mood
+from edge.metrics import MeteredPublisher
+from edge.stages import OutboxStats
+from tests.broker import Broker, broker, free_port, wait_until
+from tests.daemon import CLIP, daemon
+from tests.edge.publish.rig import WHO, change, mood
+
+__all__ = ["broker"]  # the fixture
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+HEALTH = Health(
+    time="2026-11-20T12:00:00.000Z",
+    uptime_s=60.0,
+    status="running",
+    reasons=["low_light", "broker_away"],
+    fps=25.0,
+    busy=0.4,
+    latency_ms=12.5,
+    frames=1500,
+    dropped=3,
+    camera_reopened=1,
+    faces=1,
+    outbox_depth=0,
+    outbox_lost=0,
+    outbox_oldest_s=0.0,
+    refused=0,
+    memory_mb=75.0,
+    temperature_c=51.5,
+    throttled=False,
+)
+
+
+class Silent:
+    """A publisher that publishes nothing."""
+
+    closed = False
+
+    def publish(self, change: Change, /) -> None: ...
+
+    def state(self, t: float, moods: Sequence[Mood], status: str, /) -> None: ...
+
+    def health(self, health: Health, /) -> None: ...
+
+    def stats(self) -> OutboxStats:
+        return OutboxStats(depth=4, lost=2, oldest_s=9.5, refused=1)
+
+    def close(self, timeout_s: float, /) -> None:
+        self.closed = True
+
+
+def scrape(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def values(text: str) -> dict[str, float]:
+    """Return samples by `name{label=value,...}`."""
+    found = {}
+    for family in text_string_to_metric_families(text):
+        for s in family.samples:
+            labels = ",".join(f"{k}={v}" for k, v in s.labels.items())
+            found[f"{s.name}{{{labels}}}" if labels else s.name] = s.value
+    return found
+
+
+def test_health_in_base_units() -> None:
+    port = free_port()
+    metered = MeteredPublisher(Silent(), WHO, Metrics(enabled=True, port=port))
+    try:
+        metered.health(HEALTH)
+        metered.publish(change(SystemClock().now()))
+        metered.state(0.0, [mood()], "running")
+        v = values(scrape(port))
+    finally:
+        metered.close(0.1)
+    assert v["emotion_edge_frame_latency_seconds"] == 0.0125
+    assert v["emotion_edge_temperature_celsius"] == 51.5
+    assert v["emotion_edge_frames_total"] == 1500
+    assert v["emotion_edge_frames_dropped_total"] == 3
+    assert v["emotion_edge_events_total{event_type=emotion_changed}"] == 1
+    assert v["emotion_edge_events_total{event_type=face_left}"] == 0
+    assert v["emotion_edge_faces"] == 1
+    assert v["emotion_edge_outbox_events"] == 4
+    assert v["emotion_edge_outbox_oldest_age_seconds"] == 9.5
+    assert v["emotion_edge_events_lost_total"] == 2
+    assert v["emotion_edge_problem{reason=broker_away}"] == 1
+    assert v["emotion_edge_health_timestamp_seconds"] == 1795176000
+    assert v["emotion_edge_status{status=running}"] == 1
+    assert v["emotion_edge_status{status=camera_lost}"] == 0
+
+
+def test_what_a_device_does_not_know_is_left_out() -> None:
+    port = free_port()
+    metered = MeteredPublisher(Silent(), WHO, Metrics(enabled=True, port=port))
+    try:
+        v = values(scrape(port))
+    finally:
+        metered.close(0.1)
+    assert "emotion_edge_temperature_celsius" not in v
+    assert "emotion_edge_frames_total" not in v, "no frame was counted yet"
+
+
+def test_port_in_use_is_told_and_nothing_stays_open() -> None:
+    inner = Silent()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UnavailableError, match=f"127.0.0.1:{port}: Address already in use"):
+            MeteredPublisher(inner, WHO, Metrics(enabled=True, port=port))
+    assert inner.closed
+
+
+def test_port_is_free_again_after_close() -> None:
+    port = free_port()
+    for _ in range(2):
+        MeteredPublisher(Silent(), WHO, Metrics(enabled=True, port=port)).close(0.1)
+
+
+def test_missing_library_is_told_with_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "prometheus_client.py").write_text("raise ImportError(name='prometheus_client')")
+    keys = ("--set", f"camera.source={CLIP}", "--set", "metrics.enabled=true")
+    done = subprocess.run(
+        [sys.executable, "-m", "edge", "run", "--config", "/dev/null", *keys],
+        env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 69
+    assert "prometheus_client is missing: pip install 'emotion-edge[metrics]'" in done.stderr
+
+
+def test_nothing_listens_unless_configured() -> None:
+    code = "import sys, edge.build; print('prometheus_client' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+    assert not Metrics().enabled and Metrics().address == "127.0.0.1"
+
+
+@pytest.mark.slow
+def test_daemon_serves_what_prometheus_and_the_dashboard_want(
+    broker: Broker, tmp_path: Path
+) -> None:
+    port = free_port()
+    keys = {"metrics__enabled": "true", "metrics__port": port}
+    with daemon(broker.port, tmp_path / "log", **keys):
+
+        def seen() -> dict[str, float]:
+            try:
+                return values(scrape(port))
+            except OSError:
+                return {}
+
+        wait_until(lambda: seen().get("emotion_edge_frames_total", 0) > 10, "frames are counted")
+        wait_until(
+            lambda: seen()["emotion_edge_events_total{event_type=face_appeared}"] > 0, "events"
+        )
+        text = scrape(port)
+    names = {name.partition("{")[0] for name in values(text)}
+    assert names >= {"process_resident_memory_bytes", "process_cpu_seconds_total"}
+    tool = shutil.which("promtool")
+    if tool is not None:  # Debian: prometheus
+        done = subprocess.run(
+            [tool, "check", "metrics"], input=text, text=True, capture_output=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    # A virtual machine has no thermometer, and one broker is never full.
+    names |= {"emotion_edge_temperature_celsius", "emotion_edge_throttled", "emotion_edge_problem"}
+    dashboard = json.loads((EXAMPLES / "grafana/dashboard.json").read_text())
+    asked = [t["expr"] for panel in dashboard["panels"] for t in panel.get("targets", [])]
+    wanted = {
+        name for expr in asked for name in re.findall(r"\b(?:emotion_edge|process)_\w+", expr)
+    }
+    assert wanted and wanted <= names, f"the dashboard asks for {wanted - names}"
