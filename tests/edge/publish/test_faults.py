@@ -420,3 +420,57 @@ def test_state_goes_on_in_memory_when_the_broker_is_slow(broker) -> None:  # noq
         with subscribed(broker) as s:
             wait_until(lambda: p.stats().depth == 0, "all is acknowledged", 60)
             wait_until(lambda: s.on("state"), "the newest state")
+
+
+def test_a_network_cut(tmp_path: Path) -> None:
+    if os.geteuid() != 0 or not (shutil.which("unshare") and shutil.which("ip")):
+        pytest.skip("a network namespace needs root, unshare and ip")
+    inside = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    inside += ["--basetemp", str(tmp_path / "inside"), str(Path(__file__).with_name("cut.py"))]
+    result = subprocess.run(
+        ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *inside],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if "Operation not permitted" in result.stderr:
+        pytest.skip("no network namespaces here")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "1 passed" in result.stdout
+
+
+def test_a_close_before_a_frozen_broker_leaves_the_events_in_the_outbox(
+    broker,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "outbox.db"
+    with publishing(broker.port, path) as p:
+        wait_until(lambda: p.stats().problems == (), "it is online")
+        broker.signal(signal.SIGSTOP)
+        for _ in range(30):
+            p.publish(change(time.monotonic()))
+    assert kept(path) == (set(range(1, 31)), 30)
+    broker.signal(signal.SIGCONT)
+    with subscribed(broker) as s, publishing(broker.port, path):
+        wait_until(lambda: len(s.seqs()) >= 30, "every event")
+        assert list(dict.fromkeys(s.seqs())) == list(range(1, 31))
+
+
+def test_a_disk_that_hangs_does_not_hold_the_loop_and_what_is_lost_is_told(
+    broker,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mqtt, "QUEUE_MOST", 100)
+    with subscribed(broker) as s, publishing(broker.port, tmp_path / "outbox.db") as p:
+        p.publish(change(time.monotonic()))
+        wait_until(lambda: s.seqs() == [1], "the first event")
+        with p._outbox._lock:  # as a write that does not return would hold it
+            p.publish(change(time.monotonic()))
+            wait_until(lambda: not p._queue, "the writer hangs in the outbox")
+            for _ in range(150):
+                p.publish(change(time.monotonic()))  # would hang here
+            assert p.stats().lost == 50
+        wait_until(lambda: len(s.seqs()) == 102, "what was kept")
+        assert sum(e["data"]["lost_before"] for e in s.events()) == 50
+        assert p.stats().lost == 50

@@ -6,11 +6,11 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.contract import Response, State
-from edge.publish.requests import BURST, MAX_BYTES, Requests
+from edge.publish.requests import BURST, MAX_BYTES, VERBS, Requests
 from edge.stages import Control
 
 NOW = State(time="2026-01-01T00:00:00.000Z", seq=7, status="running", emotion="none", faces=[])
@@ -94,8 +94,7 @@ def test_a_flood_is_told_once_and_then_ignored_until_it_ebbs() -> None:
     assert control.paused
 
 
-@given(st.text(max_size=30), st.binary(max_size=1100), st.floats(-10, 10))
-def test_nothing_that_comes_in_raises_or_does_harm(verb: str, payload: bytes, now: float) -> None:
+def _throw_at_it(verb: str, payload: bytes, now: float) -> None:
     control = Control()
     requests = Requests(control, lambda: NOW)
     requests.on_message(verb, payload, now)
@@ -105,3 +104,23 @@ def test_nothing_that_comes_in_raises_or_does_harm(verb: str, payload: bytes, no
         assert len(encoded) < 2000
     assert not control.stopping
     assert control.paused is False or verb == "pause"
+
+
+ANYTHING = (
+    st.text(max_size=30) | st.sampled_from(VERBS),
+    st.binary(max_size=1100)
+    | st.text(max_size=300).map(lambda t: json.dumps({"transaction": t}).encode()),
+    st.floats(-10, 10),
+)
+
+
+@given(*ANYTHING)
+def test_nothing_that_comes_in_raises_or_does_harm(verb: str, payload: bytes, now: float) -> None:
+    _throw_at_it(verb, payload, now)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000, deadline=None)
+@given(*ANYTHING)
+def test_ten_thousand_of_them(verb: str, payload: bytes, now: float) -> None:
+    _throw_at_it(verb, payload, now)
