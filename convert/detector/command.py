@@ -71,11 +71,6 @@ def run(args: argparse.Namespace) -> int:
         given["steps"] = 1_000_000  # only time ends it
     portraits, _ = split(load_photos(args.portraits))
     scenes, _ = split(load_photos(args.scenes))
-    if not any(len(p.faces) for p in portraits) or not any(not len(p.faces) for p in scenes):
-        raise UsageError(
-            f"{args.portraits}, {args.scenes}: allowed: portraits with faces, and scenes of which "
-            "some have none"
-        )
     line = Progress(1).line
     train(Plan(**given), Shape(), Recipe(), portraits, scenes, args.out, say=line)
     print(args.out / BEST)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from convert.detector import spoil
 from convert.detector.photos import Photo
+from edge.errors import ConfigError
 
 Luma = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -88,12 +89,21 @@ class Composer:
         seed: int,
         recipe: Recipe | None = None,
     ) -> None:
-        """Take photographs with one main face each, and everyday ones with and without faces."""
+        """Take photographs with one main face each, and everyday ones with and without faces.
+
+        Raises:
+            ConfigError: there is no face to paste, or nothing without a face to paste it on.
+        """
         self.recipe = recipe or Recipe()
         self.rng = np.random.default_rng(seed)
         self._portraits = [p for p in portraits if len(p.faces)]
         self._peopled = [p for p in scenes if len(p.faces)]
         self._empty = [p for p in scenes if not len(p.faces)]
+        if not self._portraits or not self._empty:
+            raise ConfigError(
+                f"{len(self._portraits)} photographs with a face to paste and {len(self._empty)} "
+                "without one to paste it on; allowed: at least 1 of each"
+            )
         self._h, self._w = height, width
         self.mined: list[Luma] = []  # pictures without a face that an earlier network mistook
         self._masks = spoil.masks()
@@ -149,7 +159,7 @@ class Composer:
             luma = self.mined[int(rng.integers(len(self.mined)))]
             canvas = np.ascontiguousarray(luma[:, ::-1] if rng.random() < 0.5 else luma)
             return canvas.copy(), [], []
-        with_people = rng.random() < r.people
+        with_people = bool(self._peopled) and rng.random() < r.people
         pool = self._peopled if with_people else self._empty
         photo = pool[int(rng.integers(len(pool)))]
         h, w = photo.luma.shape

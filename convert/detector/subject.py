@@ -58,7 +58,9 @@ def open_subject(spec: str) -> Subject:
         )
     usual = Detect()
     width = int(parts["width"] or usual.width)
-    threshold = float(parts["threshold"] or usual.threshold)
+    threshold = _number(parts["threshold"], usual.threshold)
+    if not 0 < threshold < 1:
+        raise UsageError(f"--detector: got {spec!r}; allowed: a threshold above 0, below 1")
     values = {
         "name": parts["name"],
         "width": width,
@@ -73,6 +75,13 @@ def open_subject(spec: str) -> Subject:
     # The cascade gives no probability: whatever it finds counts.
     used = 0.0 if parts["name"] == "haar" else threshold
     return Subject(f"{parts['name']}@{width}", used, open_detector(config))
+
+
+def _number(text: str | None, usual: float) -> float:
+    try:
+        return usual if text is None else float(text)
+    except ValueError:  # 0.5.5
+        return -1.0
 
 
 def interleaved(

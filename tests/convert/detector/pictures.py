@@ -28,7 +28,7 @@ def scene(seed: int = 0, height: int = 200, width: int = 260) -> Photo:
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (9, 12), np.uint8)
     luma = cv2.resize(coarse, (width, height)).astype(np.uint8)
-    return Photo(f"scene_{seed}", luma, np.zeros((0, 15), np.float32))
+    return Photo(f"scene{seed:03}_0", luma, np.zeros((0, 15), np.float32))
 
 
 def peopled(seed: int = 0) -> Photo:
@@ -40,7 +40,7 @@ def peopled(seed: int = 0) -> Photo:
     face[:14] /= 2
     face[[0, 4, 6, 8, 10, 12]] += 16
     face[[1, 5, 7, 9, 11, 13]] += 11
-    return Photo(f"people_{seed}", luma, face[None])
+    return Photo(f"people{seed:03}_0", luma, face[None])
 
 
 def archive(path: Path, photos: list[Photo]) -> Path:

@@ -8,6 +8,7 @@ import pytest
 
 from convert.detector import spoil
 from convert.detector.compose import Composer, Recipe, mapped, turned_box, visible
+from edge.errors import ConfigError
 from tests.convert.detector.pictures import peopled, portrait, scene
 
 H, W = 96, 128
@@ -49,6 +50,13 @@ def test_no_face_where_none_is_pasted() -> None:
     c = composer(replace(Recipe(), people=0, faces=(1, 0, 0, 0, 0)))
     assert not any(len(c.picture().faces) for _ in range(40))
     assert composer().faceless().shape == (H, W)
+
+
+def test_nothing_to_paste_or_to_paste_on() -> None:
+    with pytest.raises(ConfigError, match="0 photographs with a face to paste and 1 without"):
+        Composer([], [scene()], height=H, width=W, seed=1)
+    with pytest.raises(ConfigError, match="1 photographs with a face to paste and 0 without"):
+        Composer([portrait()], [peopled()], height=H, width=W, seed=1)
 
 
 def test_a_row_has_several_faces_of_about_one_size() -> None:

@@ -43,7 +43,7 @@ def test_a_photograph_that_is_none(tmp_path: Path) -> None:
         parts = dict(z)
     parts["jpeg"] = np.zeros_like(parts["jpeg"])
     np.savez(path, **parts)
-    with pytest.raises(ConfigError, match="scene_1: not a JPEG"):
+    with pytest.raises(ConfigError, match="scene001_0: not a JPEG"):
         load_photos(path)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -80,6 +80,7 @@ def test_a_flat_map_yields_a_bounded_number() -> None:
     assert 0 < len(scores) <= MAX_FACES
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # busy machines
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1))
 def test_peaks_are_the_cells_that_no_neighbour_beats(rows: int, columns: int, seed: int) -> None:
     score = np.random.default_rng(seed).normal(size=(rows, columns)).astype(np.float32)
@@ -98,6 +99,7 @@ def test_overlaps_of_known_boxes() -> None:
     assert got[0, 2] == 0 and got[3, 3] == 0
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # busy machines
 @given(st.integers(0, 30), st.integers(0, 2**32 - 1))
 def test_what_is_kept_overlaps_little_and_what_goes_overlaps_something_kept(
     n: int, seed: int

@@ -1,0 +1,118 @@
+"""Judging with real detectors on a real video; the reference judges itself as perfect."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convert.cli import main
+from convert.detector.scores import Found, Truth
+from convert.detector.subject import Subject, open_subject
+from convert.detector.videos import Clip, judge_clip
+from edge.errors import UsageError
+from edge.geometry import Box
+from edge.messages import Face, Frame
+from tests.conftest import DEMO_CLIP
+from tests.convert.detector.pictures import archive, peopled, portrait, scene
+
+
+class Scripted:
+    """Answers with what was written down for each frame, by the frame's first pixel."""
+
+    def __init__(self, script: list[list[tuple[float, Box]]]) -> None:
+        self._script = script
+
+    def detect(self, luma: np.ndarray, /) -> tuple[Face, ...]:  # type: ignore[type-arg]
+        return tuple(Face(box, score) for score, box in self._script[int(luma[0, 0])])
+
+
+def clip(truths: list[list[Box]], fps: float = 10.0) -> Clip:
+    frames = []
+    for k in range(len(truths)):
+        luma = np.zeros((240, 320), np.uint8)
+        luma[0, 0] = k
+        frames.append(Frame(k, k / fps, luma))
+    made = []
+    for boxes in truths:
+        faces = np.full((len(boxes), 14), np.nan, np.float32)
+        for i, b in enumerate(boxes):
+            faces[i, :4] = (b.x, b.y, b.width, b.height)
+        made.append(Truth(faces, np.zeros(len(boxes), bool)))
+    return Clip("scripted", frames, made)
+
+
+HERE, THERE = Box(100, 100, 40, 50), Box(200, 30, 40, 50)
+
+
+def test_missed_and_false_faces_are_counted_at_the_threshold() -> None:
+    script = [[(0.9, HERE)], [(0.9, HERE), (0.8, THERE)], [(0.5, HERE)], []]
+    subject = Subject("scripted", 0.7, Scripted(script))
+    got = judge_clip(clip([[HERE]] * 4), subject, rate=10, confirm=3)
+    assert got["found"] == 0.5 and got["frames_with_all"] == 0.5
+    assert got["false_a_minute"] == pytest.approx(1 / (4 / 10 / 60))
+    assert got["false_tracks"] == 0
+
+
+def test_a_false_face_survives_confirmation_only_when_it_stays() -> None:
+    flickers = [[(0.9, THERE)] if k % 5 == 0 else [] for k in range(20)]
+    stays = [[(0.9, THERE)] if 5 <= k < 12 else [] for k in range(20)]
+    empty = clip([[]] * 20)
+    for script, tracks in ((flickers, 0), (stays, 1)):
+        subject = Subject("scripted", 0.7, Scripted(script))
+        assert judge_clip(empty, subject, rate=10, confirm=3)["false_tracks"] == tracks
+
+
+def test_a_real_face_is_no_false_track() -> None:
+    subject = Subject("scripted", 0.7, Scripted([[(0.9, HERE)]] * 20))
+    assert judge_clip(clip([[HERE]] * 20), subject, rate=10, confirm=3)["false_tracks"] == 0
+
+
+@pytest.mark.parametrize("spec", ["", "blaze", "haar@", "haar@x", "face@5", "haar@320:2"])
+def test_a_spec_that_makes_no_sense(spec: str) -> None:
+    with pytest.raises(UsageError, match="--detector: got"):
+        open_subject(spec)
+
+
+def test_what_was_found_keeps_its_order_and_empty_is_empty() -> None:
+    subject = Subject("s", 0.7, Scripted([[(0.9, HERE), (0.2, THERE)], []]))
+    luma = np.zeros((240, 320), np.uint8)
+    found = subject.find(luma)
+    assert isinstance(found, Found) and found.scores.tolist() == pytest.approx([0.9, 0.2])
+    luma[0, 0] = 1
+    assert subject.find(luma).boxes.shape == (0, 4)
+
+
+def test_the_command_on_pictures_and_a_video(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people = [portrait(f"P{k:02}_0001", seed=k) for k in range(20)]
+    places = [scene(k) for k in range(20)] + [peopled(k) for k in range(20)]
+    for p in (tmp_path / "v.json", tmp_path / "v.html"):
+        p.unlink(missing_ok=True)
+    code = main(
+        [
+            "evaluate-detector", "--detector", "haar@320", "--reference", "haar@320",
+            "--portraits", str(archive(tmp_path / "p.npz", people)),
+            "--scenes", str(archive(tmp_path / "s.npz", places)),
+            "--pictures", "10", "--clips", str(DEMO_CLIP),
+            "--json", str(tmp_path / "v.json"), "--html", str(tmp_path / "v.html"),
+        ]
+    )  # fmt: skip
+    assert code == 0
+    own = json.loads((tmp_path / "v.json").read_text())["haar@320"]
+    video = own["videos"]["astronaut"]
+    assert video["reference_faces"] > 50
+    assert video["found"] == 1 and video["false_tracks"] == 0
+    assert own["composed"]["pictures"] == 10 and own["composed"]["faces"] > 0
+    assert own["ms_a_frame"]["median"] > 0
+    text = (tmp_path / "v.html").read_text()
+    assert text.count("<img") >= 1 and "haar@320" in text
+    assert "haar@320" in capsys.readouterr().out
+
+
+def test_nothing_to_judge_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate-detector"]) == UsageError.exit_code
+    assert "nothing to judge on" in capsys.readouterr().err
