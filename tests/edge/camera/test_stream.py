@@ -51,7 +51,7 @@ def serving(port: int, size: str = "64x48") -> Iterator[subprocess.Popen[bytes]]
 
 def configured(port: int, **more: object) -> Config:
     address = f"http://user:s3cret@127.0.0.1:{port}/cam?token=s3cret"
-    return Config(source=address, **(QUICK | more))
+    return Config(**({"source": address} | QUICK | more))
 
 
 def opened(config: Config) -> Camera:
@@ -166,6 +166,50 @@ def test_connections_are_given_back_however_often_it_fails() -> None:
         before = descriptors()
         until(lambda: len(w.lost) >= 30, "more failures")
         assert descriptors() - before <= 2, "one attempt may be under way, on both ends"
+
+
+RTSP_SERVER = """
+import sys, gi
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtspServer
+Gst.init(None)
+server = GstRtspServer.RTSPServer(address="127.0.0.1", service=sys.argv[1])
+factory = GstRtspServer.RTSPMediaFactory()
+factory.set_launch("( videotestsrc is-live=true pattern=ball ! "
+    "video/x-raw,format=I420,width=320,height=240,framerate=25/1 "
+    "! jpegenc ! rtpjpegpay name=pay0 )")
+server.get_mount_points().add_factory("/cam", factory)
+server.attach(None)
+GLib.MainLoop().run()
+"""
+SYSTEM_PYTHON = "/usr/bin/python3"  # where Debian puts gir1.2-gst-rtsp-server-1.0
+
+
+def has_rtsp_server() -> bool:
+    trial = "import gi; gi.require_version('GstRtspServer', '1.0')"
+    try:
+        return subprocess.run([SYSTEM_PYTHON, "-c", trial], capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+@pytest.mark.faults
+@pytest.mark.skipif(not has_rtsp_server(), reason="python3-gi, gir1.2-gst-rtsp-server-1.0 missing")
+def test_rtsp_comes_back_after_its_server_was_killed() -> None:
+    port = free_port()
+    config = configured(port, source=f"rtsp://u:s3cret@127.0.0.1:{port}/cam", open_timeout_s=8)
+    with watching(opened(config)) as w:
+        for _ in range(2):
+            server = subprocess.Popen([SYSTEM_PYTHON, "-c", RTSP_SERVER, str(port)])
+            try:
+                w.wait_frames(3)
+            finally:
+                server.kill()
+                server.wait()
+            w.wait_lost()
+        assert w.frames[0].luma.shape == (240, 320)
+        assert "s3cret" not in w.camera.stats().description + "".join(m.why for m in w.lost)
 
 
 def test_an_unknown_scheme_is_refused() -> None:
