@@ -22,6 +22,7 @@ COMMANDS = (
     "preview",
     "dashboard",
     "homeassistant",
+    "fleet",
 )
 
 

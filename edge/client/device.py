@@ -47,6 +47,8 @@ class Device:
             kind: the topic after the device's name, such as `state`.
             payload: of the message.
         """
+        if not payload:  # what was retained was removed
+            return None
         try:
             if kind == "availability":
                 self.online = {b"online": True, b"offline": False}.get(payload)

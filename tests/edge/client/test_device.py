@@ -94,7 +94,7 @@ def test_a_backlog_of_an_earlier_boot_is_late_not_new() -> None:
         ("state", b'{"status": "dancing"}'),
         ("event", b"\xff\xfe"),
         ("health", b"[" * 100_000),
-        ("info", b""),
+        ("info", b"null"),
     ],
 )
 def test_nonsense_is_counted_and_nothing_else(kind: str, payload: bytes) -> None:

@@ -1,0 +1,88 @@
+"""`emotion-edge fleet`: every device of a broker on one line, and an exit code for monitoring."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from edge.commands.watch import add_broker_options, broker
+from edge.errors import UsageError
+
+WELL, PROBLEMS = 0, 1
+CONNECT_S = 10.0
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    p = commands.add_parser(
+        "fleet",
+        help="show version, health and outbox of every device on a broker",
+        description="Exit code 0: all is well; 1: a device is offline or has a problem, or there "
+        "is none; 69: the broker is away.",
+    )
+    add_broker_options(p)
+    p.add_argument("--json", action="store_true", help="one JSON line a device")
+    p.add_argument(
+        "--expect", default="", metavar="NAME,...", help="devices that must be there at least"
+    )
+    p.add_argument(
+        "--max-age",
+        type=float,
+        default=300.0,
+        metavar="SECONDS",
+        help="an older health message is a problem (default: %(default)g)",
+    )
+    p.add_argument(
+        "--wait",
+        type=float,
+        default=15.0,
+        metavar="SECONDS",
+        help="longest time to listen (default: %(default)g); ends sooner when all have spoken",
+    )
+    p.add_argument(
+        "--forget",
+        default="",
+        metavar="NAME",
+        help="remove what a device that is gone for good has left on the broker",
+    )
+    p.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Listen for a moment, print, and judge.
+
+    Raises:
+        UnavailableError: the broker is away or refuses.
+        ConfigError: a file that was named cannot be used.
+        UsageError: a value makes no sense.
+    """
+    from edge import fleet
+    from edge.client import Client
+    from edge.config import Config
+    from edge.contract import encode
+    from edge.publish.probe import retain_once
+
+    mqtt = broker(args)
+    if set(args.forget) & set("/+#"):
+        raise UsageError(f"--forget: got {args.forget!r}; allowed: the name of a device")
+    if args.forget:
+        for name in fleet.RETAINED:
+            retain_once(Config(mqtt=mqtt), f"{mqtt.base}/{args.forget}/{name}", b"")
+        print(f"removed what {args.forget} has left on the broker")
+        return WELL
+    with Client(
+        mqtt.host,
+        mqtt.port,
+        base=mqtt.base,
+        username=mqtt.username,
+        password_file=mqtt.password_file,
+        tls=mqtt.tls,
+        ca_file=mqtt.ca_file,
+    ) as client:
+        client.wait_connected(CONNECT_S)
+        devices = fleet.gather(client, settle_s=1.0, most_s=args.wait)
+    expected = [name for name in args.expect.split(",") if name]
+    found = fleet.rows(devices.values(), expected, time.time(), args.max_age)
+    for line in [encode(row).decode() for row in found] if args.json else fleet.table(found):
+        print(line)
+    return WELL if found and not any(row.problems for row in found) else PROBLEMS

@@ -1,0 +1,151 @@
+"""`emotion-edge fleet`: who is there and whether all is well."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge import cli, fleet
+from edge.client import Device
+from edge.clock import SystemClock
+from edge.contract import Health, encode
+from tests.broker import Broker, broker, free_port, passwords, running, subscribed, wait_until
+from tests.edge.publish.rig import WHO, mood, publishing
+from tests.edge.test_metrics import HEALTH
+
+__all__ = ["broker"]  # the fixture
+
+WALL = 1795176000.0  # when HEALTH was measured
+GOOD = msgspec.structs.replace(HEALTH, reasons=[])
+
+
+def device(name: str = "kiosk", health: Health | None = GOOD, *, online: bool = True) -> Device:
+    d = Device(name)
+    d.take("availability", b"online" if online else b"offline")
+    if health is not None:
+        d.take("health", encode(health))
+    d.take("info", encode(dataclasses.replace(WHO, device=name).info(GOOD.time)))
+    return d
+
+
+def problems(d: Device, wall: float = WALL + 5) -> list[str]:
+    return fleet.rows([d], [], wall, max_age_s=300)[0].problems
+
+
+def test_all_is_well() -> None:
+    row = fleet.rows([device()], ["kiosk"], WALL + 5, 300)[0]
+    assert (row.problems, row.online, row.health_age_s) == ([], True, 5.0)
+    assert (row.version, row.model) == ("0.0.0", "test 00000000")
+
+
+def test_who_stands_before_the_camera_is_no_problem_of_the_device() -> None:
+    health = msgspec.structs.replace(GOOD, reasons=["low_light", "too_small", "throttled"])
+    assert problems(device(health=health)) == ["throttled"]
+
+
+def test_offline_tells_whether_it_said_goodbye() -> None:
+    gone = device(online=False)
+    assert problems(gone) == ["offline"]
+    gone.take("state", encode(_stopped()))
+    assert problems(gone) == ["stopped"]
+
+
+def _stopped() -> msgspec.Struct:
+    from edge.contract import State
+
+    return State(time=GOOD.time, seq=1, status="stopped", emotion="none", faces=[])
+
+
+def test_health_that_stands_still() -> None:
+    assert problems(device(), wall=WALL + 301) == ["health_old"]
+    assert problems(device(health=None)) == ["no_health"]
+
+
+def test_expected_device_that_never_spoke() -> None:
+    found = fleet.rows([device("a")], ["a", "b"], WALL, 300)
+    assert [(r.device, r.problems) for r in found] == [("a", []), ("b", ["never_seen"])]
+
+
+def test_message_that_is_not_understood_and_another_major_version() -> None:
+    d = device()
+    d.take("state", b"{")
+    d.take("info", encode(msgspec.structs.replace(WHO.info(GOOD.time), contract="2.0")))
+    assert problems(d) == ["contract_unknown", "messages_invalid"]
+
+
+def test_name_cannot_drive_the_terminal() -> None:
+    lines = fleet.table(fleet.rows([device("\x1b[2Jkiosk")], [], WALL, 300))
+    assert "\x1b" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (150, "2 min"), (7200, "2 h"), (2e5, "2 d")]
+)
+def test_span(seconds: float, text: str) -> None:
+    assert fleet.span(seconds) == text
+
+
+def ask(port: int, *more: str) -> int:
+    return cli.main(["fleet", "--host", "127.0.0.1", "--port", str(port), *more])
+
+
+def healthy() -> Health:
+    from edge.publish.stamp import rfc3339
+
+    return msgspec.structs.replace(GOOD, time=rfc3339(SystemClock().wall()))
+
+
+def test_two_devices_one_gone(broker: Broker, capsys: pytest.CaptureFixture[str]) -> None:
+    till = dataclasses.replace(WHO, device="till")
+    with publishing(broker.port) as kiosk, subscribed(broker) as everything:
+        kiosk.health(healthy())
+        kiosk.state(SystemClock().now(), [mood()], "running")
+        wait_until(lambda: everything.on("health") and everything.on("state"), "it has spoken")
+        assert ask(broker.port, "--json") == 0
+        row = json.loads(capsys.readouterr().out)
+        assert (row["device"], row["online"], row["problems"]) == ("kiosk", True, [])
+        with publishing(broker.port, who=till) as second:
+            second.health(healthy())
+            wait_until(lambda: len(everything.on("health")) == 2, "the second has spoken")
+        assert ask(broker.port) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("kiosk   online") and lines[2].startswith("till    offline")
+    assert lines[2].endswith("stopped")
+    assert lines[-1] == "2 devices, 1 online, 1 with problems"
+
+
+def test_nobody_there_is_not_well(broker: Broker) -> None:
+    assert ask(broker.port) == 1
+
+
+def test_forgotten_device_is_gone(broker: Broker, capsys: pytest.CaptureFixture[str]) -> None:
+    with publishing(broker.port) as publisher, subscribed(broker) as everything:
+        publisher.health(healthy())
+        wait_until(lambda: everything.on("health"), "it has spoken")
+    assert ask(broker.port, "--forget", "kiosk") == 0
+    assert ask(broker.port, "--json") == 1
+    assert "{" not in capsys.readouterr().out
+
+
+def test_broker_away(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.commands.fleet.CONNECT_S", 0.3)
+    assert ask(free_port()) == 69
+    assert "connection refused" in capsys.readouterr().err
+
+
+def test_operator_who_may_only_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("look\n")
+    secret.chmod(0o600)
+    acl = "user operator\ntopic read emotion/#\n"
+    settings = passwords(tmp_path / "broker", {"operator": "look"}, acl)
+    with running(tmp_path / "broker", settings) as broker:
+        login = ("--username", "operator", "--password-file", str(secret))
+        assert ask(broker.port, *login, "--expect", "kiosk") == 1
+        assert "never_seen" in capsys.readouterr().out
+        assert ask(broker.port, *login, "--forget", "kiosk") == 69
+        assert "refused" in capsys.readouterr().err
