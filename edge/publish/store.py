@@ -1,6 +1,9 @@
 """The SQLite file under the outbox: rows of events, and three counters.
 
 Errors pass through as `sqlite3.Error`; `Outbox` decides what becomes of them.
+
+Wear: an event that is committed alone costs 13 kB of page writes and one sync, its removal goes
+with the next one (measured on ext4 by /proc/self/io); at ten events a minute that is 8 MB an hour.
 """
 
 from __future__ import annotations
