@@ -1,7 +1,5 @@
 """`python -m edge` is `emotion-edge`."""
 
-import sys
+from edge.cli import enter
 
-from edge.cli import main
-
-sys.exit(main())
+enter()

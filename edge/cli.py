@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Sequence
+from typing import NoReturn
 
 from edge import __version__
 from edge.errors import EdgeError
@@ -60,5 +63,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
+def enter() -> NoReturn:
+    """Run a command as a process of its own, and end with its exit code.
+
+    A driver or library may still hold the camera's thread, for as long as its time limit. Python
+    (before 3.14) would end that thread by unwinding it through C++ code, which aborts the process.
+    """
+    code = main()
+    if any(t.name == "camera" for t in threading.enumerate()):
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    enter()

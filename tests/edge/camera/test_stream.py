@@ -8,6 +8,7 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -21,6 +22,7 @@ from edge.config import Camera as Config
 from edge.errors import ConfigError, NoInputError
 from edge.stages import Camera
 from tests.edge.camera.rig import (
+    PATIENCE_S,
     QUICK,
     camera_threads,
     descriptors,
@@ -153,6 +155,27 @@ def test_a_server_without_a_video_is_lost_within_the_limits(answer: bytes) -> No
             probe(configured(port, **config_for), SystemClock())
     assert "s3cret" not in str(e.value)
     until(lambda: camera_threads() == 0, "the thread to end")
+
+
+@pytest.mark.faults
+def test_sigterm_ends_the_daemon_cleanly_while_the_connection_hangs() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(120)
+        address = f"rtsp://127.0.0.1:{listener.getsockname()[1]}/cam"
+        settings = [f"camera.source={address}", "camera.open_timeout_s=30", "outbox.path=memory"]
+        sets = [word for s in settings for word in ("--set", s)]
+        daemon = subprocess.Popen(
+            [sys.executable, "-m", "edge", "run", *sets], stderr=subprocess.PIPE
+        )
+        try:
+            connection, _ = listener.accept()  # and nothing is ever said
+            with connection:
+                daemon.terminate()
+                _, messages = daemon.communicate(timeout=PATIENCE_S)
+        finally:
+            daemon.kill()
+            daemon.wait()
+    assert daemon.returncode == 0, messages.decode()
 
 
 @pytest.mark.faults
