@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 
 @contextmanager
@@ -21,11 +22,15 @@ def quiet(tail: int = 4000) -> Iterator[None]:
     with tempfile.TemporaryFile() as noise:
         os.dup2(noise.fileno(), 1)
         os.dup2(noise.fileno(), 2)
+        # Python's own streams may write elsewhere than to descriptors 1 and 2. Never closed here:
+        # a logging handler that is made meanwhile keeps it.
+        words = io.TextIOWrapper(io.FileIO(os.dup(noise.fileno()), "w"), write_through=True)
         try:
-            yield
+            with redirect_stdout(words), redirect_stderr(words):
+                yield
         except BaseException:
             _restore(saved)
-            noise.seek(max(0, noise.tell() - tail))
+            noise.seek(max(0, noise.seek(0, os.SEEK_END) - tail))
             sys.stderr.write(noise.read().decode(errors="replace"))
             raise
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import logging
 import re
 from pathlib import Path
@@ -107,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
         margin=args.margin,
         classes=data.classes,
     )
+    manifest = describe(args, model)
     votes = choose_truth(data, args.truth) == "votes"
     seen = material(
         data,
@@ -124,7 +126,8 @@ def run(args: argparse.Namespace) -> int:
     faces = part.faces()
     reference = model.predict(faces)
     with staged(out) as folder:
-        manifest = describe(args, model, tflite)
+        digest = hashlib.sha256(tflite).hexdigest()
+        manifest = msgspec.structs.replace(manifest, sha256=digest)
         quantised = _device_scores(folder, manifest, tflite, faces)
         raw_luma = _check_input(folder / MODEL, model, args.mode)
         parity = measure(reference, quantised, None if truth is None else truth.classes)

@@ -104,7 +104,6 @@ def test_every_mode_gives_a_folder_that_the_device_runs(
     scores = FolderScorer(out).predict(faces)
     bar = 1e-4 if mode == "float32" else 0.1
     assert np.abs(scores - float_scores).max() < bar
-    assert (tmp_path / "own").parent.joinpath("own") == out
     assert list(tmp_path.iterdir()) == [out]
 
 
@@ -228,7 +227,7 @@ def test_what_cannot_be_converted_is_said_and_leaves_nothing(
         (cut, (), 78, "cut short"),
         (tmp_path / "bare.keras", (), 78, "at least 2 classes"),
         (keras_file, ("--labels", "woman,man"), 78, "3 outputs, but 2 labels"),
-        (keras_file, ("--labels", "happy,sad,Neutral!"), 78, "manifest"),
+        (keras_file, ("--labels", "Happy!,Sad!,Neutral!"), 78, "manifest"),
         (tmp_path / "gone.keras", (), 66, "no such file"),
         (keras_file, ("--split", "private_test"), 66, "test (120)"),
     ):
