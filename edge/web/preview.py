@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from edge.build import build
-from edge.camera import open_camera, redacted
+from edge.camera import open_camera
 from edge.config import Config
 from edge.errors import EdgeError
 from edge.health import HealthMonitor
@@ -44,6 +44,7 @@ class PreviewHub(Hub):
         self.ends = ends
         self.bystander = Bystander()
         self.wishes: Wishes | None = None
+        self.granted: Callable[[], str] = str  # what the camera is and gives
         self.settings = ""  # JSON for the page; set before the server starts, then by `told`
         self.wanted = False  # somebody waits for a picture; read by the loop's thread
 
@@ -97,6 +98,7 @@ class PreviewHub(Hub):
             "left_s": round(max(self.ends - self._clock.now(), 0.0), 1),
             "status": self.bystander.status,
             "line": self.bystander.line,
+            "camera": self.granted(),
             "health": msgspec.to_builtins(health) if health else None,
         }
         return json.dumps(status)
@@ -141,6 +143,7 @@ class Preview:
         self.camera = SharedCamera(open_camera(straight, clock, rng), config)
         self._wishes = Wishes(self.camera.interrupt)
         hub.wishes = self._wishes
+        hub.granted = lambda: self.camera.stats().description
         hub.settings = self._settings()
 
     def load(self) -> Pipeline:
@@ -226,7 +229,6 @@ class Preview:
                 "settings": self._tuning.describe(),
                 "changes": self._tuning.changes,
                 "file": str(self._path) if self._path else None,
-                "camera": redacted(config.camera.source),
                 "detector": config.detect.name,
                 "model": config.classify.model,
             }

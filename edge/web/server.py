@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,9 +16,11 @@ import tornado.httpserver
 import tornado.netutil
 import tornado.web
 
-from edge.errors import UnavailableError
+from edge.errors import EdgeError, UnavailableError
 from edge.web.guard import MAX_REQUEST_BYTES, Asset, Missing, Page, Socket
 from edge.web.listen import Listen
+
+log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).resolve().parent / "static"
 MAX_VIEWERS = 32  # sockets at once; a bound against nonsense
@@ -115,6 +119,7 @@ class WebServer:
         self._stop = asyncio.Event()
         self._last_words: Sequence[str] = ()
         self._ready = threading.Event()
+        self._failed = False
         routes: list[Any] = [
             (r"/", Page, {"path": STATIC / page}),
             (r"/live", Viewer, {"hub": hub}),
@@ -137,14 +142,27 @@ class WebServer:
         self._ready.wait()
 
     def stop(self, last_words: str = "") -> None:
-        """Send `last_words` to every browser and end; any number of times."""
+        """Send `last_words` to every browser and end; any number of times.
+
+        Raises:
+            EdgeError: it had failed before.
+        """
+        if self._failed:
+            raise EdgeError("the page's server failed; the log says how")
         if self._thread.is_alive():
             self._last_words = [last_words] if last_words else []
             self._hub.call(self._stop.set)
             self._thread.join(2 * CLOSE_S)
 
     def _run(self) -> None:
-        asyncio.run(self._serve())
+        try:
+            asyncio.run(self._serve())
+        except Exception:  # without its page the command is of no use: end it, and say so
+            log.exception("the page's server failed")
+            self._failed = True
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            self._ready.set()
 
     async def _serve(self) -> None:
         server = tornado.httpserver.HTTPServer(self._app, max_body_size=MAX_REQUEST_BYTES)
@@ -167,6 +185,4 @@ class WebServer:
 def _log_request(handler: tornado.web.RequestHandler) -> None:
     """Log refused requests only, without their query: a token may be in it."""
     if handler.get_status() >= 400:
-        logging.getLogger(__name__).debug(
-            "%s %s: %d", handler.request.method, handler.request.path, handler.get_status()
-        )
+        log.debug("%s %s: %d", handler.request.method, handler.request.path, handler.get_status())

@@ -147,7 +147,7 @@ class FaceCard {
 
 function facts() {
   const h = status?.health;
-  const rows = [["camera", settings.camera]];
+  const rows = [["camera", status?.camera]];
   if (last) rows.push(["picture", `${last.width}×${last.height}`]);
   if (last) {
     const dark = last.brightness < 40;

@@ -34,8 +34,8 @@ export class Settings {
     form.onsubmit = (e) => e.preventDefault();
   }
 
-  show({ settings, changes, file, camera, detector, model }) {
-    Object.assign(this, { camera, detector, model });
+  show({ settings, changes, file, detector, model }) {
+    Object.assign(this, { detector, model });
     if (!this.controls.size) this.build(settings);
     for (const { key, value } of settings) {
       this.values[key] = value;

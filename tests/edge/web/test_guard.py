@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -123,3 +125,26 @@ def test_it_can_be_stopped_twice() -> None:
     site.server.stop()
     with pytest.raises(OSError):
         site.get("/")
+
+
+def test_a_server_that_fails_ends_its_command() -> None:
+    program = """
+import signal, sys, time
+from edge.web.listen import parse
+from edge.web.server import Hub, WebServer
+
+class Broken(Hub):
+    def tick(self):
+        raise RuntimeError("no")
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+server = WebServer(parse("127.0.0.1:0", 0, None), "preview.html", Broken(), 0.01)
+server.start()
+try:
+    time.sleep(60)
+finally:
+    server.stop()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "the page's server failed; the log says how" in done.stderr

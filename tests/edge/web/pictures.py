@@ -1,0 +1,119 @@
+"""Makes the pictures of docs/seeing.md, of the real commands on real data: scripts/make-pictures.
+
+Only the demo clip's face is ever shown. Other clips only give the dashboard numbers.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from edge.commands.demo import CLIP
+from tests.broker import running
+from tests.edge.web.conftest import CHROMIUM, FLAGS, command
+
+OUT = Path(__file__).parents[3] / "docs" / "pictures"
+MAX_BYTES = 200_000  # of each picture
+TIMELINE_S = 120.0  # s of it, and nearly as long one waits for it to fill
+ROOMS = ("entrance", "car-17", "meeting-room", "reception")  # for the clips given
+
+
+def main() -> None:
+    """Take all pictures; arguments are more clips, whose faces are not shown."""
+    from playwright.sync_api import sync_playwright
+
+    clips = [Path(a).resolve() for a in sys.argv[1:]]
+    OUT.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as p:
+        chromium = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        preview(Path(name), chromium)
+        dashboard(Path(name), chromium, clips)
+        chromium.close()
+    for picture in sorted(OUT.glob("*.png")):
+        size = picture.stat().st_size
+        print(f"{picture.name}: {size} bytes")
+        assert size < MAX_BYTES, f"{picture}: {size} bytes; allowed: {MAX_BYTES}"
+
+
+def preview(folder: Path, chromium: Any) -> None:
+    """Take preview.png."""
+    config = folder / "config.toml"
+    config.write_text("# empty\n")
+    with command(
+        folder, "preview", "--config", str(config), "--listen", "127.0.0.1:0",
+        "--set", f"camera.source={CLIP}", "--pictures", "4",
+    ) as c:  # fmt: skip
+        page = chromium.new_page(viewport={"width": 1180, "height": 860})
+        page.goto(c.url())
+        page.locator(".face h3", has_text="happy").wait_for(timeout=120_000)
+        page.get_by_label("detect.rate", exact=True).fill("6")
+        page.locator("#lines", has_text="rate = 6").wait_for(timeout=60_000)
+        page.locator(".face h3", has_text="happy").wait_for(timeout=60_000)
+        page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+        shoot(page, "preview.png")
+        page.close()
+
+
+def dashboard(folder: Path, chromium: Any, clips: list[Path]) -> None:
+    """Take the three pictures of the dashboard."""
+    sources = [("kiosk", str(CLIP)), ("lab", "/dev/video99"), ("window", str(CLIP))]
+    sources += [(room, str(clip)) for room, clip in zip(ROOMS, clips, strict=False)]
+    with ExitStack() as stack:
+        broker = stack.enter_context(running(folder / "broker"))
+        board = stack.enter_context(
+            command(
+                folder, "dashboard", "--host", "127.0.0.1", "--port", str(broker.port),
+                "--listen", "127.0.0.1:0", "--minutes", str(TIMELINE_S / 60),
+            )
+        )  # fmt: skip
+        url = board.url()
+        devices = {}
+        for name, source in sources:
+            keys = [
+                f"device.name={name}", f"camera.source={source}", "camera.loop=true",
+                "outbox.path=memory", "mqtt.host=127.0.0.1", f"mqtt.port={broker.port}",
+                "detect.rate=2", "classify.rate=3", "track.confirm=2", "output.health_s=5",
+                "output.stdout=off",
+            ]  # fmt: skip
+            sets = [a for key in keys for a in ("--set", key)]
+            devices[name] = stack.enter_context(command(folder, "run", *sets))
+        time.sleep(0.6 * TIMELINE_S)
+        devices["window"].process.kill()
+        time.sleep(0.35 * TIMELINE_S)
+        for name, scheme, width, height in (
+            ("dashboard-light.png", "light", 1280, 1000),
+            ("dashboard-dark.png", "dark", 1280, 1000),
+            ("dashboard-phone.png", "dark", 360, 760),
+        ):
+            context = chromium.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme=scheme,
+                device_scale_factor=2 if width < 600 else 1,
+            )
+            page = context.new_page()
+            page.goto(url)
+            page.locator(".device[data-device=kiosk] .bar.chosen").wait_for(timeout=60_000)
+            shoot(page, name)
+            context.close()
+
+
+def shoot(page: Any, name: str) -> None:
+    """Take one picture, in at most 256 colours: a third of the size, and no eye sees it."""
+    raw = page.screenshot()
+    graph = (
+        "split[a][b];[a]palettegen=max_colors=256:stats_mode=full[p];[b][p]paletteuse=dither=none"
+    )
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-y", "-i", "-", "-vf", graph, str(OUT / name)],
+        input=raw,
+        check=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
