@@ -108,8 +108,9 @@ class HealthMonitor:
         if self._status in ("camera_lost", "paused"):
             reasons.append(self._status)
         reasons += list(outbox.problems) + (["throttled"] if throttled else [])
+        wall = datetime.fromtimestamp(self._clock.wall(), UTC)
         return Health(
-            time=datetime.fromtimestamp(self._clock.wall(), UTC).isoformat(timespec="milliseconds"),
+            time=wall.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             uptime_s=round(now - self._started, 3),
             status=self._status or "running",
             reasons=reasons,

@@ -1,0 +1,27 @@
+"""Every message shown in the subscriber's guide keeps to its schema and leaves nothing out."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from edge import schema
+
+GUIDE = Path(__file__).parents[1] / "docs/subscribers.md"
+SHOWN = re.findall(r"<!-- schema: (\w+) -->\n```json\n(.*?)```", GUIDE.read_text(), re.S)
+
+
+@pytest.mark.parametrize(("name", "text"), SHOWN, ids=[name for name, _ in SHOWN])
+def test_shown_message_is_one(name: str, text: str) -> None:
+    message = json.loads(text)
+    jsonschema.Draft202012Validator(schema.message_schema(name)).validate(message)
+    if name in ("event", "state", "health"):
+        assert set(message) == set(schema.MESSAGES[name].__struct_fields__)
+
+
+def test_the_guide_shows_each_kind() -> None:
+    assert {name for name, _ in SHOWN} == {"event", "state", "health", "request", "response"}
