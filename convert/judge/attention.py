@@ -67,7 +67,7 @@ def _cam(
     import keras
 
     pooling, dense = pooled
-    until = keras.Model(model.network.inputs, pooling.input)
+    until = keras.Model(model.network.inputs[0], pooling.input)
     maps = np.asarray(until.predict(to_input(faces, model.input), verbose=0))
     if dense is None:
         return np.asarray(maps[np.arange(len(faces)), :, :, classes], np.float32)
@@ -79,7 +79,7 @@ def _grad_cam(model: FloatModel, layer: Any, faces: Faces, classes: NDArray[np.i
     import keras
     import tensorflow as tf
 
-    both = keras.Model(model.network.inputs, [layer.output, model.network.output])
+    both = keras.Model(model.network.inputs[0], [layer.output, model.network.output])
     with tf.GradientTape() as tape:
         maps, scores = both(to_input(faces, model.input), training=False)
         tape.watch(maps)

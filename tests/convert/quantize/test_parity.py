@@ -16,7 +16,7 @@ def test_what_is_measured() -> None:
     assert parity.largest_shift == pytest.approx(0.1)
     assert parity.moved == pytest.approx((0 + 0.1 + 0 + 0.1) / 4)
     assert (parity.accuracy_float, parity.accuracy_quantised) == (1.0, 0.75)
-    assert parity.recall_quantised == (1.0, 0.5)
+    assert (parity.support, parity.lost, parity.won) == ((2, 2), (0, 1), (0, 0))
 
 
 def test_faces_without_truth_count_for_agreement_only() -> None:
@@ -35,23 +35,44 @@ def test_the_same_scores_pass() -> None:
     assert failures(measure(FLOAT, FLOAT, np.array([0, 0, 1, 1])), Bars(), LABELS) == []
 
 
+def with_drop(lost: tuple[int, int], won: tuple[int, int], of: tuple[int, int]) -> Parity:
+    return Parity(sum(of), 1, 0, 0, 0.9, 0.9, 0.9, 0.9, support=of, lost=lost, won=won)
+
+
 def test_every_bar_is_named_with_value_and_limit() -> None:
-    worse = Parity(400, 0.9, 0.5, 0.1, 0.9, 0.8, 0.9, 0.8, (0.9, 0.9), (0.9, 0.85), (200, 200))
-    found = failures(worse, Bars(), LABELS)
-    assert found == [
+    worse = Parity(
+        400, 0.9, 0.5, 0.1, 0.9, 0.8, 0.9, 0.8, support=(200, 200), lost=(0, 50), won=(0, 10)
+    )
+    assert failures(worse, Bars(), LABELS) == [
         "agreement of the predicted class: got 0.9000; allowed: at least 0.95",
         "largest shift of a score: got 0.5000; allowed: at most 0.25",
         "share of the scores that moved: got 0.1000; allowed: at most 0.04",
         "drop of accuracy: got 0.1000; allowed: at most 0.005",
         "drop of macro-F1: got 0.1000; allowed: at most 0.02",
-        "drop of recall of sad: got 0.0500; allowed: at most 0.02",
+        "drop of recall of sad: got 0.2000; allowed: at most 0.02",
+    ]
+
+
+def test_a_drop_that_chance_explains_passes_unless_strict() -> None:
+    # 60 faces lost and 36 won of 6,000: 0.4 points down, by chance up to 1.645 * sqrt(96) / 6000.
+    flipped = with_drop((60, 0), (36, 0), (3000, 3000))
+    assert failures(flipped, Bars(max_accuracy_drop=0.003), LABELS) == []
+    assert failures(flipped, Bars(max_accuracy_drop=0.003, strict=True), LABELS) == [
+        "drop of accuracy: got 0.0040; allowed: at most 0.003"
+    ]
+
+
+def test_the_same_drop_on_many_more_faces_fails() -> None:
+    many = with_drop((6000, 0), (3600, 0), (300000, 300000))
+    assert failures(many, Bars(max_accuracy_drop=0.003), LABELS) == [
+        "drop of accuracy: got 0.0040; allowed: at most 0.003"
     ]
 
 
 @pytest.mark.parametrize(("lost", "passes"), [(1, True), (2, False)])
-def test_one_face_of_a_rare_class_is_no_evidence(lost: int, passes: bool) -> None:
-    rare = Parity(1000, 1.0, 0, 0, 0.9, 0.9, 0.9, 0.9, (0.9, 1.0), (0.9, 1 - lost / 19), (981, 19))
-    assert (failures(rare, Bars(), LABELS) == []) is passes
+def test_even_strict_one_face_of_a_rare_class_is_no_evidence(lost: int, passes: bool) -> None:
+    rare = with_drop((0, lost), (0, 0), (981, 19))
+    assert (failures(rare, Bars(strict=True), LABELS) == []) is passes
 
 
 def test_scores_that_are_no_numbers_fail() -> None:
