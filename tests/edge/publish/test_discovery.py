@@ -13,6 +13,8 @@ import pytest
 from edge import cli
 from edge.publish import Identity
 from edge.publish.discovery import discovery, object_id
+from edge.publish.requests import Requests
+from edge.stages import Control
 from tests.broker import Broker, broker, subscribed, wait_until
 from tests.edge.publish.rig import LABELS, WHO, publishing
 
@@ -148,6 +150,18 @@ def _named(device: str) -> Identity:
 
 def test_names_that_differ_only_in_strange_characters_are_two_devices() -> None:
     assert object_id(_named("büro")) != object_id(_named("bäro"))
+
+
+def test_the_switch_pauses_and_resumes() -> None:
+    switch = message()["components"]["pause"]
+    assert switch["command_topic"] == "emotion/kiosk/request/pause"
+    control = Control()
+    requests = Requests(control, lambda: None)
+    for payload, paused in (("payload_on", True), ("payload_off", False)):
+        requests.on_message("pause", switch[payload].encode(), now=0.0)
+        assert control.paused is paused
+        answer = requests.next_answer()
+        assert answer is not None and b'"status":"ok"' in answer[1]
 
 
 def test_off_unless_configured(broker: Broker) -> None:
