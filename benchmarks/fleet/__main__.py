@@ -35,7 +35,7 @@ class Workers:
                 [sys.executable, "-m", "benchmarks.fleet.devices"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=args.out.joinpath(f"devices-{first}.log").open("wb"),
                 text=True,
             )
             self._processes.append(process)
