@@ -151,8 +151,10 @@ def load_float(
         ConfigError: the file is damaged, would run code, or does not fit labels or luma.
         UnavailableError: Keras or its backend is not installed.
     """
-    check_model_file(path)
     saved_model = path.is_dir()
+    if saved_model:
+        use_tensorflow()  # reading its graph needs it
+    check_model_file(path)
     network = _load_saved_model(path) if saved_model else _load_keras(path)
     shapes = _saved_model_shapes(path, network) if saved_model else _keras_shapes(path, network)
     (height, width, channels), outputs = shapes

@@ -125,7 +125,7 @@ def _check_saved_model(path: Path) -> None:
     if not graph_file.is_file():
         raise ConfigError(f"{path}: a folder without saved_model.pb; allowed: a SavedModel")
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel  # noqa: TID251
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
     saved = SavedModel()
     try:

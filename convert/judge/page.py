@@ -68,5 +68,8 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4f}" if value == value else "-"
     if isinstance(value, list | tuple):
-        return " to ".join(cell(v) for v in value)
+        interval = len(value) == 2 and all(isinstance(v, float) for v in value)
+        return (" to " if interval else ", ").join(cell(v) for v in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {cell(v)}" for k, v in value.items())
     return str(value)
