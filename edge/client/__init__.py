@@ -10,7 +10,12 @@ It needs nothing of the devices but the contract (docs/subscribers.md). Of the p
 paho-mqtt and msgspec: no camera and no model is loaded.
 """
 
+import logging
+
 from edge.client.connection import Client
 from edge.client.device import Device, device_of
 
 __all__ = ["Client", "Device", "device_of"]
+
+# A library's logger is silent unless the program that uses it configures logging.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
