@@ -1,0 +1,89 @@
+"""A real Prometheus scrapes the daemon's endpoint and answers what the dashboard asks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.config import Metrics
+from edge.metrics import MeteredPublisher
+from tests.broker import free_port, wait_until
+from tests.edge.publish.rig import WHO, change
+from tests.edge.test_metrics import HEALTH, Silent
+
+EXAMPLES = Path(__file__).parents[2] / "examples/grafana"
+PROMETHEUS = shutil.which("prometheus")
+
+
+@contextmanager
+def prometheus(folder: Path, target: int) -> Iterator[int]:
+    """Run it with the example's configuration, but for target and interval; yield its port."""
+    if PROMETHEUS is None:
+        pytest.skip("prometheus is not installed (apt-get install prometheus)")
+    text = (EXAMPLES / "prometheus.yml").read_text()
+    text = text.replace("scrape_interval: 30s", "scrape_interval: 1s")
+    text = text.replace('"kiosk-1:9797", "kiosk-2:9797"', f'"127.0.0.1:{target}"')
+    (folder / "prometheus.yml").write_text(text)
+    port = free_port()
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                PROMETHEUS,
+                f"--config.file={folder}/prometheus.yml",
+                f"--storage.tsdb.path={folder}/data",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def ask(port: int, query: str) -> list[Any]:
+    """Return the result vector of a query; fails the test if Prometheus does not understand it."""
+    url = f"http://127.0.0.1:{port}/api/v1/query?" + urllib.parse.urlencode({"query": query})
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        found = json.load(answer)
+    assert found["status"] == "success", query
+    result: list[Any] = found["data"]["result"]
+    return result
+
+
+@pytest.mark.slow
+def test_dashboard_has_something_to_show(tmp_path: Path) -> None:
+    port = free_port()
+    metered = MeteredPublisher(Silent(), WHO, Metrics(enabled=True, port=port))
+    metered.health(HEALTH)
+    metered.publish(change(0.0))
+    try:
+        with prometheus(tmp_path, port) as server:
+
+            def scraped() -> bool:
+                try:
+                    return len(ask(server, "count_over_time(up[1m]) >= 3")) == 1
+                except OSError:
+                    return False
+
+            wait_until(scraped, "three scrapes", timeout_s=60)
+            time.sleep(1)
+            dashboard = json.loads((EXAMPLES / "dashboard.json").read_text())
+            asked = [t["expr"] for p in dashboard["panels"] for t in p.get("targets", [])]
+            empty = [q for q in asked if not ask(server, q.replace("$instance", ".*"))]
+            # Nothing is throttled in HEALTH, so this one rightly shows nothing.
+            assert empty == ['emotion_edge_throttled{instance=~"$instance"} == 1']
+    finally:
+        metered.close(0.1)
