@@ -28,12 +28,17 @@ Teacher = Callable[[NDArray[np.uint8]], Floats]  # (n, h, w) luma to (n, classes
 AVERAGE_EVERY = 8  # steps; an average of thousands of steps does not need each
 
 
+def steps_of(part: Part, recipe: Recipe) -> int:
+    """Return how many steps an epoch has, at least one."""
+    return max(1, len(part.faces) // recipe.batch)
+
+
 def batches(part: Part, recipe: Recipe, epoch: int) -> Iterator[Batch]:
     """Yield one epoch, shuffled and augmented; the same for the same seed and epoch."""
     rng = np.random.default_rng([recipe.seed, epoch])
     order = rng.permutation(len(part.faces))
-    for begin in range(0, len(order) - len(order) % recipe.batch or 1, recipe.batch):
-        chosen = order[begin : begin + recipe.batch]
+    for k in range(steps_of(part, recipe)):  # the odd faces at the end wait for another epoch
+        chosen = order[k * recipe.batch : (k + 1) * recipe.batch]
         faces = part.faces[chosen]
         if recipe.augmentation is not None:
             faces = augment(faces, recipe.augmentation, rng)
@@ -162,7 +167,7 @@ class Training:
     ) -> list[dict[str, float]]:
         """Train to the end of the recipe; return one dictionary of figures an epoch."""
         recipe = self.recipe
-        per_epoch = max(1, len(train.faces) // recipe.batch)
+        per_epoch = steps_of(train, recipe)
         steps = per_epoch * recipe.epochs
         bar = Progress(steps, len(self.history) * per_epoch)
         purpose = self._purpose(train)
@@ -191,8 +196,7 @@ class Training:
     ) -> float:
         recipe = self.recipe
         warmup = round(recipe.warmup_epochs * per_epoch)
-        self.model.reset_metrics()
-        loss = math.nan
+        total = 0.0
         for i, (x, y, w) in enumerate(ahead(batches(train, recipe, epoch))):
             step = epoch * per_epoch + i
             self.optimizer.learning_rate = learning_rate(
@@ -200,7 +204,9 @@ class Training:
             )
             if teacher is not None and recipe.teacher > 0:
                 y = (1 - recipe.teacher) * y + recipe.teacher * teacher(x[..., 0].astype(np.uint8))
+            self.model.reset_metrics()  # some versions of Keras else return a running mean
             loss = float(self.model.train_on_batch(x, y, sample_weight=w))
+            total += loss
             if not math.isfinite(loss):
                 raise FloatingPointError(
                     f"loss became {loss} in epoch {epoch + 1}: lower the rate ({recipe.rate})"
@@ -208,7 +214,7 @@ class Training:
             if (step + 1) % AVERAGE_EVERY == 0 or i + 1 == per_epoch:
                 self._average(step)
             bar.step(step + 1, f"epoch {epoch + 1}/{recipe.epochs} loss {loss:.3f}")
-        return loss
+        return total / per_epoch
 
     def _average(self, step: int) -> None:
         stay = averaging(step, decay=self.recipe.averaging, every=AVERAGE_EVERY)
