@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 
 import cv2
 
-from edge import __version__
+from edge import __version__, device
+from edge.budget import BudgetKeeper
 from edge.camera import open_camera
 from edge.classify import Limits, Model, TrackClassifier
 from edge.config import Config
@@ -19,12 +20,15 @@ from edge.errors import ConfigError
 from edge.events import EventRules
 from edge.loop import Pipeline
 from edge.manifest import find_model
+from edge.motion import MotionGate
 from edge.publish import Identity, open_publisher
-from edge.schedule import Turn
+from edge.schedule import Pace, Turn
 from edge.smooth import MoodSmoother
 from edge.stages import Camera, Clock, Control, Observer, Publisher
 from edge.tflite import runtime_version
 from edge.track import FaceTracker
+
+LEAST_DETECT_RATE = 2.0  # 1/s: any less, and boxes are too old for their faces to be scored
 
 PublisherMaker = Callable[[Config, Identity, Clock, Control, random.Random], Publisher]
 
@@ -39,6 +43,7 @@ def build(
     camera: Camera | None = None,
     publisher: PublisherMaker = open_publisher,
     observers: Sequence[Observer] = (),
+    cpu_s: Callable[[], float] | None = None,
 ) -> Pipeline:
     """Load everything, warm, and return the pipeline; the camera is not yet running.
 
@@ -51,6 +56,7 @@ def build(
         camera: instead of the configured one.
         publisher: instead of the configured one.
         observers: see `edge.stages.Observer`.
+        cpu_s: processor time of this process, s; None: work as if there were no budget.
 
     Raises:
         EdgeError: what is missing or wrong, and what to do.
@@ -74,10 +80,13 @@ def build(
         config=effective(config),
     )
     camera = camera or open_camera(config.camera, clock, rng)
+    pace = Pace()
     return Pipeline(
         camera=camera,
+        budget=BudgetKeeper(config.budget, pace, cpu_s, device.temperature_c, device.throttled),
+        motion=MotionGate(config.motion, config.track.lost_s),
         detector=detector,
-        detect_turn=Turn(config.detect.rate),
+        detect_turn=Turn(config.detect.rate, pace, LEAST_DETECT_RATE),
         tracker=FaceTracker(confirm=config.track.confirm, lost_s=config.track.lost_s, rng=rng),
         classifier=TrackClassifier(
             model,
@@ -89,6 +98,7 @@ def build(
             rate=config.classify.rate,
             max_faces=config.classify.max_faces,
             attributes=attributes,
+            pace=pace,
         ),
         smoother=MoodSmoother(model.labels, config.smooth),
         rules=EventRules(config.alert),

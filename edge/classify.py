@@ -15,11 +15,12 @@ from edge.geometry import Box
 from edge.image import resize
 from edge.manifest import MODEL, Manifest, load_manifest
 from edge.messages import Frame, Reason, Scores, Track
-from edge.schedule import Turn
+from edge.schedule import Pace, Turn
 from edge.tflite import Network
 
 # s: a box carried on for longer without a detection is not scored: it may hold anything by now.
 STALE_S = 0.6
+LEAST_RATE = 1.0  # 1/s: so often a face is scored at least, or windows would be empty
 QUALITY_SIDE = 48  # pixels: sharpness is measured at FER2013's size, so that one limit fits all
 
 
@@ -156,13 +157,15 @@ class TrackClassifier:
         rate: float,
         max_faces: int,
         attributes: Sequence[tuple[str, Model, float]] = (),
+        pace: Pace | None = None,
     ) -> None:
-        """Take turns of `rate` a second; `attributes` are (name, model, rate)."""
+        """Take turns of `rate` a second at full `pace`; `attributes` are (name, model, rate)."""
         self._model = model
         self._limits = limits
         self._rate = rate
         self._max_faces = max_faces
         self._attributes = attributes
+        self._pace = pace
         self._turns: dict[str, _Turn] = {}
 
     def classify(self, frame: Frame, tracks: Sequence[Track]) -> tuple[Scores, ...]:
@@ -176,7 +179,10 @@ class TrackClassifier:
         return tuple(out)
 
     def _new(self) -> _Turn:
-        return _Turn(Turn(self._rate), {name: Turn(rate) for name, _, rate in self._attributes})
+        return _Turn(
+            Turn(self._rate, self._pace, LEAST_RATE),
+            {name: Turn(rate, self._pace) for name, _, rate in self._attributes},
+        )
 
     def _one(self, frame: Frame, track: Track, turn: _Turn) -> Scores:
         if min(track.box.width, track.box.height) < self._limits.min_face_px:

@@ -80,13 +80,45 @@ class Detect(Struct, frozen=True, forbid_unknown_fields=True):
     width: Annotated[
         int, Meta(ge=80, le=1920, description="pixels the frame is reduced to before detection")
     ] = 320
-    rate: Annotated[float, Meta(gt=0, le=120, description="detections a second")] = 10.0
+    rate: Annotated[float, Meta(gt=0, le=120, description="detections a second, at most")] = 10.0
     min_face: Annotated[
         float, Meta(gt=0, le=1, description="smallest face, as a share of the frame's height")
     ] = 0.08
     threshold: Annotated[
         float, Meta(gt=0, lt=1, description="lowest score of a face (not used by haar)")
     ] = 0.7
+
+
+class Motion(Struct, frozen=True, forbid_unknown_fields=True):
+    """Still scenes cost next to nothing: frames in which nothing moved are passed over."""
+
+    gate: Annotated[bool, Meta(description="pass over frames in which nothing moved")] = True
+    level: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=255,
+            description="change of luma, in a cell of an eightieth to a 160th of the frame's "
+            "width, that counts as motion; above the camera's noise",
+        ),
+    ] = 6.0
+    idle_s: Annotated[
+        float,
+        Meta(
+            gt=0, le=60, description="a still scene is looked at so often; with a face, every 0.5"
+        ),
+    ] = 1.0
+
+
+class Budget(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the daemon may use: beyond it, faces are detected and scored less often."""
+
+    cpu: Annotated[float, Meta(gt=0, le=16, description="share of one core, the whole process")] = (
+        0.4
+    )
+    max_temperature_c: Annotated[
+        float, Meta(ge=30, le=120, description="of the processor; above, the budget shrinks")
+    ] = 78.0
 
 
 class TrackKeys(Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,7 +142,9 @@ class Classify(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["auto", "litert", "tflite-runtime"], Meta(description="TFLite runtime")
     ] = "auto"
     threads: Annotated[int, Meta(ge=1, le=16, description="threads of the interpreter")] = 1
-    rate: Annotated[float, Meta(gt=0, le=120, description="times a second, each face")] = 10.0
+    rate: Annotated[float, Meta(gt=0, le=120, description="times a second, each face, at most")] = (
+        10.0
+    )
     max_faces: Annotated[int, Meta(ge=1, le=32, description="faces a frame, largest first")] = 4
     min_face_px: Annotated[
         int, Meta(ge=8, le=512, description="narrower faces are not scored: too_small")
@@ -281,6 +315,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
     device: Device = msgspec.field(default_factory=Device)
     camera: Camera = msgspec.field(default_factory=Camera)
+    budget: Budget = msgspec.field(default_factory=Budget)
+    motion: Motion = msgspec.field(default_factory=Motion)
     detect: Detect = msgspec.field(default_factory=Detect)
     track: TrackKeys = msgspec.field(default_factory=TrackKeys)
     classify: Classify = msgspec.field(default_factory=Classify)

@@ -144,6 +144,10 @@ class Health(Struct, frozen=True, kw_only=True):
     reasons: Annotated[list[str], Meta(description="what is wrong now; empty is good")]
     fps: Annotated[float, Meta(ge=0, description="frames a second that went all the way through")]
     busy: Annotated[float, Meta(ge=0, description="share of one core spent in the loop")]
+    pace: Annotated[
+        float,
+        Meta(ge=0, le=1, description="share of the configured rates that the budget leaves"),
+    ] = 1.0
     latency_ms: Annotated[
         float, Meta(ge=0, description="exposure to the end of the loop, median, milliseconds")
     ]

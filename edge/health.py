@@ -30,6 +30,7 @@ class HealthMonitor:
         interval_s: float,
         progress: Callable[[float], None] = lambda _t: None,
         on_status: Callable[[str], None] = lambda _s: None,
+        pace: Callable[[], float] = lambda: 1.0,
     ) -> None:
         """Watch `camera` and `publisher`.
 
@@ -40,6 +41,7 @@ class HealthMonitor:
             interval_s: seconds between two messages.
             progress: called with the time whenever there was progress: the watchdog.
             on_status: called with a line when the state changes: the service manager's status.
+            pace: share of the configured rates that the budget leaves.
         """
         self._camera = camera
         self._publisher = publisher
@@ -47,6 +49,7 @@ class HealthMonitor:
         self._interval_s = interval_s
         self._progress = progress
         self._on_status = on_status
+        self._pace = pace
         self._started = self._since = clock.now()
         self._next = self._started  # the first frame publishes: operators want to see a start
         self._status: Status | None = None
@@ -116,6 +119,7 @@ class HealthMonitor:
             reasons=reasons,
             fps=round(self._frames_since / span, 2) if self._frames_since > 1 else 0.0,
             busy=round(self._busy_s / span, 4) if self._frames_since > 1 else 0.0,
+            pace=round(self._pace(), 3),
             latency_ms=round(statistics.median(self._latencies) * 1e3, 2) if self._latencies else 0,
             frames=self.frames,
             dropped=camera.dropped,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from edge.budget import BudgetKeeper
 from edge.health import HealthMonitor
 from edge.messages import CameraLost, Frame, Mood, Reason
+from edge.motion import MotionGate
 from edge.schedule import Turn
 from edge.stages import (
     Camera,
@@ -27,6 +29,8 @@ class Pipeline:
     """The stages that `build` chose."""
 
     camera: Camera
+    budget: BudgetKeeper
+    motion: MotionGate
     detector: FaceDetector
     detect_turn: Turn
     tracker: Tracker
@@ -39,23 +43,26 @@ class Pipeline:
 
 def run(p: Pipeline, clock: Clock, control: Control, health: HealthMonitor) -> None:
     """Carry frames from the camera to the broker until `control.stopping` or the source ends."""
+    moods: tuple[Mood, ...] = ()
     for frame in p.camera.frames():
         if control.stopping:
             return
         if isinstance(frame, CameraLost):
-            _blind(p, frame.t, Reason.CAMERA_LOST, "camera_lost")
+            moods = _blind(p, frame.t, Reason.CAMERA_LOST, "camera_lost")
             health.camera_lost(frame)
         elif control.paused:
-            _blind(p, frame.t, Reason.PAUSED, "paused")
+            moods = _blind(p, frame.t, Reason.PAUSED, "paused")
             health.paused(frame.t)
         else:
             began = clock.now()
-            moods = _look(p, frame)
+            if p.motion.worth_a_look(frame, len(moods)):
+                moods = _look(p, frame)
             for observer in p.observers:
                 observer.frame(frame, moods)
             ended = clock.now()
             # The only other thing that feeds the watchdog is a camera known to be away.
             health.frame_done(frame, busy_s=ended - began, latency_s=ended - frame.t, moods=moods)
+        p.budget.update(clock.now())
 
 
 def _look(p: Pipeline, frame: Frame) -> tuple[Mood, ...]:
@@ -69,8 +76,10 @@ def _look(p: Pipeline, frame: Frame) -> tuple[Mood, ...]:
     return moods
 
 
-def _blind(p: Pipeline, t: float, reason: Reason, status: str) -> None:
+def _blind(p: Pipeline, t: float, reason: Reason, status: str) -> tuple[()]:
+    p.motion.reset()
     p.tracker.reset()
     for change in p.rules.blind(t, reason):
         p.publisher.publish(change)
     p.publisher.state(t, (), status)
+    return ()

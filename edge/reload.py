@@ -13,7 +13,6 @@ from edge.errors import EdgeError
 from edge.events import EventRules
 from edge.loop import Pipeline
 from edge.notify import Notifier
-from edge.schedule import Turn
 from edge.smooth import MoodSmoother
 
 log = logging.getLogger(__name__)
@@ -76,7 +75,7 @@ class Reloader:
         if "log.level" in live:
             logs.setup(new.log.level)
         if "detect.rate" in live:
-            p.detect_turn = Turn(new.detect.rate)
+            p.detect_turn.rate = new.detect.rate
         if isinstance(p.smoother, MoodSmoother):
             p.smoother.configure(new.smooth)
         if isinstance(p.rules, EventRules):

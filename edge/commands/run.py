@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -90,6 +91,7 @@ def serve(
         rng,
         boot_id=read_boot_id(),
         publisher=_metered(maker) if config.metrics.enabled else maker,
+        cpu_s=time.process_time,
     )
     progress = _Progress(notifier.ready, notifier.progress)
     if reload is not None and not os.isatty(0):  # at a terminal, SIGHUP is the end of it
@@ -99,7 +101,13 @@ def serve(
         signal.signal(signal.SIGHUP, reloader.ask)
         progress.between_frames = reloader.poll
     health = HealthMonitor(
-        p.camera, p.publisher, clock, config.output.health_s, progress, notifier.status
+        p.camera,
+        p.publisher,
+        clock,
+        config.output.health_s,
+        progress,
+        notifier.status,
+        p.budget.pace,
     )
     try:
         with Stopper(control, p.camera.close):

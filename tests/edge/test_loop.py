@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
 
-from edge.config import Alert
+from edge.budget import BudgetKeeper
+from edge.config import Alert, Budget, Motion
 from edge.contract import Health
 from edge.events import EventRules
 from edge.geometry import Box
 from edge.health import HealthMonitor
 from edge.loop import Pipeline, run
 from edge.messages import CameraLost, Change, Frame, Mood, Scores, Track
-from edge.schedule import Turn
+from edge.motion import MotionGate
+from edge.schedule import Pace, Turn
 from edge.stages import CameraStats, Control, OutboxStats
 from tests.fakes import FakeClock
 
@@ -91,14 +93,25 @@ class Notebook:
 
 
 class Rig:
-    def __init__(self, *script: str, detect_rate: float = 100, interval_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        *script: str,
+        detect_rate: float = 100,
+        interval_s: float = 1.0,
+        gate: bool = False,
+        cpu_s: Callable[[float], float] | None = None,
+    ) -> None:
         self.clock, self.control, self.face = FakeClock(), Control(), OneFace()
         self.notes, self.progress, self.lines = Notebook(), list[float](), list[str]()
         camera = ScriptedCamera(self.clock, script, self.control)
+        pace = Pace()
+        used = (lambda: cpu_s(self.clock.now())) if cpu_s else None
         pipeline = Pipeline(
             camera=camera,
+            budget=BudgetKeeper(Budget(cpu=0.4), pace, used),
+            motion=MotionGate(Motion(gate=gate), lost_s=2.0),
             detector=self.face,
-            detect_turn=Turn(detect_rate),
+            detect_turn=Turn(detect_rate, pace, 1.0),
             tracker=self.face,  # type: ignore[arg-type]
             classifier=self.face,
             smoother=self.face,  # type: ignore[arg-type]
@@ -183,3 +196,21 @@ def test_missed_turns_are_not_made_up_for() -> None:
     assert turn.due(0)
     assert turn.due(5)
     assert not turn.due(5.05)
+
+
+def test_a_still_scene_is_looked_at_seldom_and_every_frame_is_progress() -> None:
+    rig = Rig(*["frame"] * 50, gate=True)  # 5 s of 10 frames/s
+    assert rig.face.detections == 11 + 7  # the first second and its end, then twice a second
+    assert len(rig.progress) == 50
+    assert rig.kinds() == ["face_appeared"]
+
+
+def test_after_a_pause_the_next_frame_is_looked_at_however_still() -> None:
+    rig = Rig(*["frame"] * 22, "pause", "resume", gate=True)
+    assert rig.notes.states[-2:] == [("paused", 0), ("running", 1)]
+
+
+def test_over_budget_the_detector_runs_less_often_and_the_faces_stay() -> None:
+    rig = Rig(*["frame"] * 100, detect_rate=10, cpu_s=lambda now: 0.8 * now)
+    assert rig.face.detections < 50  # of 100: twice the budget was used all the time
+    assert rig.kinds() == ["face_appeared"]

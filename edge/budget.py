@@ -1,0 +1,108 @@
+"""Keeps the process to its share of a core by detecting and scoring less often.
+
+Windows and hold times are seconds and mean the same at every pace; there are fewer samples in them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from edge.config import Budget as Limits
+from edge.schedule import Pace
+
+log = logging.getLogger(__name__)
+
+PERIOD_S = 1.0  # s between two corrections: long enough to be a mean over some detections
+AIM = 0.95  # of the budget: what a correction aims at, so that the mean stays under it
+SLACK = 0.85  # of the budget: only below it the pace rises, so that it does not swing
+STEP_DOWN, STEP_UP = 0.5, 1.25  # most that one correction changes the pace
+LEAST = 0.05  # pace that is never undercut; turns have their own least rates besides
+COOLER, WARMER = 0.8, 1.05  # factor on the budget, each period, while too hot and afterwards
+MOST_COOLED = 0.25  # of the budget remains at least
+COOL_C = 3.0  # degrees below the limit at which the budget is given back
+
+
+class BudgetKeeper:
+    """Sets a `Pace` by what the process used of its budget and how hot the processor is."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        pace: Pace,
+        used: Callable[[], float] | None,
+        temperature_c: Callable[[], float | None] = lambda: None,
+        throttled: Callable[[], bool | None] = lambda: None,
+    ) -> None:
+        """Keep to `limits`.
+
+        Args:
+            limits: the section `budget`.
+            pace: what is set.
+            used: seconds of processor time so far, all threads of the process; None: a replay,
+                which does every bit of work so that it is the same on every machine.
+            temperature_c: of the processor, degrees Celsius; None where it is not known.
+            throttled: whether the firmware holds the processor back.
+        """
+        self._limits = limits
+        self._pace = pace
+        self._used = used
+        self._temperature_c = temperature_c
+        self._throttled = throttled
+        self._since: float | None = None  # s: when the period began
+        self._before = 0.0  # s of processor time then
+        self._cooled = 1.0  # share of the budget that heat leaves
+        self._slow_since: float | None = None
+
+    def pace(self) -> float:
+        """Return the share of the configured rates that is used now, in (0, 1]."""
+        return self._pace.factor
+
+    def update(self, now: float) -> None:
+        """Correct the pace when a period is over.
+
+        Args:
+            now: seconds, monotonic, of the same kind as `used`: not a recording's.
+        """
+        if self._used is None or (self._since is not None and now - self._since < PERIOD_S):
+            return
+        used = self._used()
+        if self._since is not None:
+            self._correct((used - self._before) / (now - self._since), now)
+        self._since, self._before = now, used
+
+    def _correct(self, share: float, now: float) -> None:
+        self._cooled = self._cool()
+        allowed = self._limits.cpu * self._cooled
+        self._pace.factor = corrected(self._pace.factor, share, allowed)
+        if self._pace.factor < 1 and self._slow_since is None:
+            self._slow_since = now
+            why = "too hot" if self._cooled < 1 else f"budget.cpu is {self._limits.cpu:g}"
+            log.warning("%.2f of a core used, %s: detecting and scoring less often", share, why)
+        elif self._pace.factor == 1 and self._slow_since is not None:
+            log.info("back at full pace after %.0f s", now - self._slow_since)
+            self._slow_since = None
+
+    def _cool(self) -> float:
+        """Return the share of the budget that heat leaves."""
+        temperature = self._temperature_c()
+        degrees = -1.0 if temperature is None else temperature - self._limits.max_temperature_c
+        if degrees > 0 or self._throttled():
+            return max(self._cooled * COOLER, MOST_COOLED)
+        if temperature is None or degrees < -COOL_C:
+            return min(self._cooled * WARMER, 1.0)
+        return self._cooled
+
+
+def corrected(pace: float, share: float, allowed: float) -> float:
+    """Return the pace for the next period.
+
+    Args:
+        pace: of the last one, in (0, 1].
+        share: of a core that was used.
+        allowed: share of a core that may be used, > 0.
+    """
+    if SLACK * allowed <= share <= allowed:
+        return pace
+    step = AIM * allowed / max(share, 1e-3)
+    return min(max(pace * min(max(step, STEP_DOWN), STEP_UP), LEAST), 1.0)
