@@ -168,6 +168,7 @@ class Preview:
                 1.0,
                 on_status=self._hub.bystander.said,
             )
+            pipeline.motion.reset()  # the loop begins without faces: look, though nothing moved
             run_loop(pipeline, self._clock, self._control, health)
             for wish in self._wishes.take():
                 pipeline = self._granted(wish, pipeline)

@@ -82,8 +82,10 @@ export class Card {
     }
     const words = { none: "nobody", off: STATUS[device.status]?.[1] ?? device.status };
     text(this.word, words[emotion] ?? emotion);
-    this.bars.root.hidden = !face || !Object.keys(face.scores).length;
-    if (face) this.bars.update(face.scores, face.emotion);
+    const scored = face && Object.keys(face.scores).length > 0;
+    this.bars.root.classList.toggle("blank", !scored);
+    if (scored) this.bars.update(face.scores, face.emotion);
+    else this.bars.clear(device.info?.labels ?? []);
   }
 
   // Words that go on by themselves.

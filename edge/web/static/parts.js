@@ -44,6 +44,12 @@ export class Bars {
     }
   }
 
+  // Without a face the rows keep their room: on a wall, nothing jumps about.
+  clear(labels) {
+    this.update(Object.fromEntries(labels.map((l) => [l, 0])), null);
+    for (const { number } of this.rows.values()) text(number, "–");
+  }
+
   build(labels) {
     this.rows.clear();
     this.root.replaceChildren();

@@ -74,7 +74,8 @@ def test_a_device_comes_shows_its_emotion_and_goes(
         kiosk.process.kill()  # kill -9: only the will speaks
         expect(pi.locator(".status")).to_have_text("○ offline")
         expect(pi.locator(".word")).to_have_text("offline")
-        expect(pi.locator(".bars")).to_be_hidden()
+        expect(pi.locator(".bar.chosen")).to_have_count(0)
+        assert pi.locator(".bar .number").first.inner_text() == "–"
 
 
 def test_an_alert_is_shown_while_it_lasts(
