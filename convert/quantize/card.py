@@ -6,6 +6,25 @@ from typing import Any
 
 from edge.manifest import Manifest
 
+# What the figures are called; all but the first two: smaller is better.
+TITLES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "log_loss": "log loss, nats",
+    "brier": "Brier score",
+    "ece": "expected calibration error: best score against how often it is right",
+    "ece_shares": "the same against the share of raters who chose that class, all faces",
+    "mae_shares": "mean absolute error against the raters' shares, all faces",
+}
+
+FOR = """
+## What it is for
+
+Scoring upright faces that a detector cut out, one at a time, in grey. It was judged on photographs;
+on a camera's frames, smooth the scores over a window as emotion-edge does, and take a best score
+below its confidence floor for "unknown".
+"""
+
 NOT_FOR = """\
 ## What it must not be used for
 
@@ -45,10 +64,17 @@ def card(manifest: Manifest, *, data_name: str, notes: str = "") -> str:
         f"{spec.scale:g}, margin {spec.margin:g} of the detector's box |",
         f"| quantisation | {manifest.quantisation} |",
         f"| file | {p.get('bytes', '?')} bytes, {p.get('parameters', '?')} parameters |",
-        f"| temperature folded in | {p.get('temperature', 1)} |",
+        f"| temperature folded in | {p.get('temperature', 1)}"
+        + (
+            f", fitted to {p['temperature_fitted_on']} |"
+            if p.get("temperature_fitted_on")
+            else " |"
+        ),
         f"| made from | {p.get('source', '?')}, sha256 {str(p.get('source_sha256'))[:16]}... |",
-        "\n## Figures\n",
+        FOR,
+        "## Figures\n",
         _figures(m),
+        _training(p.get("training")),
         "## Data, its licence and biases\n",
         about,
         NOT_FOR,
@@ -58,6 +84,23 @@ def card(manifest: Manifest, *, data_name: str, notes: str = "") -> str:
 
 def _article(task: str) -> str:
     return "An emotion" if task == "emotion" else "A"
+
+
+def _training(record: object) -> str:
+    """Return what the training's record says; empty without one."""
+    if not isinstance(record, dict):
+        return ""
+    recipe, data = record.get("recipe", {}), record.get("data", {})
+    votes = recipe.get("votes", 0)
+    targets = "labels" if not votes else "raters' shares" if votes == 1 else "labels and shares"
+    return (
+        "## Training\n\n"
+        f"Architecture `{record.get('architecture')}`, {recipe.get('epochs')} epochs on "
+        f"{data.get('train')} faces with {targets} as targets, {data.get('validation')} held out "
+        f"to choose by; {data.get('identical_to_test')} training faces that are identical to a "
+        f"test face were left out. Seed {record.get('seed')}; the whole recipe is in "
+        "`manifest.json`.\n"
+    )
 
 
 def _figures(m: dict[str, Any]) -> str:
@@ -70,7 +113,7 @@ def _figures(m: dict[str, Any]) -> str:
     for key, value in own.items():
         if not isinstance(value, dict):
             lines.append(
-                f"| {key.replace('_', ' ')} | {_text(float_figures.get(key))} | {_text(value)} |"
+                f"| {TITLES.get(key, key)} | {_text(float_figures.get(key))} | {_text(value)} |"
             )
     recall: dict[str, Any] = own.get("recall", {})
     for label, value in recall.items():

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from convert.quantize.card import card
+from edge.manifest import InputSpec, Manifest
+
+MANIFEST = Manifest(
+    name="own",
+    task="emotion",
+    labels=["happy", "sad"],
+    input=InputSpec(width=48, height=48),
+    quantisation="int8",
+    sha256="0" * 64,
+    metrics={
+        "data": "faces",
+        "split": "test",
+        "faces": 10,
+        "agreement": 0.9,
+        "float": {"accuracy": 0.8, "recall": {"happy": 1.0, "sad": 0.6}},
+        "quantised": {"accuracy": 0.7, "recall": {"happy": 1.0, "sad": None}},
+    },
+    provenance={
+        "source": "model.keras",
+        "temperature": 0.7,
+        "temperature_fitted_on": "truth of 50 held-out training faces",
+        "training": {
+            "architecture": "edge",
+            "seed": 3,
+            "recipe": {"epochs": 5, "votes": 1.0},
+            "data": {"train": 90, "validation": 5, "identical_to_test": 2},
+        },
+    },
+)
+
+
+def test_a_card_says_what_it_can_what_it_saw_and_what_it_is_not_for() -> None:
+    text = card(MANIFEST, data_name="fer2013", notes="Made for a test.")
+    assert text.startswith("# own\n")
+    assert "Made for a test." in text
+    assert "| accuracy | 0.8000 | 0.7000 |" in text
+    assert "| recall of sad | 0.6000 | - |" in text
+    assert "| temperature folded in | 0.7, fitted to truth of 50 held-out training faces |" in text
+    assert "`edge`, 5 epochs on 90 faces with raters' shares as targets, 5 held out" in text
+    assert "FER+ (Barsoum et al. 2016, MIT)" in text
+    assert "## What it must not be used for" in text
+
+
+def test_a_card_does_not_claim_to_know_other_data() -> None:
+    text = card(MANIFEST, data_name="our-visitors")
+    assert "FER2013" not in text
+    assert "whoever made this model must say whose faces it saw" in text
