@@ -68,8 +68,10 @@ def sharpness(face: NDArray[np.uint8]) -> float:
     Gaussian blur of 1 pixel, 0.02 after 1.5, 0.01 after 2; people before a camera have 0.2 to 0.6.
     """
     small = resize(face, QUALITY_SIDE, QUALITY_SIDE)
-    edges = cv2.Laplacian(small, cv2.CV_32F)
-    return float(edges.var() / (small.var() + 1.0))
+    # OpenCV's own mean and deviation take a quarter of NumPy's time on so small a picture.
+    _, edges = cv2.meanStdDev(cv2.Laplacian(small, cv2.CV_16S))
+    _, luma = cv2.meanStdDev(small)
+    return float(edges[0, 0] ** 2 / (luma[0, 0] ** 2 + 1.0))
 
 
 class Model:
@@ -191,7 +193,7 @@ class TrackClassifier:
             face = self._model.crop(frame.luma, track.box)
         except ValueError:  # carried out of the frame
             return Scores(track.id, None, Reason.NO_FACE)
-        if float(face.mean()) < self._limits.min_brightness:
+        if cv2.mean(face)[0] < self._limits.min_brightness:
             return Scores(track.id, None, Reason.LOW_LIGHT)
         if sharpness(face) < self._limits.min_sharpness:
             return Scores(track.id, None, Reason.BLURRED)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +100,10 @@ def fetch(
 
 
 def _received(download: Download, source: str, timeout_s: float) -> bytes:
+    import http.client  # here: every command reads this file, and these two load slowly
+    import urllib.error
+    import urllib.request
+
     content = bytearray()
     try:
         request = urllib.request.Request(source, headers={"User-Agent": "emotion-edge"})

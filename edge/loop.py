@@ -66,7 +66,8 @@ def run(p: Pipeline, clock: Clock, control: Control, health: HealthMonitor) -> N
 
 
 def _look(p: Pipeline, frame: Frame) -> tuple[Mood, ...]:
-    faces = p.detector.detect(frame.luma) if p.detect_turn.due(frame.t) else None
+    due = p.detect_turn.due(frame.t, p.tracker.need())
+    faces = p.detector.detect(frame.luma) if due else None
     tracks = p.tracker.update(frame, faces)
     scores = p.classifier.classify(frame, tracks)
     moods = p.smoother.update(frame.t, tracks, scores)

@@ -31,14 +31,19 @@ class Turn:
         self.rate = rate
         self._pace = pace or Pace()
         self._least = least
-        self._due = -math.inf
+        self._plan = -math.inf  # s: when the last turn was due
 
-    def due(self, t: float) -> bool:
-        """Return whether it is time at `t` (s); saying yes takes the turn."""
-        if t < self._due - SLACK_S:
+    def due(self, t: float, share: float = 1.0) -> bool:
+        """Return whether it is time at `t` (s); saying yes takes the turn.
+
+        Args:
+            t: seconds, never decreasing.
+            share: of the rate that is needed now, in (0, 1].
+        """
+        period = 1 / max(self.rate * share * self._pace.factor, min(self.rate, self._least))
+        planned = self._plan + period
+        if t < planned - SLACK_S:
             return False
-        period = 1 / max(self.rate * self._pace.factor, min(self.rate, self._least))
         # From the plan rather than from `t`, so that the mean rate holds; missed turns are gone.
-        planned = self._due + period
-        self._due = planned if planned > t else t + period
+        self._plan = planned if planned + period > t else t
         return True

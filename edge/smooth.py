@@ -74,6 +74,7 @@ class _Mind:
     window: Window = field(default_factory=deque)
     emotion: str = UNKNOWN
     scores: NDArray[np.float32] | None = None
+    named: dict[str, float] = field(default_factory=dict)  # the same by label, shared by moods
     reason: Reason | None = None
     attributes: dict[str, tuple[str, float]] = field(default_factory=dict)
     began: float | None = None  # s: first score, for settling
@@ -86,7 +87,6 @@ class MoodSmoother:
     def __init__(self, labels: Sequence[str], config: Smooth) -> None:
         """Smooth scores in the order of `labels` as the section `smooth` says."""
         self._labels = list(labels)
-        self._neutral = self._labels.index("neutral") if "neutral" in self._labels else None
         self._minds: dict[str, _Mind] = {}
         self.configure(config)
 
@@ -107,15 +107,12 @@ class MoodSmoother:
     def _mood(self, t: float, track: Track, mind: _Mind, fresh: Scores | None) -> Mood:
         if fresh is not None:
             self._take(t, mind, fresh)
-        scores = mind.scores
-        share = 0.0
-        intensity = 0.0
-        named: dict[str, float] = {}
-        if scores is not None:
-            named = {n: float(s) for n, s in zip(self._labels, scores, strict=True)}
-            share = named[mind.emotion] if mind.emotion in named else float(scores.max())
-            rest = named["neutral"] if self._neutral is not None else 1 - float(scores.max())
-            intensity = min(max(1 - rest, 0.0), 1.0)
+        named = mind.named
+        share = intensity = 0.0
+        if named:
+            best = max(named.values())
+            share = named.get(mind.emotion, best)
+            intensity = min(max(1 - named.get("neutral", 1 - best), 0.0), 1.0)
         return Mood(
             track=track,
             emotion=mind.emotion,
@@ -125,7 +122,7 @@ class MoodSmoother:
             since=mind.since,
             reason=mind.reason,
             window_s=min(t - mind.began, self._config.window_s) if mind.began is not None else 0.0,
-            attributes=dict(mind.attributes),
+            attributes=dict(mind.attributes) if mind.attributes else {},
         )
 
     def _take(self, t: float, mind: _Mind, fresh: Scores) -> None:
@@ -133,7 +130,7 @@ class MoodSmoother:
             mind.window.popleft()
         if fresh.probabilities is None:
             if not mind.window:  # nothing left to go by
-                mind.scores = None
+                mind.scores, mind.named = None, {}
                 mind.began = None
                 self._become(t, mind, UNKNOWN, fresh.reason)
             return
@@ -141,6 +138,7 @@ class MoodSmoother:
         mind.attributes.update(fresh.attributes)
         mind.began = t if mind.began is None else mind.began
         mind.scores = self._mean(mind.window, self._config.window_s)
+        mind.named = dict(zip(self._labels, mind.scores.tolist(), strict=True))
         if t - mind.began < self._settle_s:
             return
         emotion = self._choose(mind.emotion, mind.scores)

@@ -71,6 +71,9 @@ class Tracker(Protocol):
     def reset(self) -> None:
         """Forget all tracks: the camera was away."""
 
+    def need(self) -> float:
+        """Return the share of the detector's rate that is needed now, in (0, 1]."""
+
 
 class Classifier(Protocol):
     """Scores faces."""

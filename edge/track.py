@@ -24,6 +24,9 @@ SIZE = 0.5  # weight of a factor e in size
 VELOCITY_TAU_S = 0.4  # s: time constant of a track's speed
 MAX_COAST_S = 0.7  # s: an unseen face keeps its speed so long, then stands
 CROSSED = 0.2  # overlap with a nearer face from which a face counts as hidden behind it
+# Share of the detector's rate while every face is believed and followed this surely. Newcomers are
+# found a little later; a face doubtful in one frame has the full rate back with the next.
+SETTLED, SURE_MATCH = 0.4, 0.8
 TENTATIVE_MISSES = 1  # detections an unbelieved face may miss
 
 
@@ -45,6 +48,7 @@ class _Tracked:
     hits: int = 1
     misses: int = 0
     believed: bool = False
+    sure: bool = True  # detected or followed surely in the newest frame
 
 
 class FaceTracker:
@@ -66,6 +70,11 @@ class FaceTracker:
     def reset(self) -> None:
         """Forget all tracks."""
         self._tracks.clear()
+
+    def need(self) -> float:
+        """Return the share of the detector's rate that is needed now."""
+        settled = self._tracks and all(t.believed and t.sure for t in self._tracks)
+        return SETTLED if settled else 1.0
 
     def update(self, frame: Frame, faces: Sequence[Face] | None) -> tuple[Track, ...]:
         """Return the believed tracks, largest first; `faces` None: no detection in this frame."""
@@ -95,6 +104,7 @@ class FaceTracker:
         track.at = frame.t
         if dt <= 0:
             return
+        track.sure = False
         coasting = frame.t - track.seen <= MAX_COAST_S
         guess = track.box.moved(track.vx * dt, track.vy * dt) if coasting else track.box
         if track.looks is not None and not self._hidden(track):
@@ -102,6 +112,7 @@ class FaceTracker:
             found, match = follow(frame.luma, track.box, track.looks)
             if match >= MIN_MATCH:
                 guess = found
+                track.sure = match >= SURE_MATCH and track.misses == 0
         if track.landmarks is not None:
             dx, dy = guess.x - track.box.x, guess.y - track.box.y
             track.landmarks = tuple((x + dx, y + dy) for x, y in track.landmarks)
@@ -159,6 +170,7 @@ class FaceTracker:
         track.looks = picture if picture is not None else track.looks
         track.hits += 1
         track.misses = 0
+        track.sure = True
         track.believed = track.believed or track.hits >= self._confirm
 
     def _born(self, face: Face, picture: NDArray[np.uint8] | None, t: float) -> _Tracked:

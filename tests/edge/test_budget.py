@@ -134,3 +134,10 @@ def test_a_turn_slows_with_the_pace_and_keeps_its_least_rate() -> None:
     assert sum(turn.due(4 + k / 100) for k in range(200)) == 4
     slow = Turn(0.5, pace, least=2)  # never faster than configured
     assert sum(slow.due(k / 100) for k in range(400)) == 2
+
+
+def test_a_turn_that_is_needed_more_comes_at_once() -> None:
+    turn = Turn(10)
+    assert turn.due(0.0, 0.4)
+    assert not turn.due(0.2, 0.4)
+    assert turn.due(0.2)

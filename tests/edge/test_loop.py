@@ -55,6 +55,9 @@ class OneFace:
         self.detections += 1
         return ()
 
+    def need(self) -> float:
+        return 1.0
+
     def reset(self) -> None:
         self.resets += 1
 

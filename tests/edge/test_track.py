@@ -101,9 +101,7 @@ def test_two_people_who_cross_keep_their_tracks(step_s: float) -> None:
 def test_a_second_person_beside_the_first_gets_a_track_of_their_own() -> None:
     tr = tracker()
     (anna,) = tr.update(frame(0, ("anna", 50, 50)), [face(50, 50)])
-    both = tr.update(
-        frame(0.1, ("anna", 50, 50), ("ben", 120, 50)), [face(120, 50), face(50, 50)]
-    )
+    both = tr.update(frame(0.1, ("anna", 50, 50), ("ben", 120, 50)), [face(120, 50), face(50, 50)])
     assert len(both) == 2
     assert {k.id for k in both if k.box.x == 50} == {anna.id}
 
@@ -112,9 +110,7 @@ def test_who_walks_out_of_the_picture_leaves_before_the_time_is_up() -> None:
     tr = tracker(lost_s=5.0)
     for i in range(6):
         tr.update(frame(i / 10, ("anna", 250 + 10 * i, 50)), [face(250 + 10 * i, 50)])
-    gone_at = next(
-        t for t in np.arange(0.6, 3, 0.1) if not tr.update(frame(float(t)), [])
-    )
+    gone_at = next(t for t in np.arange(0.6, 3, 0.1) if not tr.update(frame(float(t)), []))
     assert gone_at < 1.0
 
 
@@ -146,3 +142,24 @@ def test_matching_swaps_where_greedy_would_be_wrong() -> None:
     assert match([[1, 2], [3, 9]]) == {0: 1, 1: 0}
     assert match([[1, inf], [2, inf]]) == {0: 0}
     assert match([]) == {}
+
+
+def test_the_detector_is_needed_less_while_every_face_is_followed_surely() -> None:
+    tr = tracker(confirm=2)
+    assert tr.need() == 1  # nobody there: whoever comes is to be found at once
+    tr.update(frame(0, ("anna", 50, 50)), [face(50, 50)])
+    assert tr.need() == 1  # not yet believed
+    tr.update(frame(0.1, ("anna", 50, 50)), [face(50, 50)])
+    tr.update(frame(0.2, ("anna", 53, 50)), None)
+    assert tr.need() < 1
+    tr.update(frame(0.3, ("anna", 53, 50)), [face(53, 50), face(200, 100)])
+    assert tr.need() == 1  # a newcomer
+
+
+def test_a_face_that_is_lost_to_sight_has_the_detector_back_with_the_next_frame() -> None:
+    tr = tracker()
+    tr.update(frame(0, ("anna", 50, 50)), [face(50, 50)])
+    tr.update(frame(0.1, ("anna", 50, 50)), None)
+    assert tr.need() < 1
+    tr.update(frame(0.2), None)
+    assert tr.need() == 1
