@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 class Mosquitto:
@@ -57,6 +57,13 @@ class Mosquitto:
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(PATIENCE_S)
+            self._process = None
+
+    def kill(self) -> None:
+        """Stop at once; when it was stopped, nothing."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
             self._process = None
 
     def cost(self) -> tuple[float, float]:
