@@ -46,7 +46,7 @@ def add_parser(subparsers: Any) -> None:
     p.add_argument("--clips", type=Path, nargs="*", default=[], help="videos")
     p.add_argument(
         "--reference",
-        default="yunet@4096:0.7",
+        default="yunet@1920:0.7",
         metavar="NAME[@WIDTH][:THRESHOLD][=MODEL]",
         help="what the videos' faces are taken from (default %(default)s: at full size)",
     )

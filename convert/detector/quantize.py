@@ -103,6 +103,11 @@ def run(args: argparse.Namespace) -> int:
     with staged(args.out) as folder:
         write(folder / MODEL, tflite)
         parity = compare(model, folder / MODEL, pictures)
+        if not parity["faces"]:
+            raise GateError(
+                f"nothing found in {args.pictures} pictures at --operate {args.operate}: not "
+                "trained enough, or --operate too high; nothing was written"
+            )
         if parity["found_by_both"] < args.agree:
             raise GateError(
                 f"int8 and float find the same face in {parity['found_by_both']:.2%} of the cases; "

@@ -64,7 +64,10 @@ def test_train_stop_go_on_quantise_and_find(
 
     portraits = [portrait(f"A_{k:04}", seed=k) for k in range(4)]
     scenes = [scene(k) for k in range(4)] + [peopled(k) for k in range(4)]
-    recipe = Recipe(prints=0, covered=0, things=0, headless=0)
+    recipe = Recipe(
+        people=0, plain=1, faces=(0.2, 0.8), row=0, wild=0, covered=0, prints=0, headless=0,
+        things=0,
+    )  # fmt: skip
     said: list[str] = []
 
     def go(steps: int, **more: object) -> list[np.ndarray]:
@@ -93,10 +96,10 @@ def test_train_stop_go_on_quantise_and_find(
     out = tmp_path / "tiny"
     command = ["quantize-detector", str(tmp_path / "run"), str(a), str(b), "--out", str(out)]
     assert main([*command, "--width", "64", "--height", "64", "--calibration", "20",
-                 "--pictures", "20", "--operate", "0.3", "--agree", "0.5"]) == 0  # fmt: skip
+                 "--pictures", "20", "--operate", "0.1", "--agree", "0.3"]) == 0  # fmt: skip
     assert load_manifest(out).task == "face"
     detector = open_detector(Detect(name="face", model=str(out), width=64, min_face=0.05))
     luma = np.asarray(cv2.resize(portrait(seed=2).luma, (64, 64), interpolation=cv2.INTER_AREA))
     faces = detector.detect(luma)
-    assert faces
-    assert faces[0].box.iou(Box(19.2, 15.2, 25.6, 33.6)) > 0.4
+    wanted = Box(19.2, 15.2, 25.6, 33.6)
+    assert max((f.box.iou(wanted) for f in faces), default=0) > 0.4
