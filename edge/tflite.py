@@ -92,6 +92,23 @@ def _native_stderr_to_log() -> Iterator[None]:
                 log.debug("tflite: %s", line)
 
 
+@contextlib.contextmanager
+def _private_copy(content: bytes) -> Iterator[str]:
+    """Give a path to `content` in memory, for as long as it takes to map it.
+
+    Not the file itself: runtimes map it, and a file cut short later would kill us. Not
+    `model_content`: tflite-runtime takes that on trust, while it verifies a path's structure and
+    refuses a file that was cut short.
+    """
+    fd = os.memfd_create("model")
+    try:
+        with open(fd, "wb", closefd=False) as f:
+            f.write(content)
+        yield f"/proc/self/fd/{fd}"
+    finally:
+        os.close(fd)
+
+
 class Network:
     """A loaded model with one input. Not for use from several threads at once."""
 
@@ -106,10 +123,8 @@ class Network:
         interpreter_class = _interpreter_class(self.runtime)
         self.path = path
         try:
-            # Read here: runtimes map a path into memory, and a file cut short later would kill us.
-            content = path.read_bytes()
-            with _native_stderr_to_log():
-                self._it = interpreter_class(model_content=content, num_threads=threads)
+            with _private_copy(path.read_bytes()) as copy, _native_stderr_to_log():
+                self._it = interpreter_class(model_path=copy, num_threads=threads)
                 self._it.allocate_tensors()
         except OSError as e:
             raise ConfigError(f"{path}: {e.strerror}") from e
