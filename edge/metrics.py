@@ -136,6 +136,7 @@ class HealthCollector(Collector):
         yield _counter("frames_dropped", "Frames never looked at.", h.dropped)
         yield _counter("camera_reopened", "Times the camera was opened again.", h.camera_reopened)
         yield _gauge("loop_busy_ratio", "Share of one core spent in the loop.", h.busy)
+        yield _gauge("pace_ratio", "Share of the configured rates that the budget leaves.", h.pace)
         yield _gauge(
             "frame_latency_seconds",
             "Exposure to the end of the loop, median.",
