@@ -72,7 +72,7 @@ class HealthMonitor:
             self._latencies.append(latency_s)
         self._faces = len(moods)
         self._reasons.update(m.reason for m in moods if m.reason)
-        self._become("running", f"running, {len(moods)} in view")
+        self._become("running", "running")
         self._tick(frame.t)
 
     def camera_lost(self, lost: CameraLost) -> None:
