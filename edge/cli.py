@@ -20,6 +20,7 @@ COMMANDS = (
     "check",
     "watch",
     "demo",
+    "bench",
     "fetch",
     "schema",
     "preview",

@@ -20,6 +20,11 @@ def memory_mb() -> float | None:
     return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
 
 
+def cores() -> int:
+    """Processor cores of the machine."""
+    return os.cpu_count() or 1
+
+
 def temperature_c(path: Path = THERMAL) -> float | None:
     """Temperature of the processor in degrees Celsius."""
     try:

@@ -17,7 +17,7 @@ from edge.camera.v4l2 import V4l2Source
 from edge.errors import ConfigError, NoInputError
 from edge.stages import Camera, Clock
 
-__all__ = ["open_camera", "probe", "redacted"]
+__all__ = ["is_live", "open_camera", "probe", "redacted"]
 
 
 def open_camera(config: edge.config.Camera, clock: Clock, rng: random.Random) -> Camera:
@@ -36,6 +36,11 @@ def open_camera(config: edge.config.Camera, clock: Clock, rng: random.Random) ->
     if live is not None:
         return LiveCamera(live, config, clock, rng)
     return FileCamera(open_reader(Path(config.source), config.fps), config, clock)
+
+
+def is_live(config: edge.config.Camera) -> bool:
+    """Return whether `config.source` is a camera or stream, not a file; see `open_camera`."""
+    return _live_source(config) is not None
 
 
 def probe(config: edge.config.Camera, clock: Clock) -> str:
@@ -73,9 +78,12 @@ def _live_source(config: edge.config.Camera) -> LiveSource | None:
             raise ConfigError("camera.command: got []; allowed: a program and its arguments")
         return CommandSource(config)
     path = Path(source)
-    missing_device = source.startswith("/dev/") and not path.exists()  # it may yet be plugged in
-    if source.isdecimal() or missing_device or path.is_char_device():
-        return V4l2Source(config)
+    try:
+        missing = source.startswith("/dev/") and not path.exists()  # it may yet be plugged in
+        if source.isdecimal() or missing or path.is_char_device():
+            return V4l2Source(config)
+    except OSError as e:  # no permission, or too long a name
+        raise NoInputError(f"{source}: {e.strerror}") from e
     scheme, separator, _ = source.partition("://")
     if not separator:
         return None

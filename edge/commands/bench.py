@@ -1,0 +1,80 @@
+"""`emotion-edge bench`: what the pipeline costs on this device, and which setting to change."""
+
+from __future__ import annotations
+
+import argparse
+import random
+
+from edge.commands.common import add_config_options, load_config
+from edge.errors import NoInputError
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "bench",
+        help="measure the configured camera, or a clip, on this device; say what to change",
+        description="Milliseconds a stage, processor share, latency, memory and temperature. A "
+        "clip is run as fast as it goes, a camera at its own rate; nothing is published, and the "
+        "budget does not slow anything down meanwhile.",
+    )
+    parser.add_argument("file", metavar="FILE", nargs="?", help="a clip instead of the camera")
+    parser.add_argument(
+        "--seconds", type=_seconds, default=10.0, help="how long to measure (default: %(default)g)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    add_config_options(parser)
+    parser.set_defaults(run=run)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0.1 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"got {text}; allowed: 0.1 to 3600")
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print."""
+    last = [f"camera.source={args.file}", "camera.every_frame=true"] if args.file else []
+    config = load_config(args, last=[*last, "camera.loop=true"])
+
+    import msgspec
+
+    from edge import logs
+    from edge.bench import Meter, Nowhere
+    from edge.benchreport import table
+    from edge.build import build
+    from edge.camera import is_live, open_camera
+    from edge.clock import SystemClock
+    from edge.commands.run import Stopper
+    from edge.health import HealthMonitor
+    from edge.loop import run as run_loop
+    from edge.stages import Control
+
+    logs.setup(config.log.level)
+    clock, control, rng = SystemClock(), Control(), random.Random(0)
+    camera = open_camera(config.camera, clock, rng)
+    meter = Meter(camera, clock, control, live=is_live(config.camera), seconds=args.seconds)
+    try:
+        p = build(
+            config,
+            clock,
+            control,
+            rng,
+            boot_id="bench",
+            camera=meter,
+            publisher=lambda *_: Nowhere(),
+            observers=[meter],
+        )
+        meter.attach(p)
+        health = HealthMonitor(meter, p.publisher, clock, config.output.health_s)
+        with Stopper(control, camera.close):
+            run_loop(p, clock, control, health)
+    finally:
+        camera.close()
+    report = meter.report(config)
+    if report is None:
+        raise NoInputError(f"{config.camera.source}: too few frames came to measure anything")
+    print(msgspec.json.format(msgspec.json.encode(report)).decode() if args.json else table(report))
+    return 0
