@@ -29,7 +29,10 @@ def _bash(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck")
 def test_shellcheck_has_nothing_to_say() -> None:
     done = subprocess.run(
-        ["shellcheck", "-x", "-S", "warning", *map(str, SHELL)], capture_output=True, text=True, cwd=REPO
+        ["shellcheck", "-x", "-S", "warning", *map(str, SHELL)],
+        capture_output=True,
+        text=True,
+        cwd=REPO,
     )
     assert (done.stdout, done.returncode) == ("", 0)
 
