@@ -37,7 +37,7 @@ def main(name: str, frames_file: Path, data: Path, work: Path, spawned: float) -
             marks["cpu"] = time.process_time()
 
     if name.startswith("ours-"):
-        loop = loops.ours(data, name.removeprefix("ours-"), frames)
+        loop = loops.OurLoop(data, name.removeprefix("ours-"), frames)
         loop.between = mark
         loop.run()
         seen = loop.seen

@@ -147,16 +147,20 @@ def yunet_path(data: Path) -> str:
     return str(data / "detectors" / "face_detection_yunet_2026may.onnx")
 
 
-def ours(data: Path, detector: str, frames: Sequence[Any], sets: Sequence[str] = ()) -> OurLoop:
-    """The daemon's own pipeline on the bytes that a V4L2 camera hands over."""
-    return OurLoop(data, detector, frames, sets)
-
-
 class OurLoop:
-    """Runs `edge.loop` over JPEGs; a camera and an observer at once."""
+    """The daemon's own pipeline on the bytes that a V4L2 camera hands over.
+
+    A camera and an observer at once.
+    """
 
     def __init__(
-        self, data: Path, detector: str, frames: Sequence[Any], sets: Sequence[str] = ()
+        self,
+        data: Path,
+        detector: str,
+        frames: Sequence[Any],
+        sets: Sequence[str] = (),
+        *,
+        fps: float = FPS,
     ) -> None:
         from edge.bench import Nowhere
         from edge.build import build
@@ -166,8 +170,12 @@ class OurLoop:
 
         model = [f"detect.model={yunet_path(data)}"] if detector == "yunet" else []
         self.config = load(None, {}, [f"detect.name={detector}", *model, *sets])
+        self.faces = 0  # over all frames
+        self._fps = fps
         self.seen: list[tuple[bool, str | None]] = []
         self.between: Callable[[int], None] = lambda _n: None
+        height, width = cv2.imdecode(frames[0], cv2.IMREAD_GRAYSCALE).shape
+        self._size = width, height
         self._frames, self._clock, self._control = frames, ReplayClock(), Control()
         self._pipeline = build(
             self.config,
@@ -185,13 +193,14 @@ class OurLoop:
         from edge.messages import Frame
 
         for n, jpeg in enumerate(self._frames):
-            luma = luma_of_raw(jpeg, "MJPG", 640, 480)
+            luma = luma_of_raw(jpeg, "MJPG", *self._size)
             assert luma is not None
-            self._clock.set(n / FPS)
-            yield Frame(n, n / FPS, luma)
+            self._clock.set(n / self._fps)
+            yield Frame(n, n / self._fps, luma)
             self.between(n)
 
     def frame(self, _frame: Any, moods: Sequence[Any], /) -> None:
+        self.faces += len(moods)
         self.seen.append((bool(moods), moods[0].emotion if moods else None))
 
     def stats(self) -> Any:
