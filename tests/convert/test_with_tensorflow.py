@@ -166,6 +166,20 @@ def test_legacy_h5_scores_the_same(
     assert old == pytest.approx(new, abs=1e-6)
 
 
+def test_a_keras_file_is_judged_with_nothing_but_json_on_standard_output(
+    keras_file: Path, data_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _, _, scores = reference(keras_file, data_path)
+    test = open_dataset(data_path).split("test")
+    capfd.readouterr()
+    argv = ["evaluate", str(keras_file), str(data_path), "--json", "--robustness", "12"]
+    assert main(argv) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert test.labels is not None
+    assert found["accuracy"] == pytest.approx(float((scores.argmax(1) == test.labels).mean()))
+    assert found["model"]["kind"] == "Keras"
+
+
 def test_multiply_adds_by_hand_in_both_formats(
     network: Any, keras_file: Path, data_path: Path, tmp_path: Path
 ) -> None:
