@@ -41,22 +41,36 @@ def main() -> None:
 
 
 def preview(folder: Path, chromium: Any) -> None:
-    """Take preview.png."""
+    """Take preview.png and preview-too-dark.png."""
     config = folder / "config.toml"
     config.write_text("# empty\n")
     with command(
         folder, "preview", "--config", str(config), "--listen", "127.0.0.1:0",
-        "--set", f"camera.source={CLIP}", "--pictures", "4",
+        "--set", f"camera.source={CLIP}", "--set", "detect.name=face", "--pictures", "4",
     ) as c:  # fmt: skip
-        page = chromium.new_page(viewport={"width": 1280, "height": 900})
-        page.goto(c.url())
-        page.locator(".face h3", has_text="happy").wait_for(timeout=120_000)
-        page.get_by_label("detect.rate", exact=True).fill("6")
-        page.locator("#lines", has_text="rate = 6").wait_for(timeout=60_000)
-        page.locator(".face h3", has_text="happy").wait_for(timeout=60_000)
-        page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
-        shoot(page, "preview.png")
-        page.close()
+        caught(chromium, c.url(), "happy", False, "preview.png")
+        caught(chromium, c.url(), "too dark", True, "preview-too-dark.png")
+
+
+def caught(chromium: Any, url: str, words: str, bad: bool, name: str) -> None:
+    """Take a picture when a face is said to be so and falls short of limits, or not (`bad`)."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(url)
+    # A page that asks for no more pictures keeps the last one.
+    page.wait_for_function(
+        """([words, bad]) => {
+          const title = document.querySelector(".face h3");
+          if (!title?.textContent.includes(words)) return false;
+          if (bad !== Boolean(document.querySelector(".measure.bad"))) return false;
+          WebSocket.prototype.send = () => {};
+          return true;
+        }""",
+        arg=[words, bad],
+        timeout=120_000,
+    )
+    time.sleep(1)
+    shoot(page, name)
+    page.close()
 
 
 def dashboard(folder: Path, chromium: Any, clips: list[Path]) -> None:
@@ -77,7 +91,7 @@ def dashboard(folder: Path, chromium: Any, clips: list[Path]) -> None:
             keys = [
                 f"device.name={name}", f"camera.source={source}", "camera.loop=true",
                 "outbox.path=memory", "mqtt.host=127.0.0.1", f"mqtt.port={broker.port}",
-                "detect.rate=2", "classify.rate=3", "track.confirm=2", "output.health_s=5",
+                "detect.name=face", "detect.rate=4", "classify.rate=4", "output.health_s=5",
                 "output.stdout=off",
             ]  # fmt: skip
             sets = [a for key in keys for a in ("--set", key)]
@@ -86,8 +100,8 @@ def dashboard(folder: Path, chromium: Any, clips: list[Path]) -> None:
         devices["window"].process.kill()
         time.sleep(0.35 * TIMELINE_S)
         for name, scheme, width, height in (
-            ("dashboard-light.png", "light", 1280, 1070),
-            ("dashboard-dark.png", "dark", 1280, 1070),
+            ("dashboard-light.png", "light", 1280, 1110),
+            ("dashboard-dark.png", "dark", 1280, 1110),
             ("dashboard-phone.png", "dark", 360, 760),
         ):
             context = chromium.new_context(
@@ -99,7 +113,8 @@ def dashboard(folder: Path, chromium: Any, clips: list[Path]) -> None:
             page.goto(url)
             # A moment when most see somebody.
             page.wait_for_function(
-                "least => document.querySelectorAll('.bar.chosen').length >= least",
+                """least => document.querySelectorAll(".bar.chosen").length >= least &&
+                   document.querySelector("[data-device=kiosk] .word").textContent == 'happy'""",
                 arg=max(1, len(sources) - 3),
                 timeout=120_000,
             )
