@@ -242,7 +242,9 @@ class Outbox(Struct, frozen=True, forbid_unknown_fields=True):
     max_mb: Annotated[
         float, Meta(gt=0, le=10_000, description="of payload, then the oldest go")
     ] = 200.0
-    max_age_s: Annotated[float, Meta(gt=0, description="older events go unsent")] = 7 * 86400.0
+    max_age_s: Annotated[
+        float, Meta(gt=0, le=3650 * 86400, description="older events go unsent")
+    ] = 7 * 86400.0
     resend_rate: Annotated[float, Meta(gt=0, le=100_000, description="backlog events a second")] = (
         200.0
     )

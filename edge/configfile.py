@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
+from edge.address import redacted
 from edge.config import Attribute, Config
 from edge.errors import ConfigError
 
@@ -137,6 +138,9 @@ def _section(name: str, kind: Any, value: Any, problems: list[str]) -> Any:
             continue
         wanted = fields[key].type
         item = given.as_type(wanted) if isinstance(given, _Text) else given
+        if _unusable(item):
+            problems.append(f"{name}.{key}: got {_shown(item)}; allowed: UTF-8 without NUL")
+            continue
         try:
             kwargs[key] = msgspec.convert(item, wanted)
         except msgspec.ValidationError:
@@ -147,8 +151,16 @@ def _section(name: str, kind: Any, value: Any, problems: list[str]) -> Any:
     return kind(**kwargs) if len(problems) == before else None
 
 
+def _unusable(value: object) -> bool:
+    """Return whether a string could be no file, name or message: a NUL, or bytes not UTF-8."""
+    if isinstance(value, list):
+        return any(map(_unusable, value))
+    # What the environment holds that is not UTF-8 comes as surrogates.
+    return isinstance(value, str) and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
+
+
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = repr(redacted(value) if isinstance(value, str) else value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -231,11 +243,12 @@ def _relations(config: Config) -> list[str]:
 def effective(config: Config) -> dict[str, object]:
     """Return the configuration as plain values for `info`.
 
-    It holds paths of secrets, never secrets; URLs lose their user and password.
+    It holds paths of secrets, never secrets; URLs lose user, password and query.
     """
-    plain = msgspec.to_builtins(config)
-    source = str(plain["camera"]["source"])
-    head, at, tail = source.rpartition("@")
-    if at and "://" in head:
-        plain["camera"]["source"] = head.split("://", 1)[0] + "://***@" + tail
-    return dict(plain)
+    plain: dict[str, object] = msgspec.to_builtins(config)
+    camera = msgspec.structs.replace(
+        config.camera,
+        source=redacted(config.camera.source),
+        command=[redacted(word) for word in config.camera.command],
+    )
+    return {**plain, "camera": msgspec.to_builtins(camera)}

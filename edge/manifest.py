@@ -60,9 +60,12 @@ def find_model(name_or_path: str) -> Path:
     folders = [Path(name_or_path)]
     if "/" not in name_or_path:
         folders += [root / name_or_path for root in shipped]
-    for folder in folders:
-        if (folder / MANIFEST).is_file() and (folder / MODEL).is_file():
-            return folder
+    try:
+        for folder in folders:
+            if (folder / MANIFEST).is_file() and (folder / MODEL).is_file():
+                return folder
+    except OSError as e:  # no permission, or too long a name
+        raise ConfigError(f"model {name_or_path!r}: {e.strerror}") from e
     names = sorted({p.parent.name for root in shipped for p in root.glob(f"*/{MANIFEST}")})
     raise ConfigError(
         f"model {name_or_path!r}: no folder with {MANIFEST} and {MODEL}; "

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import edge.config
-from edge.camera.address import redacted
+from edge.address import redacted
 from edge.camera.command import CommandSource
 from edge.camera.file import FileCamera
 from edge.camera.live import LiveCamera
@@ -83,7 +83,7 @@ def _live_source(config: edge.config.Camera) -> LiveSource | None:
         if source.isdecimal() or missing or path.is_char_device():
             return V4l2Source(config)
     except OSError as e:  # no permission, or too long a name
-        raise NoInputError(f"{source}: {e.strerror}") from e
+        raise NoInputError(f"{redacted(source)}: {e.strerror}") from e
     scheme, separator, _ = source.partition("://")
     if not separator:
         return None

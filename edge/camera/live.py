@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import edge.config
-from edge.camera.backoff import Backoff
+from edge.backoff import Backoff, Waits
 from edge.camera.doubt import Doubt
 from edge.camera.opencv import Luma, turned
 from edge.camera.slot import Slot
@@ -46,7 +46,7 @@ class LiveCamera:
         self._source = source
         self._config = config
         self._clock = clock
-        self._backoff = Backoff(config.backoff_min_s, config.backoff_max_s, rng)
+        self._backoff = Backoff(Waits(config.backoff_min_s, config.backoff_max_s), rng)
         self._doubt = doubt or Doubt()
         self._steady_s = steady_s
         self._hung_s = hung_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 
 import edge.config
-from edge.camera.address import redacted
+from edge.address import redacted
 from edge.camera.opencv import Luma, capture, luma_of
 from edge.camera.source import SourceLostError
 

@@ -20,12 +20,12 @@ import paho.mqtt.client as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from edge.backoff import Backoff, Waits
 from edge.client.device import Device
 from edge.config import Mqtt
 from edge.contract import Event, Request, Response, encode
 from edge.errors import UnavailableError
 from edge.publish import reasons, session
-from edge.publish.backoff import Backoff, Waits
 from edge.publish.reasons import Failure
 
 log = logging.getLogger(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -39,7 +40,7 @@ class HaarDetector:
             )
         own = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
         path = config.model or str(own)
-        if not Path(path).is_file():
+        if not os.path.isfile(path):  # noqa: PTH113  # Path's raises for too long a name
             raise ConfigError(f"detect.model: {path}: no such file")
         try:
             self._cascade = cv2.CascadeClassifier(path)

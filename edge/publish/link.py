@@ -21,10 +21,10 @@ import paho.mqtt.client as paho
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge.backoff import Backoff, Waits
 from edge.config import Mqtt
 from edge.errors import ConfigError
 from edge.publish import reasons, session
-from edge.publish.backoff import Backoff, Waits
 from edge.publish.reasons import Failure
 from edge.publish.traffic import Traffic
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
+from edge.backoff import Waits
 from edge.config import Config
 from edge.contract import Event, Health, State, encode
 from edge.messages import Change, Mood
 from edge.publish import session
-from edge.publish.backoff import Waits
 from edge.publish.discovery import discovery
 from edge.publish.identity import Identity
 from edge.publish.jsonl import JsonLines, LinesAside

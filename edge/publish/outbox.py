@@ -85,7 +85,8 @@ class Outbox:
                 seq = self._counters.seq + len(rows) + 1
                 data = msgspec.structs.replace(event.data, seq=seq)
                 payload = encode(msgspec.structs.replace(event, data=data))
-                rows.append(Row(seq, payload, t, self._boot, wall))
+                known = wall if event.data.time_synced else 0.0
+                rows.append(Row(seq, payload, t, self._boot, known))
             self._counters.seq += len(rows)
             self._unsaved.update((row.seq, row) for row in rows)
             self._save()
@@ -256,9 +257,14 @@ class Outbox:
         self._restate()
 
     def _age(self, t: float, boot: str, wall: float) -> float:
-        """Seconds since a row was made; by the wall clock only across a reboot."""
-        ago = self._clock.now() - t if boot == self._boot else self._clock.wall() - wall
-        return max(ago, 0.0)
+        """Seconds since a row was made; 0 where nobody knows.
+
+        Across a reboot only the wall clock can tell, and that only if it was right: a device
+        without a real-time clock boots years ago, and its events must not be dropped as too old.
+        """
+        if boot == self._boot:
+            return max(self._clock.now() - t, 0.0)
+        return max(self._clock.wall() - wall, 0.0) if wall else 0.0
 
     def _open(self) -> bool:
         """Open the file, setting a damaged one aside; False: memory must do for now."""

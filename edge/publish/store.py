@@ -37,7 +37,7 @@ class Row:
     payload: bytes  # the event as JSON, as if it were sent at once
     t: float  # s, monotonic, in the boot `boot`
     boot: str
-    wall: float  # s since 1970, when it was stored
+    wall: float  # s since 1970, when it was stored; 0: the clock was not to be believed
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera import redacted
-from edge.camera.backoff import Backoff
+from edge.address import redacted
+from edge.backoff import Backoff, Waits
 from edge.camera.doubt import Doubt, is_noise
 from edge.camera.slot import Slot
 from edge.camera.v4l2 import luma_of_raw
@@ -112,7 +112,7 @@ def test_noise_is_doubted_until_a_picture_comes() -> None:
 
 
 def test_waits_double_up_to_the_cap_and_are_spread() -> None:
-    backoff = Backoff(0.5, 15, random.Random(1))
+    backoff = Backoff(Waits(0.5, 15), random.Random(1))
     waits = [backoff.next() for _ in range(8)]
     for wait, cap in zip(waits, [0.5, 1, 2, 4, 8, 15, 15, 15], strict=True):
         assert cap / 2 <= wait <= cap

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from edge.backoff import Waits
 from edge.clock import SystemClock
 from edge.config import Config
 from edge.configfile import load
@@ -14,7 +15,6 @@ from edge.contract import ModelInfo
 from edge.geometry import Box
 from edge.messages import Change, EventType, Mood, Reason, Track
 from edge.publish import Identity
-from edge.publish.backoff import Waits
 from edge.publish.mqtt import MqttPublisher
 from edge.stages import Clock, Control
 

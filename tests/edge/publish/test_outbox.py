@@ -33,7 +33,8 @@ class Box:
         self.path = path
         self.limits = Limits(**limits)  # type: ignore[arg-type]
         self.boot = WHO.boot_id
-        self._stamper = Stamper(WHO, self.clock, random.Random(1), lambda: True)
+        self.synced = True
+        self._stamper = Stamper(WHO, self.clock, random.Random(1), lambda: self.synced)
         self.open()
 
     def open(self) -> None:
@@ -328,6 +329,20 @@ def test_rows_of_another_boot_age_by_the_wall_clock(box: Box) -> None:
     box.clock.advance(100)
     box.open()
     assert box.outbox.stats().oldest_s == 100
+
+
+def test_events_of_a_boot_without_a_clock_are_not_too_old_after_the_next(tmp_path: Path) -> None:
+    box = Box(tmp_path / "outbox.db", max_age_s=7 * 86400)
+    box.synced = False  # no real-time clock: it believes to be in the past
+    box.append()
+    box.outbox.close()
+    box.boot = "another"
+    box.clock.jump_wall(3 * 365 * 86400.0)  # and now it knows better
+    box.open()
+    box.outbox.flush()
+    assert box.waiting() == [1]
+    assert box.outbox.stats().oldest_s == 0
+    box.outbox.close()
 
 
 class OutboxMachine(RuleBasedStateMachine):

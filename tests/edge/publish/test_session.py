@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.backoff import Backoff, Waits
 from edge.config import Mqtt
 from edge.errors import ConfigError
-from edge.publish.backoff import Backoff, Waits
 from edge.publish.session import read_login, tls_context
 from tests.certificates import Authority
 

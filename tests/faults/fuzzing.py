@@ -1,0 +1,26 @@
+"""How often a fuzz test tries: two hundred times by default, ten thousand times in CI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import SearchStrategy
+
+T = TypeVar("T")
+
+TIMES = [pytest.param(200, id="few"), pytest.param(10_000, id="many", marks=pytest.mark.slow)]
+
+
+def fuzz(times: int, inputs: SearchStrategy[T], check: Callable[[T], None]) -> None:
+    """Run `check` on `times` inputs, the same ones each time."""
+    wrapped = settings(
+        max_examples=times,
+        deadline=None,  # no test depends on how busy the machine is
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )(given(inputs)(check))
+    wrapped()
