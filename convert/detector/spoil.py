@@ -156,7 +156,7 @@ def faceless(luma: Luma, face: Floats, rng: Rng) -> Luma:
     cv2.ellipse(mask, centre, axes, 0, 0, 360, 255, -1)
     kind = int(rng.integers(3))
     if kind == 0:  # light from one side on a dummy
-        inside = smooth_light(*luma.shape, rng)
+        inside = smooth_light(luma.shape[0], luma.shape[1], rng)
     elif kind == 1:
         inside = np.asarray(cv2.blur(luma, (round(w * 0.8), round(h * 0.8))), np.uint8)
     else:  # the back of a head: what is above the brow, all the way down

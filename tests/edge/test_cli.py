@@ -39,7 +39,7 @@ def test_a_wrong_command_line_is_64_and_says_how(args: tuple[str, ...]) -> None:
     assert "Traceback" not in done.stderr
 
 
-BAD = "camera path that does not exist; a video that is not one; a folder without images".split("; ")
+BAD = ["camera path that does not exist", "a video that is not one", "a folder without images"]
 
 
 @pytest.mark.parametrize("what", BAD)

@@ -90,9 +90,7 @@ def hold(rules: EventRules, begin: float, end: float, **shares: float) -> list[C
     return [c for c in out if c.kind.value.startswith("alert")]
 
 
-@pytest.mark.parametrize(
-    ("share", "grade"), [(0.55, "less"), (0.7, "moderate"), (0.85, "more")]
-)
+@pytest.mark.parametrize(("share", "grade"), [(0.55, "less"), (0.7, "moderate"), (0.85, "more")])
 def test_a_held_sum_of_emotions_raises_an_alert_with_a_grade(share: float, grade: str) -> None:
     rules = EventRules(ALERT)
     (began,) = hold(rules, 0, 15, sad=share / 2, angry=share / 2)

@@ -33,7 +33,7 @@ def test_the_one_that_was_asked_for_is_not_replaced(monkeypatch: pytest.MonkeyPa
 def test_numpy_2_under_tflite_runtime_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, "tflite_runtime")
     monkeypatch.setattr(np, "__version__", "2.1.0")
-    with pytest.raises(UnavailableError, match=r"cannot work with numpy 2\.1\.0; install 'numpy<2'"):
+    with pytest.raises(UnavailableError, match=r"cannot work with numpy 2\.1\.0; install"):
         tflite.choose_runtime("auto")
     monkeypatch.setattr(np, "__version__", "1.26.4")
     assert tflite.choose_runtime("auto") == "tflite-runtime"

@@ -21,8 +21,11 @@ def scores(emotion: str, share: float, name: str = "a") -> Scores:
     return Scores(name, values)
 
 
-def play(smoother: MoodSmoother, script: list[tuple[float, str, float]], hz: float = 10) -> list[Mood]:
-    """Show each (seconds, emotion, score) of the script in turn; return a mood a frame."""
+Script = list[tuple[float, str, float]]  # (seconds, emotion, score), one after the other
+
+
+def play(smoother: MoodSmoother, script: Script, hz: float = 10) -> list[Mood]:
+    """Show the script; return a mood a frame."""
     out, t = [], 0.0
     for seconds, emotion, share in script:
         for _ in range(round(seconds * hz)):
@@ -50,9 +53,8 @@ def test_labels_that_flicker_each_frame_do_not_make_the_emotion_flicker(method: 
 
 
 def test_a_short_blink_of_another_emotion_is_not_published() -> None:
-    moods = play(
-        MoodSmoother(LABELS, Smooth()), [(3, "neutral", 0.9), (0.3, "angry", 0.9), (3, "neutral", 0.9)]
-    )
+    script = [(3.0, "neutral", 0.9), (0.3, "angry", 0.9), (3.0, "neutral", 0.9)]
+    moods = play(MoodSmoother(LABELS, Smooth()), script)
     assert changes(moods) == ["unknown", "neutral"]
 
 
