@@ -14,20 +14,24 @@ SIZES = (320, 640, 1280)
 FACES = (0, 1, 2, 4)
 COLUMNS = (
     ("what", "what"),
+    ("source", "source"),
     ("width", "frame width"),
     ("fps", "frames/s"),
     ("faces", "faces"),
     ("seen", "faces seen, mean"),
     ("cpu_ms", "CPU ms a frame"),
     ("share", "share of one core"),
-    ("peak_mb", "peak MB"),
 )
 
 
-def start(detector: str, width: int, faces: int, frames: int, every: int) -> subprocess.Popen[str]:
+Plan = tuple[str, int, int, int]  # source, width, faces, one of so many frames
+
+
+def start(detector: str, plan: Plan, frames: int) -> subprocess.Popen[str]:
+    source, width, faces, every = plan
     numbers = [str(n) for n in (width, faces, frames, every)]
     return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.scale.work", detector, *numbers],
+        [sys.executable, "-m", "benchmarks.scale.work", detector, source, *numbers],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -48,40 +52,38 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=300, help="each (default: 300)")
     parser.add_argument("--cameras", type=int, nargs="*", default=[1, 2, 4])
     args = parser.parse_args()
-    plans = [("one camera", 640, faces, 1) for faces in FACES]
-    plans += [("one camera", 640, faces, 2) for faces in (1, 4)]
-    plans += [("one camera", width, 1, 1) for width in SIZES if width != 640]
+    plans: list[Plan] = [("MJPEG", 640, faces, 1) for faces in FACES]
+    plans += [("MJPEG", 640, faces, 2) for faces in (1, 4)]
+    plans += [("MJPEG", width, 1, 1) for width in SIZES if width != 640]
+    plans += [("luma", 640, faces, 1) for faces in (0, 1)]
     rows: list[dict[str, Any]] = []
 
-    def add(what: str, width: int, faces: int, every: int, found: dict[str, Any]) -> None:
+    def add(what: str, plan: Plan, found: dict[str, Any]) -> None:
+        source, width, faces, every = plan
         fps = 30 / every
         share = found["cpu_ms"] * fps / 1e3
-        row = {"what": what, "width": width, "fps": fps, "faces": faces, "share": share, **found}
-        rows.append(row)
-        print(row, file=sys.stderr, flush=True)
+        row = {"what": what, "source": source, "width": width, "fps": fps, "faces": faces}
+        rows.append({**row, "share": share, **found})
+        print(rows[-1], file=sys.stderr, flush=True)
 
-    for what, width, faces, every in plans:
-        add(
-            what,
-            width,
-            faces,
-            every,
-            finish(start(args.detector, width, faces, args.frames, every)),
-        )
+    for plan in plans:
+        add("one camera", plan, finish(start(args.detector, plan, args.frames)))
     for cameras in args.cameras:
-        processes = [start(args.detector, 640, 1, args.frames, 1) for _ in range(cameras)]
+        processes = [
+            start(args.detector, ("MJPEG", 640, 1, 1), args.frames) for _ in range(cameras)
+        ]
         found = [finish(p) for p in processes]
-        total = {key: sum(f[key] for f in found) for key in ("cpu_ms", "peak_mb", "seen")}
-        add(f"{cameras} at once, a process each, sums", 640, cameras, 1, total)
+        total = {key: sum(f[key] for f in found) for key in ("cpu_ms", "seen")}
+        add(f"{cameras} at once, a process each, sums", ("MJPEG", 640, cameras, 1), total)
     publish(
         "scale",
         "What more costs",
         COLUMNS,
         rows,
         [
-            f"MJPEG frames, detector {args.detector}; CPU time of all threads, decoding included.",
+            f"Detector {args.detector}; CPU time of all threads, decoding included.",
             "Faces are real people at the same size in the picture; 0 is an empty, still wall with "
-            "a sensor's noise.",
+            "a sensor's noise. `luma` is a source without decoding, as rpicam's YUV420.",
             "Events a second into one broker: benchmarks/fleet.",
         ],
         detector=args.detector,

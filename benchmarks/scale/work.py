@@ -10,17 +10,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.common import JPEG_QUALITY, data_folder, peak_mb
+from benchmarks.common import JPEG_QUALITY, data_folder
 from benchmarks.faces import people
 from benchmarks.versus.loops import OurLoop
 
 WARM_UP = 30  # frames
 
 
-def main(detector: str, width: int, faces: int, frames: int, every: int) -> dict[str, float]:
+def main(
+    detector: str, source: str, width: int, faces: int, frames: int, every: int
+) -> dict[str, float]:
     cv2.setNumThreads(1)
     data: Path = data_folder()
-    jpegs = []
+    given = []
     if faces:
         pictures = people(data / "clips", faces, frames)
     else:
@@ -33,17 +35,19 @@ def main(detector: str, width: int, faces: int, frames: int, every: int) -> dict
     for picture in pictures:
         size = (width, width * 3 // 4)
         scaled = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-        jpeg = cv2.imencode(".jpg", scaled, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
-        jpegs.append(jpeg)
-    jpegs = [jpegs[i % len(jpegs)] for i in range(frames)]
-    loop = OurLoop(data, detector, jpegs[::every], fps=30 / every)
+        if source == "luma":
+            given.append(cv2.cvtColor(scaled, cv2.COLOR_BGR2GRAY))
+        else:
+            given.append(cv2.imencode(".jpg", scaled, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1])
+    given = [given[i % len(given)] for i in range(frames)]
+    loop = OurLoop(data, detector, given[::every], fps=30 / every)
     marks = []
     loop.between = lambda n: marks.append(time.process_time()) if n == WARM_UP else None
     loop.run()
     counted = len(loop.seen) - WARM_UP - 1
     cpu_ms = (time.process_time() - marks[0]) / counted * 1e3
-    return {"cpu_ms": cpu_ms, "peak_mb": peak_mb(), "seen": loop.faces / len(loop.seen)}
+    return {"cpu_ms": cpu_ms, "seen": loop.faces / len(loop.seen)}
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], *map(int, sys.argv[2:6]))))
+    print(json.dumps(main(*sys.argv[1:3], *map(int, sys.argv[3:7]))))

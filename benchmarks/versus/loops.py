@@ -174,10 +174,11 @@ class OurLoop:
         self._fps = fps
         self.seen: list[tuple[bool, str | None]] = []
         self.between: Callable[[int], None] = lambda _n: None
-        height, width = cv2.imdecode(frames[0], cv2.IMREAD_GRAYSCALE).shape
+        first = frames[0]  # a JPEG, or luma as it is
+        height, width = (first if first.ndim == 2 else cv2.imdecode(first, 0)).shape
         self._size = width, height
         self._frames, self._clock, self._control = frames, ReplayClock(), Control()
-        self._pipeline = build(
+        self.pipeline = build(
             self.config,
             self._clock,
             self._control,
@@ -188,12 +189,15 @@ class OurLoop:
             observers=[self],
         )
 
+    def __len__(self) -> int:
+        return len(self._frames)
+
     def frames(self) -> Iterator[Any]:
         from edge.camera.v4l2 import luma_of_raw
         from edge.messages import Frame
 
         for n, jpeg in enumerate(self._frames):
-            luma = luma_of_raw(jpeg, "MJPG", *self._size)
+            luma = jpeg if jpeg.ndim == 2 else luma_of_raw(jpeg, "MJPG", *self._size)
             assert luma is not None
             self._clock.set(n / self._fps)
             yield Frame(n, n / self._fps, luma)
@@ -215,5 +219,5 @@ class OurLoop:
         from edge.health import HealthMonitor
         from edge.loop import run
 
-        health = HealthMonitor(self, self._pipeline.publisher, self._clock, 30.0)
-        run(self._pipeline, self._clock, self._control, health)
+        health = HealthMonitor(self, self.pipeline.publisher, self._clock, 30.0)
+        run(self.pipeline, self._clock, self._control, health)
