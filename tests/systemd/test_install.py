@@ -62,7 +62,8 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_install_upgrade_and_uninstall(root: Path, tmp_path: Path) -> None:
-    first = _install(root, "--wheels", str(_wheel(tmp_path / "v1", "1.0").parent))
+    v1 = str(_wheel(tmp_path / "v1", "1.0").parent)
+    first = _install(root, "--wheels", v1, "--extras", "metrics")
     assert first.returncode == 0, first.stderr
     etc, units = root / "etc/emotion-edge", root / "etc/systemd/system"
     assert _runs(root) == "emotion-edge 1.0"
@@ -74,6 +75,8 @@ def test_install_upgrade_and_uninstall(root: Path, tmp_path: Path) -> None:
     second = _install(root, "--wheels", str(_wheel(tmp_path / "v2", "2.0").parent))
     assert second.returncode == 0, second.stderr
     assert _runs(root) == "emotion-edge 2.0"
+    (extras,) = (root / "opt/emotion-edge").glob("venv-*/extras")
+    assert extras.read_text() == "metrics\n"  # an upgrade keeps them
     assert "/mine" in (etc / "config.toml").read_text()
     assert len(list((root / "opt/emotion-edge").glob("venv-*"))) == 1
 
