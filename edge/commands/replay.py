@@ -130,9 +130,11 @@ def _stats(frames: int, load_s: float, run_s: float) -> None:
 def _video_property(file: str, which: str) -> float:
     import cv2
 
+    from edge.camera.opencv import capture
+
     if not Path(file).is_file():
         return 0.0
-    video = cv2.VideoCapture(file, cv2.CAP_FFMPEG)
+    video = capture(file, cv2.CAP_FFMPEG)
     try:
         return float(video.get(getattr(cv2, which)))
     finally:
