@@ -69,7 +69,7 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True):
 class Detect(Struct, frozen=True, forbid_unknown_fields=True):
     """Finding faces."""
 
-    name: Annotated[Literal["haar", "yunet", "face"], Meta(description="which detector")] = "haar"
+    name: Annotated[Literal["haar", "yunet", "face"], Meta(description="which detector")] = "face"
     model: Annotated[
         str,
         Meta(
