@@ -25,6 +25,10 @@ RUNTIMES = {
     "tflite-runtime": ("tflite_runtime", "tflite-runtime"),
 }
 
+# What a runtime throws for a model that is broken; a name in it may not be UTF-8 (ValueError).
+REFUSALS = (ValueError, RuntimeError, ImportError, MemoryError)
+INPUT_TYPES = ("float32", "int8", "uint8", "int16")  # what luma can become by a table
+
 
 def choose_runtime(wanted: str) -> str:
     """Return the runtime to use, `litert` or `tflite-runtime`.
@@ -126,18 +130,27 @@ class Network:
             with _private_copy(path.read_bytes()) as copy, _native_stderr_to_log():
                 self._it = interpreter_class(model_path=copy, num_threads=threads)
                 self._it.allocate_tensors()
+                inputs = len(self._it.get_input_details())
+                if inputs == 1:
+                    self._bind()
         except OSError as e:
             raise ConfigError(f"{path}: {e.strerror}") from e
-        except (ValueError, RuntimeError, ImportError) as e:
-            reason = str(e).strip().splitlines()
+        except REFUSALS as e:
+            raise self._refused(e) from e
+        if inputs != 1:
+            raise ConfigError(f"{path}: {inputs} inputs; allowed: 1")
+        if self.input_dtype not in INPUT_TYPES:
             raise ConfigError(
-                f"{path}: {runtime_version(self.runtime)} cannot run it: "
-                f"{reason[0] if reason else type(e).__name__}"
-            ) from e
-        if len(self._it.get_input_details()) != 1:
-            n = len(self._it.get_input_details())
-            raise ConfigError(f"{path}: {n} inputs; allowed: 1")
-        self._bind()
+                f"{path}: its input is of type {self.input_dtype}; "
+                f"allowed: {', '.join(INPUT_TYPES)}"
+            )
+
+    def _refused(self, error: Exception) -> ConfigError:
+        lines = str(error).strip().splitlines()
+        return ConfigError(
+            f"{self.path}: {runtime_version(self.runtime)} cannot run it: "
+            f"{lines[0] if lines else type(error).__name__}"
+        )
 
     def _bind(self) -> None:
         self._input = self._it.get_input_details()[0]
@@ -160,7 +173,7 @@ class Network:
             self._it.resize_tensor_input(self._input["index"], shape)
             with _native_stderr_to_log():
                 self._it.allocate_tensors()
-        except (ValueError, RuntimeError) as e:
+        except REFUSALS as e:
             raise ConfigError(f"{self.path}: cannot take {width}x{height}: {e}") from e
         self._bind()
 
@@ -180,9 +193,16 @@ class Network:
         return np.asarray(np.clip(quantised, limits.min, limits.max), self.input_dtype)
 
     def run(self, tensor: NDArray[Any]) -> list[NDArray[np.float32]]:
-        """Infer; `tensor` has the input's shape and type. Returns every output, dequantised."""
-        self._it.set_tensor(self._input["index"], tensor)
-        self._it.invoke()
+        """Infer; `tensor` has the input's shape and type. Returns every output, dequantised.
+
+        Raises:
+            ConfigError: the graph turns out to be broken.
+        """
+        try:
+            self._it.set_tensor(self._input["index"], tensor)
+            self._it.invoke()
+        except REFUSALS as e:
+            raise self._refused(e) from e
         return [self._real(o) for o in self._outputs]
 
     def _real(self, output: dict[str, Any]) -> NDArray[np.float32]:

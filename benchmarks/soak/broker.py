@@ -1,0 +1,144 @@
+"""A Mosquitto that comes and goes, and a subscriber that it keeps everything for."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+UP_S, AWAY_S = (8.0, 25.0), (2.0, 15.0)  # shortest and longest
+PATIENCE_S = 60.0
+
+
+class Mosquitto:
+    """One broker on a free loopback port; what it has acknowledged outlives its kill -9."""
+
+    def __init__(self, folder: Path) -> None:
+        program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+        if program is None:
+            raise SystemExit("mosquitto is not installed (apt-get install mosquitto)")
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = int(s.getsockname()[1])
+        settings = [
+            *(["user root"] if os.geteuid() == 0 else []),
+            f"listener {self.port} 127.0.0.1",
+            "allow_anonymous true",
+            "max_queued_messages 0",
+            # Without a bound in flight, what it acknowledges it has written to the subscriber.
+            "max_inflight_messages 0",
+            "persistence true",
+            f"persistence_location {folder}/",
+            "autosave_on_changes true",
+            "autosave_interval 1",
+        ]
+        config = folder / "mosquitto.conf"
+        config.write_text("\n".join(settings) + "\n")
+        self._command = [program, "-c", str(config)]
+        self._log = folder / "mosquitto.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and wait until it listens."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            with socket.socket() as s:
+                if s.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise SystemExit(f"mosquitto does not listen: {self._log}")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def stop(self, number: signal.Signals) -> None:
+        """End it by a signal."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(PATIENCE_S)
+            self._process = None
+
+
+class Comings:
+    """Takes the broker away again and again: killed, stopped as it should be, or frozen."""
+
+    def __init__(self, broker: Mosquitto, rng: random.Random) -> None:
+        self.outages = {"kill -9": 0, "SIGTERM": 0, "SIGSTOP": 0}
+        self._broker = broker
+        self._rng = rng
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Leave the broker running for good."""
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(self._rng.uniform(*UP_S)):
+            how = self._rng.choice(list(self.outages))
+            self.outages[how] += 1
+            if how == "SIGSTOP":
+                self._broker.signal(signal.SIGSTOP)
+                self._over.wait(self._rng.uniform(*AWAY_S))
+                self._broker.signal(signal.SIGCONT)
+            else:
+                self._broker.stop(signal.SIGKILL if how == "kill -9" else signal.SIGTERM)
+                self._over.wait(self._rng.uniform(*AWAY_S))
+                self._broker.start()
+
+
+class Subscriber:
+    """Counts events by `seq` and keeps the newest `health`; holds nothing else."""
+
+    def __init__(self, port: int) -> None:
+        self.seen: list[int] = []  # seq, in the order of arrival, each once
+        self.repeated = 0
+        self.kinds: dict[str, int] = {}
+        self.lost = 0  # as the events themselves say
+        self.health: dict[str, Any] = {}
+        self._known: set[int] = set()
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id="soak",
+            protocol=MQTTProtocolVersion.MQTTv311,
+            clean_session=False,
+        )
+        self._client.reconnect_delay_set(1, 1)
+        self._client.on_connect = lambda *_: self._client.subscribe("emotion/soak/+", qos=1)
+        self._client.on_message = self._on_message
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+
+    def _on_message(self, _client: object, _userdata: object, m: paho.MQTTMessage) -> None:
+        if m.topic.endswith("/health"):
+            self.health = json.loads(m.payload)
+        elif m.topic.endswith("/event"):
+            data = json.loads(m.payload)["data"]
+            if data["seq"] in self._known:
+                self.repeated += 1
+                return
+            self._known.add(data["seq"])
+            self.seen.append(data["seq"])
+            self.lost += data["lost_before"]
+            self.kinds[data["event_type"]] = self.kinds.get(data["event_type"], 0) + 1
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
