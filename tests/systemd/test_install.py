@@ -67,6 +67,8 @@ def test_install_upgrade_and_uninstall(root: Path, tmp_path: Path) -> None:
     assert first.returncode == 0, first.stderr
     etc, units = root / "etc/emotion-edge", root / "etc/systemd/system"
     assert _runs(root) == "emotion-edge 1.0"
+    page = root / "usr/local/share/man/man1/emotion-edge.1"
+    assert str(page.readlink()) == "/opt/emotion-edge/current/share/man/man1/emotion-edge.1"
     assert (etc / "config.toml").read_text() == (INSTALL.parent / "config.example.toml").read_text()
     assert (units / "multi-user.target.wants/emotion-edge.service").is_symlink()
     assert "/opt/emotion-edge/current/bin" in (units / "emotion-edge.service").read_text()
@@ -86,6 +88,7 @@ def test_install_upgrade_and_uninstall(root: Path, tmp_path: Path) -> None:
     gone = _install(root, "--uninstall")
     assert gone.returncode == 0, gone.stderr
     assert not (root / "opt/emotion-edge").exists() and not list(units.rglob("emotion-edge*"))
+    assert not [p for p in (root / "usr/local").rglob("*") if p.is_symlink()]
     assert state.exists() and (etc / "config.toml").exists()
     assert _install(root, "--uninstall", "--purge").returncode == 0
     assert not state.exists() and not etc.exists()
