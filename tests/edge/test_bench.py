@@ -51,7 +51,7 @@ def test_percentiles_are_values_that_occurred() -> None:
 @pytest.mark.parametrize(
     ("dear", "config", "said"),
     [
-        ("detect", Config(), "set detect.name to face"),
+        ("detect", Config(detect=Detect(name="haar")), "set detect.name to face"),
         ("detect", Config(detect=Detect(name="yunet")), "lower detect.rate (10)"),
         ("classify", Config(), "classify.rate"),
         ("camera", Config(), "camera.width"),
@@ -79,4 +79,4 @@ def test_within_the_budget_nothing_is_advised() -> None:
 
 def test_json_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["bench", str(DEMO_CLIP), "--seconds", "0.2", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["detector"] == "haar"
+    assert json.loads(capsys.readouterr().out)["detector"] == Config().detect.name
