@@ -55,7 +55,7 @@ def add_parser(subparsers: Any) -> None:
     p.add_argument(
         "--operate",
         type=float,
-        default=0.4,
+        default=0.38,
         help="the network's own score that shall become the configuration's default threshold of "
         f"{NOMINAL} (default %(default)s)",
     )
@@ -76,10 +76,10 @@ def run(args: argparse.Namespace) -> int:
     """Make the folder, or say why not and leave nothing behind."""
     _check(args)
     use_tensorflow()
-    from convert.detector.train import BEST, load_weights
+    from convert.detector.train import BEST, RECORD, load_weights
 
     try:
-        record = json.loads((args.run_folder / "run.json").read_text())
+        record = json.loads((args.run_folder / RECORD).read_text())
         weights = load_weights(args.run_folder / BEST)
         shape = Shape(**{**record["shape"], "stem": tuple(record["shape"]["stem"])})
     except OSError as e:

@@ -27,6 +27,7 @@ Weights = list[NDArray[np.float32]]
 STATE = "state.npz"  # of a run folder: where training goes on
 BEST = "weights.npz"  # averaged weights, what is judged and quantised
 HISTORY = "history.jsonl"
+RECORD = "run.json"  # plan, network and recipe
 EVERY = 10  # steps between two updates of the averaged weights
 
 
@@ -121,6 +122,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     model = _learner(plan, shape)
     progress = _resume(model, folder) or Progress(0, 0.0, model.get_weights())
+    record = {"plan": asdict(plan), "shape": shape.as_dict(), "recipe": asdict(recipe)}
     composer = Composer(
         portraits,
         scenes,
@@ -162,7 +164,7 @@ def train(
         if progress.step % plan.report_every == 0 or progress.done(plan) >= 1:
             took = time.perf_counter() - began
             means = {k: v / count for k, v in sums.items()}
-            _save(model, progress, folder)
+            _save(model, progress, folder, record)
             row = {"step": progress.step, "seconds": round(took, 1), **means}
             with (folder / HISTORY).open("a") as f:
                 f.write(json.dumps(row) + "\n")
@@ -171,9 +173,7 @@ def train(
             share = f"{progress.done(plan):.1%}"
             say(f"step {progress.step}, {share}: {parts} ({each:.1f} ms a picture)")
             sums, count, began = {}, 0, time.perf_counter()
-    _save(model, progress, folder)
-    record = {"plan": asdict(plan), "shape": shape.as_dict(), "recipe": asdict(recipe)}
-    (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n")
+    _save(model, progress, folder, record)
     return progress.averaged
 
 
@@ -190,7 +190,7 @@ def load_weights(path: Path) -> Weights:
         return [archive[f"arr_{i}"] for i in range(len(archive.files))]
 
 
-def _save(model: Any, progress: Progress, folder: Path) -> None:
+def _save(model: Any, progress: Progress, folder: Path, record: dict[str, Any]) -> None:
     from keras import ops
 
     inner = [np.asarray(ops.convert_to_numpy(v.value)) for v in model.optimizer.variables]
@@ -201,6 +201,8 @@ def _save(model: Any, progress: Progress, folder: Path) -> None:
     np.savez(partial, step=progress.step, seconds=progress.seconds, **values)
     partial.replace(folder / STATE)
     save_weights(folder / BEST, progress.averaged)
+    done = {"steps": progress.step, "seconds": round(progress.seconds)}
+    (folder / RECORD).write_text(json.dumps({"done": done, **record}, indent=1) + "\n")
 
 
 def _resume(model: Any, folder: Path) -> Progress | None:
