@@ -14,7 +14,7 @@ def time_synced() -> bool:
     """Return whether a time service says that the wall clock is right.
 
     systemd-timesyncd leaves a file; chrony and ntpd clear the kernel's "unsynchronised" flag.
-    False where neither can be asked.
+    False where neither can be asked: under ProtectClock=, as in the unit, only the file can.
     """
     return TIMESYNCD.exists() or _kernel_synced()
 

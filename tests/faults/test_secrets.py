@@ -14,6 +14,7 @@ import pytest
 
 from tests import broker as brokers
 from tests.broker import running, subscribed, wait_until
+from tests.daemon import CLIP
 
 pytestmark = pytest.mark.faults
 
@@ -111,6 +112,7 @@ def test_a_secret_that_others_can_read_is_refused(tmp_path: Path, command: str, 
     secret.write_text(PASSWORD)
     secret.chmod(0o644)
     keys = ["mqtt.host=127.0.0.1", "mqtt.port=9", f"{key}={secret}", "outbox.path=memory"]
+    keys.append(f"camera.source={CLIP}")
     if key == "mqtt.password_file":
         keys.append("mqtt.username=kiosk")
     else:
