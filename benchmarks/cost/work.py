@@ -19,9 +19,8 @@ def main(detector: str, frames: int, most: int) -> None:
     """Run `frames` of `most` prepared frames: what differs between two runs is frames alone."""
     cv2.setNumThreads(1)
     data = data_folder() if detector == "yunet" else Path()
-    prepared = mjpeg(DEMO, FIRST + most)[FIRST:]
-
-    loop = OurLoop(data, detector, [np.frombuffer(f, np.uint8) for f in prepared[:frames]])
+    jpegs = [np.frombuffer(f, np.uint8) for f in mjpeg(DEMO, FIRST + most)[FIRST:]]
+    loop = OurLoop(data, detector, jpegs[:frames])
     loop.run()
     assert sum(found for found, _ in loop.seen) > frames / 2, "the face was not found"
 
