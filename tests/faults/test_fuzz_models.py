@@ -93,7 +93,7 @@ def test_a_model_file_that_was_changed_is_refused_by_its_sha256(
 @pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("model", [TINY, SHIPPED], ids=["tiny", "shipped"])
 def test_a_hostile_model_file_is_refused_or_crashes_and_never_hangs(
-    times: int, model: Path, tmp_path: Path, record_property: pytest.FixtureRequest
+    times: int, model: Path, tmp_path: Path
 ) -> None:
     folder = copy(model, tmp_path / "m")
     kinds: collections.Counter[str] = collections.Counter()
