@@ -1,0 +1,103 @@
+"""The Debian package under a real systemd, from installation to purge: the tests run in the order
+they stand.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.systemd.machine import Machine, booted, need_container
+
+REPO = Path(__file__).resolve().parents[2]
+UNIT = "emotion-edge.service"
+NEXT = "99.0+python3.11"
+
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package as `this.deb`, and the same as a later version, `next.deb`."""
+    need_container()
+    if shutil.which("dpkg-deb") is None:
+        pytest.skip("needs dpkg-deb (package dpkg)")
+    folder = tmp_path_factory.mktemp("packages")
+    build = [REPO / "packaging/deb/build", "--python", "3.11", "--out", folder]
+    done = subprocess.run(build, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    Path(done.stdout.split()[-1]).rename(folder / "this.deb")
+    tree = folder / "tree"
+    subprocess.run(["dpkg-deb", "--raw-extract", folder / "this.deb", tree], check=True)
+    control = tree / "DEBIAN" / "control"
+    lines = control.read_text().splitlines(keepends=True)
+    control.write_text(
+        "".join(f"Version: {NEXT}\n" if line.startswith("Version:") else line for line in lines)
+    )
+    pack = ["dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, folder / "next.deb"]
+    subprocess.run(pack, check=True, capture_output=True)
+    shutil.rmtree(tree)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def machine(packages: Path) -> Iterator[Machine]:
+    with booted(f"{packages}:/packages") as m:
+        yield m
+
+
+def _pid(machine: Machine) -> int:
+    return int(machine.show(UNIT, "MainPID")["MainPID"])
+
+
+def _active(machine: Machine) -> bool:
+    return machine.show(UNIT, "ActiveState")["ActiveState"] == "active"
+
+
+def test_it_is_ready_and_enabled_after_the_installation(machine: Machine) -> None:
+    machine.run("dpkg", "--install", "/packages/this.deb")
+    assert _active(machine)  # Type=notify: READY was said
+    assert machine.run("systemctl", "is-enabled", UNIT).strip() == "enabled"
+    assert machine.run("emotion-edge", "--version").startswith("emotion-edge ")
+    lines = machine.run("emotion-edge", "demo", "--json").splitlines()
+    kinds = [json.loads(line)["data"]["event_type"] for line in lines if line.startswith("{")]
+    assert "emotion_changed" in kinds
+    machine.run("bash", "-n", "/usr/share/bash-completion/completions/emotion-edge")
+
+
+def test_an_upgrade_restarts_it_and_keeps_what_the_operator_wrote(machine: Machine) -> None:
+    text = '[device]\nname = "mine"\n'
+    machine.write("/etc/emotion-edge/config.toml", text)
+    before = _pid(machine)
+    machine.run("dpkg", "--install", "--force-confold", "/packages/next.deb")
+    version = machine.run("dpkg-query", "--show", "--showformat=${Version}", "emotion-edge")
+    assert version == NEXT
+    assert _active(machine) and _pid(machine) != before
+    assert machine.run("cat", "/etc/emotion-edge/config.toml") == text
+
+
+def test_an_upgrade_leaves_a_stopped_service_stopped(machine: Machine) -> None:
+    machine.run("systemctl", "disable", "--now", UNIT)
+    machine.run("dpkg", "--install", "--force-confold", "/packages/next.deb")
+    assert not _active(machine)
+    assert machine.run("systemctl", "is-enabled", UNIT, check=False).strip() == "disabled"
+    machine.run("systemctl", "enable", "--now", UNIT)
+
+
+def test_removal_leaves_the_configuration_and_purge_leaves_nothing(machine: Machine) -> None:
+    pid = _pid(machine)
+    machine.run("dpkg", "--remove", "emotion-edge")
+    machine.run("test", "!", "-e", f"/proc/{pid}")
+    assert machine.show(UNIT, "LoadState")["LoadState"] == "not-found"
+    machine.run("test", "!", "-e", "/usr/lib/emotion-edge")
+    machine.run("test", "-f", "/etc/emotion-edge/config.toml")
+    machine.run("test", "-d", "/var/lib/private/emotion-edge")
+    machine.run("dpkg", "--purge", "emotion-edge")
+    machine.run("sh", "-c", "! ls -d /etc/emotion-edge /var/lib/private/emotion-edge*")
+    left = machine.run("sh", "-c", "find /etc/systemd /usr -name 'emotion-edge*'")
+    assert left == ""
