@@ -159,7 +159,7 @@ def test_the_detector_is_needed_less_while_every_face_is_followed_surely() -> No
 def test_a_face_that_is_lost_to_sight_has_the_detector_back_with_the_next_frame() -> None:
     tr = tracker()
     tr.update(frame(0, ("anna", 50, 50)), [face(50, 50)])
-    tr.update(frame(0.1, ("anna", 50, 50)), None)
+    tr.update(frame(0.1, ("anna", 53, 50)), None)
     assert tr.need() < 1
     tr.update(frame(0.2), None)
     assert tr.need() == 1
