@@ -107,7 +107,7 @@ class Meter:
         self._count += 1
         self._t = frame.t
         self._latencies.append(self._clock.now() - (frame.t if self._live else self._given))
-        if self._count == WARM_UP:
+        if not self._began and self._count == WARM_UP:
             self._count = self._faces = 0
             self._latencies.clear()
             for samples in self.samples.values():
