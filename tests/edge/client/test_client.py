@@ -154,8 +154,7 @@ def test_session_that_is_kept_needs_a_name() -> None:
 
 def test_client_loads_no_camera_and_no_model() -> None:
     code = (
-        "import sys, edge.client; "
-        "print([m for m in ('cv2', 'ai_edge_litert') if m in sys.modules])"
+        "import sys, edge.client; print([m for m in ('cv2', 'ai_edge_litert') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
