@@ -12,7 +12,7 @@ const ALWAYS = [...ORDER, "unknown"];
 export class Timeline {
   constructor() {
     this.steps = []; // [from, emotions, status], times rising
-    this.canvas = el("canvas", { class: "timeline", role: "img" });
+    this.canvas = el("canvas", { class: "timeline", role: "img", "aria-label": "timeline" });
     this.summary = "";
   }
 
