@@ -50,8 +50,13 @@ def load(
     config = _build(raw, problems)
     problems += _relations(config) if not problems else []
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError("\n".join(map(_one_line, problems)))
     return config
+
+
+def _one_line(problem: str) -> str:
+    """Escape what would break a line: keys and values come from outside."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in problem)
 
 
 def _read(path: Path) -> Values:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,7 +84,12 @@ def test_browser(tmp_path: Path) -> None:
         page.goto(f"{url}/?broker=ws://127.0.0.1:{ws}")
         expect = playwright.expect
         expect(page.locator("#link")).to_have_text("connected", timeout=30_000)
-        feel(publisher, "surprise")
+        # Connected is not yet subscribed, and events are not retained: say it until it is heard.
+        for _ in range(30):
+            feel(publisher, "surprise")
+            page.wait_for_timeout(500)
+            if page.locator("#events li").count():
+                break
         expect(page.locator("#device-kiosk .emotion")).to_have_text("surprise", timeout=30_000)
         expect(page.locator("#events li").first).to_contain_text(
             "kiosk: emotion_changed surprise", timeout=30_000
@@ -129,8 +135,10 @@ def test_node_red(broker: Broker, tmp_path: Path) -> None:
         wait_until(
             lambda: "Connected to broker" in log.read_text(), "it is connected", SLOW_START_S
         )
-        feel(publisher, "sad")
-        wait_until(
-            lambda: "/emotion/kiosk: neutral -> sad" in log.read_text(),
-            "the flow tells the change",
-        )
+
+        def told() -> bool:  # connected is not yet subscribed: say it until it is heard
+            feel(publisher, "sad")
+            time.sleep(0.5)
+            return "/emotion/kiosk: neutral -> sad" in log.read_text()
+
+        wait_until(told, "the flow tells the change")
