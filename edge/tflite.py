@@ -201,9 +201,9 @@ class Network:
         try:
             self._it.set_tensor(self._input["index"], tensor)
             self._it.invoke()
+            return [self._real(o) for o in self._outputs]
         except REFUSALS as e:
             raise self._refused(e) from e
-        return [self._real(o) for o in self._outputs]
 
     def _real(self, output: dict[str, Any]) -> NDArray[np.float32]:
         values = self._it.get_tensor(output["index"])

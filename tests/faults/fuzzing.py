@@ -1,4 +1,4 @@
-"""How often a fuzz test tries: two hundred times by default, ten thousand times in CI."""
+"""How often a fuzz test tries: two hundred times by default; in CI ten thousand, of models 300."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from hypothesis.strategies import SearchStrategy
 T = TypeVar("T")
 
 TIMES = [pytest.param(200, id="few"), pytest.param(10_000, id="many", marks=pytest.mark.slow)]
+# Each loads a model, most in a process of its own: ten thousand take longer than all other tests.
+MODEL_TIMES = [pytest.param(50, id="few"), pytest.param(300, id="many", marks=pytest.mark.slow)]
 
 
 def fuzz(times: int, inputs: SearchStrategy[T], check: Callable[[T], None]) -> None:
