@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,6 +64,12 @@ def test_python(broker: Broker, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_browser(tmp_path: Path) -> None:
+    # In a thread of its own: Playwright takes one event loop a thread, and other tests have theirs.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(in_browser, tmp_path).result()
+
+
+def in_browser(tmp_path: Path) -> None:
     playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
     if CHROMIUM is None:
         pytest.skip("chromium is not installed (apt-get install chromium)")
