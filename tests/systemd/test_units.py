@@ -7,11 +7,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from edge.config import Config
 from edge.configfile import load
 
 SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
+EXAMPLE = SYSTEMD / "config.example.toml"
 UNITS = ["emotion-edge.service", "emotion-edge@.service"]
 
 needs_systemd = pytest.mark.skipif(
@@ -75,25 +78,47 @@ def test_wrong_usage_and_configuration_are_not_retried() -> None:
 
 
 def test_the_example_configuration_loads_as_it_stands() -> None:
-    example = SYSTEMD / "config.example.toml"
-    assert load(example).camera.source == "0"
+    assert load(EXAMPLE).camera.source == "0"
 
 
-def test_every_line_of_the_example_configuration_is_valid_when_uncommented(tmp_path: Path) -> None:
-    seen: set[str] = set()
-    lines = []
-    for line in (SYSTEMD / "config.example.toml").read_text().splitlines():
+# What the example turns on, or names, instead of saying its default.
+EXAMPLES = {
+    "alert.enabled",
+    "homeassistant.enabled",
+    "metrics.enabled",
+    "mqtt.host",
+    "mqtt.username",
+    "mqtt.tls",
+    "mqtt.ca_file",
+}
+
+
+def _uncommented() -> tuple[str, list[str]]:
+    """The example with every comment that is a key or section made one; the keys, in order."""
+    lines, keys, section = [], [], ""
+    for line in EXAMPLE.read_text().splitlines():
         live = re.sub(r"^# (?=\[?[a-z_]+(?: = |\]))", "", line)
-        section = re.match(r"\[(.*)\]", live)
-        key = re.match(r"([a-z_]+) = ", live)
-        if section:
-            seen = set()
-        if key and key[1] in seen:  # the second way to say the same
-            continue
-        if key:
-            seen.add(key[1])
+        if found := re.match(r"\[([a-z]+)\]", live):
+            section = found[1]
+        if found := re.match(r"([a-z_]+) = ", live):
+            key = f"{section}.{found[1]}"
+            if key in keys:  # the second way to say the same
+                assert key == "camera.source"
+                continue
+            keys.append(key)
         lines.append(live)
+    return "\n".join(lines), keys
+
+
+def test_what_the_example_configuration_shows_as_default_is_the_default(tmp_path: Path) -> None:
+    text, keys = _uncommented()
     path = tmp_path / "config.toml"
-    path.write_text("\n".join(lines))
-    config = load(path)
-    assert config.mqtt.tls and config.alert.enabled and config.mqtt.username == "emotion-edge"
+    path.write_text(text)
+    shown, default = (msgspec.to_builtins(c) for c in (load(path), Config()))
+    assert len(keys) > 30
+    different = set()
+    for key in keys:
+        section, _, name = key.partition(".")
+        if shown[section][name] != default[section][name]:
+            different.add(key)
+    assert different == EXAMPLES
