@@ -12,8 +12,8 @@ from edge import device
 from edge.benchreport import Report, StageCost, advise, spread
 from edge.config import Config
 from edge.loop import Pipeline
-from edge.messages import CameraLost, Change, Frame, Mood
-from edge.stages import Camera, CameraStats, Clock, Control, OutboxStats
+from edge.messages import CameraLost, Frame, Mood
+from edge.stages import Camera, CameraStats, Clock, Control
 
 WARM_UP = 10  # frames that are not counted: caches fill, the first face is found
 # What of the pipeline is timed: (attribute, method, name in the report).
@@ -163,26 +163,6 @@ class Meter:
                 config, stages, share, latency.p95 / 1e3 * fps, throttled=bool(throttled)
             ),
         )
-
-
-class Nowhere:
-    """A publisher without subscribers."""
-
-    def publish(self, change: Change, /) -> None:
-        """Nothing."""
-
-    def state(self, t: float, moods: Sequence[Mood], status: str, /) -> None:
-        """Nothing."""
-
-    def health(self, health: object, /) -> None:
-        """Nothing."""
-
-    def stats(self) -> OutboxStats:
-        """Return zeros."""
-        return OutboxStats()
-
-    def close(self, timeout_s: float, /) -> None:
-        """Nothing."""
 
 
 def machine() -> str:

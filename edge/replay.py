@@ -7,12 +7,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
-import msgspec
-
-from edge.contract import Event, Health, encode
-from edge.messages import CameraLost, Change, Frame, Mood
-from edge.publish.stamp import Stamper
-from edge.stages import Camera, CameraStats, OutboxStats
+from edge.contract import Event, encode
+from edge.messages import CameraLost, Frame, Mood
+from edge.stages import Camera, CameraStats
 
 EPOCH = 0.0  # s since 1970: a recording has no date, so its first frame is at the beginning of time
 BOOT_ID = "replay"
@@ -62,37 +59,6 @@ class ClockedCamera:
     def close(self) -> None:
         """Close the camera."""
         self._camera.close()
-
-
-class EventLines:
-    """Writes each event as one line of JSON; nothing else of the contract belongs in a replay."""
-
-    def __init__(self, stamper: Stamper, write: Callable[[Event], None]) -> None:
-        """Number events from 1 and hand them to `write`."""
-        self._stamper = stamper
-        self._write = write
-        self._seq = 0
-
-    def publish(self, change: Change, /) -> None:
-        """Stamp and write."""
-        self._seq += 1
-        event = self._stamper.event(change)
-        self._write(
-            msgspec.structs.replace(event, data=msgspec.structs.replace(event.data, seq=self._seq))
-        )
-
-    def state(self, t: float, moods: Sequence[Mood], status: str, /) -> None:
-        """Nothing: a recording has no present."""
-
-    def health(self, health: Health, /) -> None:
-        """Nothing."""
-
-    def stats(self) -> OutboxStats:
-        """Return zeros: nothing waits."""
-        return OutboxStats()
-
-    def close(self, timeout_s: float, /) -> None:
-        """Nothing to close."""
 
 
 def line(event: Event) -> str:

@@ -162,14 +162,15 @@ class OurLoop:
         *,
         fps: float = FPS,
     ) -> None:
-        from edge.bench import Nowhere
         from edge.build import build
         from edge.configfile import load
         from edge.replay import ReplayClock
         from edge.stages import Control
 
         model = [f"detect.model={yunet_path(data)}"] if detector == "yunet" else []
-        self.config = load(None, {}, [f"detect.name={detector}", *model, *sets])
+        self.config = load(
+            None, {}, [f"detect.name={detector}", "output.stdout=off", *model, *sets]
+        )
         self.faces = 0  # over all frames
         self._fps = fps
         self.seen: list[tuple[bool, str | None]] = []
@@ -185,7 +186,6 @@ class OurLoop:
             random.Random(0),
             boot_id="versus",
             camera=self,
-            publisher=lambda *_: Nowhere(),
             observers=[self],
         )
 

@@ -37,12 +37,13 @@ def _seconds(text: str) -> float:
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     last = [f"camera.source={args.file}", "camera.every_frame=true"] if args.file else []
-    config = load_config(args, last=[*last, "camera.loop=true"])
+    nowhere = ["mqtt.host=", "output.stdout=off"]
+    config = load_config(args, last=[*last, "camera.loop=true", *nowhere])
 
     import msgspec
 
     from edge import logs
-    from edge.bench import Meter, Nowhere
+    from edge.bench import Meter
     from edge.benchreport import table
     from edge.build import build
     from edge.camera import is_live, open_camera
@@ -64,7 +65,6 @@ def run(args: argparse.Namespace) -> int:
             rng,
             boot_id="bench",
             camera=meter,
-            publisher=lambda *_: Nowhere(),
             observers=[meter],
         )
         meter.attach(p)

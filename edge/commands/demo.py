@@ -76,11 +76,11 @@ class _Maker:
         rng: random.Random,
     ) -> Publisher:
         from edge.publish import open_publisher
+        from edge.publish.jsonl import EventsOnly
         from edge.publish.stamp import Stamper
-        from edge.replay import EventLines
 
         screen = _Screen(identity.model.labels, clock.now(), as_json=self._as_json)
-        lines = EventLines(Stamper(identity, clock, rng), screen.show)
+        lines = EventsOnly(Stamper(identity, clock, rng), screen.show)
         if not config.mqtt.host:
             return lines
         return _Both(open_publisher(config, identity, clock, control, rng), lines)

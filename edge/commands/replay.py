@@ -54,16 +54,9 @@ def run(args: argparse.Namespace) -> int:
     from edge.camera import open_camera
     from edge.health import HealthMonitor
     from edge.loop import run as run_loop
+    from edge.publish.jsonl import EventsOnly
     from edge.publish.stamp import Stamper
-    from edge.replay import (
-        BOOT_ID,
-        ClockedCamera,
-        EventLines,
-        FrameLines,
-        Progress,
-        ReplayClock,
-        line,
-    )
+    from edge.replay import BOOT_ID, ClockedCamera, FrameLines, Progress, ReplayClock, line
     from edge.stages import Control
 
     logs.setup(config.log.level)
@@ -74,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         _config: Config, identity: Identity, clock: Clock, _control: Control, rng: random.Random
     ) -> Publisher:
         stamper = Stamper(identity, clock, rng, synced=lambda: False)
-        return EventLines(stamper, lambda e: None if args.frames else _print(line(e)))
+        return EventsOnly(stamper, None if args.frames else lambda e: _print(line(e)))
 
     with ExitStack() as stack:
         camera = ClockedCamera(open_camera(config.camera, clock, rng), clock)

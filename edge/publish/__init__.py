@@ -9,9 +9,10 @@ from pathlib import Path
 
 from edge.config import Config
 from edge.publish.identity import Identity, read_boot_id
-from edge.publish.jsonl import JsonLines, JsonLinesPublisher
+from edge.publish.jsonl import EventsOnly, JsonLines
 from edge.publish.mqtt import MqttPublisher
 from edge.publish.probe import probe_broker
+from edge.publish.stamp import Stamper
 from edge.stages import Clock, Control, Publisher
 
 __all__ = ["Identity", "open_publisher", "outbox_path", "probe_broker", "read_boot_id"]
@@ -32,11 +33,12 @@ def open_publisher(
     Raises:
         ConfigError: a password file, key or certificate cannot be used.
     """
-    lines = config.output.stdout == "on" or (
+    wanted = config.output.stdout == "on" or (
         config.output.stdout == "auto" and not config.mqtt.host
     )
+    lines = JsonLines(control) if wanted else None
     if not config.mqtt.host:
-        return JsonLinesPublisher(identity, clock, rng, JsonLines(control) if lines else None)
+        return EventsOnly(Stamper(identity, clock, rng), lines.event if lines else None)
     return MqttPublisher(
         config,
         identity,
@@ -44,7 +46,7 @@ def open_publisher(
         control,
         rng,
         outbox_path(config.outbox.path),
-        JsonLines(control) if lines else None,
+        lines,
     )
 
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
-import random
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 import msgspec
 
-from edge.contract import Health, encode
+from edge.contract import Event, Health, encode
 from edge.messages import Change, Mood
-from edge.publish.identity import Identity
 from edge.publish.stamp import Stamper
-from edge.stages import Clock, Control, OutboxStats
+from edge.stages import Control, OutboxStats
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +30,12 @@ class JsonLines:
         self._stream = stream if stream is not None else sys.stdout.buffer
         self._broken = False
 
-    def write(self, payload: bytes) -> None:
+    def event(self, event: Event) -> None:
         """Write one event; waits where the reader does."""
+        self.write(encode(event))
+
+    def write(self, payload: bytes) -> None:
+        """Write one encoded event; waits where the reader does."""
         if self._broken:
             return
         try:
@@ -82,24 +84,22 @@ class LinesAside:
             self._lines.write(payload)
 
 
-class JsonLinesPublisher:
-    """A `Publisher` of events only. `seq` begins at 1 in each run: nothing is kept."""
+class EventsOnly:
+    """A `Publisher` that hands events on, numbered from 1 in each run, and keeps nothing."""
 
-    def __init__(
-        self, identity: Identity, clock: Clock, rng: random.Random, lines: JsonLines | None
-    ) -> None:
-        self._lines = lines  # None: nobody listens, not even here
-        self._stamper = Stamper(identity, clock, rng)
+    def __init__(self, stamper: Stamper, write: Callable[[Event], None] | None) -> None:
+        self._stamper = stamper
+        self._write = write  # None: nobody listens, not even here
         self._seq = 0
 
     def publish(self, change: Change, /) -> None:
         """Write the event; a slow reader slows the loop down, which is what a pipe is for."""
-        if self._lines is None:
+        if self._write is None:
             return
         self._seq += 1
         event = self._stamper.event(change)
         data = msgspec.structs.replace(event.data, seq=self._seq)
-        self._lines.write(encode(msgspec.structs.replace(event, data=data)))
+        self._write(msgspec.structs.replace(event, data=data))
 
     def state(self, t: float, moods: Sequence[Mood], status: str, /) -> None:
         """Nothing: the stream has events only."""
@@ -112,4 +112,4 @@ class JsonLinesPublisher:
         return OutboxStats()
 
     def close(self, timeout_s: float, /) -> None:
-        """Nothing is left to write: each line was flushed."""
+        """Nothing is left to write."""

@@ -11,18 +11,21 @@ from pathlib import Path
 
 from edge.configfile import load
 from edge.publish import open_publisher, outbox_path
-from edge.publish.jsonl import WAITING_MOST, JsonLines, JsonLinesPublisher, LinesAside
+from edge.publish.jsonl import WAITING_MOST, EventsOnly, JsonLines, LinesAside
+from edge.publish.stamp import Stamper
 from edge.stages import Control
 from tests.edge.publish.rig import WHO, change
 from tests.fakes import FakeClock
 
 
+def to(lines: JsonLines) -> EventsOnly:
+    return EventsOnly(Stamper(WHO, FakeClock(), random.Random(1)), lines.event)
+
+
 def test_one_line_an_event_at_once_numbered_from_one() -> None:
     read, write = os.pipe()
     with os.fdopen(write, "wb") as stream, os.fdopen(read) as lines:
-        publisher = JsonLinesPublisher(
-            WHO, FakeClock(), random.Random(1), JsonLines(Control(), stream)
-        )
+        publisher = to(JsonLines(Control(), stream))
         for n in (1, 2, 3):
             publisher.publish(change(1000.0))
             event = json.loads(lines.readline())  # flushed, or this would wait for ever
@@ -34,9 +37,7 @@ def test_one_line_an_event_at_once_numbered_from_one() -> None:
 def test_a_reader_that_goes_away_ends_the_program_quietly() -> None:
     read, write = os.pipe()
     control = Control()
-    publisher = JsonLinesPublisher(
-        WHO, FakeClock(), random.Random(1), JsonLines(control, os.fdopen(write, "wb"))
-    )
+    publisher = to(JsonLines(control, os.fdopen(write, "wb")))
     publisher.publish(change(1000.0))
     assert not control.stopping
     os.close(read)
@@ -73,7 +74,7 @@ def test_standard_output_is_the_default_without_a_broker_and_can_be_off() -> Non
         p.close(0.1)
         return type(p).__name__
 
-    assert kind() == "JsonLinesPublisher"
+    assert kind() == "EventsOnly"
     assert kind("mqtt.host=127.0.0.1", "mqtt.port=1", "outbox.path=memory") == "MqttPublisher"
 
 
