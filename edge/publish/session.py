@@ -15,6 +15,7 @@ from paho.mqtt.properties import Properties
 
 from edge.config import Mqtt
 from edge.errors import ConfigError
+from edge.secretfile import refuse_public
 
 CREDENTIAL = "mqtt-password"  # name under $CREDENTIALS_DIRECTORY, systemd.exec(5)
 MAX_SECRET_BYTES = 65_535  # what MQTT allows for a password
@@ -51,7 +52,7 @@ def read_login(mqtt: Mqtt, env: Mapping[str, str] = os.environ) -> Login | None:
         path = credential if credential.exists() and credential.stat().st_size > 1 else None
     if path is None:
         return Login(mqtt.username, None)
-    private(path, "mqtt.password_file")
+    refuse_public(path, "mqtt.password_file")
     try:
         with path.open("rb") as f:
             secret = f.read(MAX_SECRET_BYTES + 2)
@@ -67,23 +68,6 @@ def read_login(mqtt: Mqtt, env: Mapping[str, str] = os.environ) -> Login | None:
     return Login(mqtt.username, text)
 
 
-def private(path: Path, key: str) -> None:
-    """Refuse a secret that everybody can read or write.
-
-    Raises:
-        ConfigError: so it is, or the file is not there.
-    """
-    try:
-        mode = path.stat().st_mode
-    except OSError as e:
-        raise ConfigError(f"{key}: {path}: {e.strerror}") from None
-    if mode & 0o007:
-        raise ConfigError(
-            f"{key}: {path}: mode {mode & 0o777:04o} lets others read or write it; "
-            f"allowed: 0600 or 0640 (chmod o-rwx {path})"
-        )
-
-
 def tls_context(mqtt: Mqtt) -> ssl.SSLContext | None:
     """Return a context that verifies the broker; None without TLS.
 
@@ -93,7 +77,7 @@ def tls_context(mqtt: Mqtt) -> ssl.SSLContext | None:
     if not mqtt.tls:
         return None
     if mqtt.key_file:
-        private(Path(mqtt.key_file), "mqtt.key_file")
+        refuse_public(Path(mqtt.key_file), "mqtt.key_file")
     try:
         context = ssl.create_default_context(cafile=mqtt.ca_file or None)
     except (OSError, ValueError) as e:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import ConfigError, UsageError
+from edge.secretfile import refuse_public
 
 TOKEN_BYTES = 16  # 128 bits: not to be guessed
 TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")  # what a URL takes as it stands
@@ -67,18 +68,13 @@ def read_token(path: Path) -> str:
     Raises:
         ConfigError: it cannot be read, everybody can read it, or it holds something else.
     """
+    refuse_public(path, "--token-file")
     try:
-        mode = path.stat().st_mode
         text = path.read_text("utf-8").strip()
     except OSError as e:
         raise ConfigError(f"--token-file: {path}: {e.strerror}") from e
     except UnicodeDecodeError as e:
         raise ConfigError(f"--token-file: {path}: not UTF-8 text") from e
-    if mode & 0o007:
-        raise ConfigError(
-            f"--token-file: {path}: mode {mode & 0o777:04o} lets others read or write it; "
-            f"allowed: 0600 or 0640 (chmod o-rwx {path})"
-        )
     if not TOKEN.fullmatch(text):
         raise ConfigError(
             f"--token-file: {path}: allowed: 16 to 128 letters, digits, '-' and '_', nothing else"
