@@ -2,7 +2,8 @@
 
 A cell of `stride` pixels answers with the logit of "a face's centre is here", the centre's offset
 from the cell's middle in face widths and heights, the logarithms of width and height in units of
-`UNIT_PX`, and five landmarks as offsets from the face's centre in face widths and heights.
+`UNIT_PX`, and five landmarks as offsets from the face's centre in face widths and heights. Several cells
+answer for one face; their answers are averaged.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ Floats = NDArray[np.float32]
 UNIT_PX = 32.0  # a face of this size has logarithm 0
 MAX_FACES = 64  # peaks looked at in one frame, best first
 MAX_LOG = 3.0  # 640 pixels; keeps nonsense from overflowing
+# Score, as a share of the peak's, from which a neighbouring cell has its say in box and landmarks:
+# from there on the training asks it for them (`convert.detector.targets.NEAR`).
+NEAR = 0.5
+DOWN, RIGHT = (d.ravel() - 1 for d in np.indices((3, 3)))  # from a cell to itself and around it
 
 
 def peaks(score: Floats) -> NDArray[np.bool_]:
@@ -75,12 +80,25 @@ def decode(
     rows, columns = np.nonzero((logits >= np.log(threshold / (1 - threshold))) & peaks(logits))
     order = np.argsort(-logits[rows, columns], kind="stable")[:MAX_FACES]
     rows, columns = rows[order], columns[order]
-    answer = box[rows, columns]
-    size = UNIT_PX * np.exp(np.clip(answer[:, 2:], -MAX_LOG, MAX_LOG))
-    cells = np.stack([columns, rows], axis=1).astype(np.float32)
-    centre = (cells + 0.5) * stride + answer[:, :2] * size
+    scores = _sigmoid(logits[rows, columns])
+    # The cells around a peak, (n, 9), saw the same face: their mean is surer than the peak alone.
+    r, c = rows[:, None] + DOWN, columns[:, None] + RIGHT
+    inside = (r >= 0) & (r < logits.shape[0]) & (c >= 0) & (c < logits.shape[1])
+    r, c = np.where(inside, r, rows[:, None]), np.where(inside, c, columns[:, None])
+    weight = _sigmoid(logits[r, c])
+    weight = np.where(inside & (weight >= NEAR * scores[:, None]), weight, np.float32(0))
+    weight = (weight / weight.sum(axis=1, keepdims=True))[..., None]
+    answer = box[r, c]
+    size = UNIT_PX * np.exp(np.clip(answer[..., 2:], -MAX_LOG, MAX_LOG))
+    centre = (np.stack([c, r], axis=-1) + np.float32(0.5)) * stride + answer[..., :2] * size
+    points = centre[:, :, None] + marks[r, c].reshape(*r.shape, 5, 2) * size[:, :, None]
+    centre, size = (centre * weight).sum(axis=1), (size * weight).sum(axis=1)
     boxes = np.concatenate([centre - size / 2, size], axis=1).astype(np.float32)
-    points = centre[:, None] + marks[rows, columns].reshape(-1, 5, 2) * size[:, None]
-    scores = (1 / (1 + np.exp(-logits[rows, columns]))).astype(np.float32)
+    points = (points * weight[..., None]).sum(axis=1)
     kept = suppress(boxes, overlap)
     return scores[kept], boxes[kept], points[kept].astype(np.float32)
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    result: Floats = (1 / (1 + np.exp(-logits))).astype(np.float32)
+    return result

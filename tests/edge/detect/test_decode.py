@@ -56,6 +56,31 @@ def test_neighbouring_cells_are_one_face_and_far_ones_two() -> None:
     assert scores[0] > scores[1]
 
 
+def test_cells_around_the_peak_have_their_say_as_far_as_they_are_sure() -> None:
+    score, box, marks = nothing()
+    score[2, 3], score[2, 4], score[3, 3] = 2.0, 1.0, -4.0
+    box[2, 3] = box[2, 4] = (0, 0, 0, 0)  # 32 pixels around the middle of each cell
+    box[3, 3] = (9, 9, 2, 2)  # too unsure to count
+    marks[2, 4, 0] = 0.5
+    scores, boxes, points = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    sure, less = (1 / (1 + np.exp(-x)) for x in (2.0, 1.0))
+    share = less / (sure + less)
+    assert scores == pytest.approx([sure])
+    np.testing.assert_allclose(boxes[0], [28 + 8 * share - 16, 20 - 16, 32, 32], rtol=1e-5)
+    np.testing.assert_allclose(points[0, 0], [28 + (8 + 16) * share, 20], rtol=1e-5)
+
+
+@pytest.mark.parametrize("cell", [(0, 0), (5, 7), (0, 7)])
+def test_a_cell_in_the_corner_has_no_neighbours_on_the_other_side(cell: tuple[int, int]) -> None:
+    score, box, marks = nothing()
+    score[cell] = 2.0
+    score[5 - cell[0], :] = score[:, 7 - cell[1]] = 1.0  # what a wrapped index would hit
+    box[5 - cell[0], :, :2] = box[:, 7 - cell[1], :2] = 9
+    _, boxes, _ = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    x, y = cell[1] * 8 + 4, cell[0] * 8 + 4
+    np.testing.assert_allclose(boxes[0], [x - 16, y - 16, 32, 32])
+
+
 def test_two_peaks_on_one_face_leave_the_better() -> None:
     score, box, marks = nothing()
     score[2, 2], score[2, 4] = 1.0, 2.0
