@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker import Broker, Subscriber, broker, wait_until  # noqa: F401  # a fixture
+from tests.broker import Broker, Subscriber, broker  # noqa: F401  # a fixture
 from tests.conftest import DEMO_CLIP
+from tests.waiting import wait_until
 
 
 @contextmanager

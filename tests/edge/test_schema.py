@@ -27,9 +27,10 @@ from edge.contract import Health, encode
 from edge.documents import documents
 from edge.publish.stamp import Stamper
 from tests import node
-from tests.broker import PATIENCE_S, Broker, broker, wait_until
+from tests.broker import Broker, broker
 from tests.daemon import daemon
 from tests.edge.publish.rig import WHO, change, mood
+from tests.waiting import PATIENCE_S, wait_until
 
 __all__ = ["broker"]  # the fixture
 

@@ -18,9 +18,10 @@ import pytest
 from edge.contract import encode
 from edge.watch import Device, TableView, table
 from tests import broker as brokers
-from tests.broker import Broker, broker, running, subscribed, wait_until  # noqa: F401
+from tests.broker import Broker, broker, running, subscribed  # noqa: F401
 from tests.certificates import Authority
 from tests.edge.publish.rig import change, mood, publishing
+from tests.waiting import PATIENCE_S, free_port, wait_until
 
 COMMAND = [sys.executable, "-m", "edge", "watch"]
 
@@ -50,7 +51,7 @@ def test_json_is_one_line_a_message(broker: Broker) -> None:  # noqa: F811
             p.publish(change(time.monotonic()))
             event = json.loads(w.stdout.readline())
             w.send_signal(signal.SIGINT)
-            _, errors = w.communicate(timeout=brokers.PATIENCE_S)
+            _, errors = w.communicate(timeout=PATIENCE_S)
             assert w.returncode == 0
             assert errors == ""
     assert seen["emotion/kiosk/availability"] == {
@@ -83,7 +84,7 @@ def test_a_live_table_on_a_terminal(broker: Broker) -> None:  # noqa: F811
         now = time.monotonic()
         p.state(now, [mood("sad", t=now), mood("happy", track="b2", t=now)], "running")
         shown = b""
-        deadline = time.monotonic() + brokers.PATIENCE_S
+        deadline = time.monotonic() + PATIENCE_S
         while not (b"sad" in shown and b"happy" in shown and b"b2" in shown):
             assert time.monotonic() < deadline, shown
             shown += os.read(master, 65536)
@@ -93,7 +94,7 @@ def test_a_live_table_on_a_terminal(broker: Broker) -> None:  # noqa: F811
 
 
 def test_no_broker_is_said_and_ends(broker: Broker) -> None:  # noqa: F811
-    port = brokers.free_port()
+    port = free_port()
     result = subprocess.run(
         [*COMMAND, "--host", "127.0.0.1", "--port", str(port)], capture_output=True, text=True
     )

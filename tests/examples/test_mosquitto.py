@@ -14,9 +14,10 @@ import pytest
 
 from edge.client import Client
 from edge.clock import SystemClock
-from tests.broker import OPEN, PATIENCE_S, Broker, passwords, running, wait_until
+from tests.broker import OPEN, Broker, passwords, running
 from tests.certificates import Authority
 from tests.edge.publish.rig import WHO, change, publishing
+from tests.waiting import PATIENCE_S, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples/mosquitto"
 USERS = {name: f"{name}-password" for name in ("kiosk", "till", "dashboard", "operator")}

@@ -17,9 +17,9 @@ import pytest
 
 from edge.config import Metrics
 from edge.metrics import MeteredPublisher
-from tests.broker import free_port, wait_until
 from tests.edge.publish.rig import WHO, change
 from tests.edge.test_metrics import HEALTH, Silent
+from tests.waiting import free_port, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples/grafana"
 PROMETHEUS = shutil.which("prometheus")

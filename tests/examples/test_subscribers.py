@@ -20,8 +20,9 @@ import pytest
 from edge.clock import SystemClock
 from edge.publish.mqtt import MqttPublisher
 from tests import node
-from tests.broker import OPEN, Broker, broker, free_port, running, wait_until
+from tests.broker import OPEN, Broker, broker, running
 from tests.edge.publish.rig import change, mood, publishing
+from tests.waiting import free_port, wait_until
 
 __all__ = ["broker"]  # the fixture
 

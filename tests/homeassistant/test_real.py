@@ -15,8 +15,9 @@ import pytest
 
 from edge.clock import SystemClock
 from edge.stages import Control
-from tests.broker import Broker, broker, wait_until
+from tests.broker import Broker, broker
 from tests.edge.publish.rig import change, mood, publishing
+from tests.waiting import wait_until
 
 __all__ = ["broker"]  # the fixture
 

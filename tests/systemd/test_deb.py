@@ -51,17 +51,9 @@ def machine(packages: Path) -> Iterator[Machine]:
         yield m
 
 
-def _pid(machine: Machine) -> int:
-    return int(machine.show(UNIT, "MainPID")["MainPID"])
-
-
-def _active(machine: Machine) -> bool:
-    return machine.show(UNIT, "ActiveState")["ActiveState"] == "active"
-
-
 def test_it_is_ready_and_enabled_after_the_installation(machine: Machine) -> None:
     machine.run("dpkg", "--install", "/packages/this.deb")
-    assert _active(machine)  # Type=notify: READY was said
+    assert machine.active(UNIT)  # Type=notify: READY was said
     assert machine.run("systemctl", "is-enabled", UNIT).strip() == "enabled"
     assert machine.run("emotion-edge", "--version").startswith("emotion-edge ")
     lines = machine.run("emotion-edge", "demo", "--json").splitlines()
@@ -73,24 +65,24 @@ def test_it_is_ready_and_enabled_after_the_installation(machine: Machine) -> Non
 def test_an_upgrade_restarts_it_and_keeps_what_the_operator_wrote(machine: Machine) -> None:
     text = '[device]\nname = "mine"\n'
     machine.write("/etc/emotion-edge/config.toml", text)
-    before = _pid(machine)
+    before = machine.pid(UNIT)
     machine.run("dpkg", "--install", "--force-confold", "/packages/next.deb")
     version = machine.run("dpkg-query", "--show", "--showformat=${Version}", "emotion-edge")
     assert version == NEXT
-    assert _active(machine) and _pid(machine) != before
+    assert machine.active(UNIT) and machine.pid(UNIT) != before
     assert machine.run("cat", "/etc/emotion-edge/config.toml") == text
 
 
 def test_an_upgrade_leaves_a_stopped_service_stopped(machine: Machine) -> None:
     machine.run("systemctl", "disable", "--now", UNIT)
     machine.run("dpkg", "--install", "--force-confold", "/packages/next.deb")
-    assert not _active(machine)
+    assert not machine.active(UNIT)
     assert machine.run("systemctl", "is-enabled", UNIT, check=False).strip() == "disabled"
     machine.run("systemctl", "enable", "--now", UNIT)
 
 
 def test_removal_leaves_the_configuration_and_purge_leaves_nothing(machine: Machine) -> None:
-    pid = _pid(machine)
+    pid = machine.pid(UNIT)
     machine.run("dpkg", "--remove", "emotion-edge")
     machine.run("test", "!", "-e", f"/proc/{pid}")
     assert machine.show(UNIT, "LoadState")["LoadState"] == "not-found"

@@ -60,14 +60,6 @@ def machine(wheels: Path) -> Iterator[Machine]:
         yield m
 
 
-def _pid(machine: Machine) -> int:
-    return int(machine.show(UNIT, "MainPID")["MainPID"])
-
-
-def _active(machine: Machine) -> bool:
-    return machine.show(UNIT, "ActiveState")["ActiveState"] == "active"
-
-
 def _configure(machine: Machine, text: str, name: str = "config") -> None:
     machine.write(f"/etc/emotion-edge/{name}.toml", text)
 
@@ -106,14 +98,14 @@ username = "camera"
 def test_install_gets_ready_without_camera_broker_or_secrets(machine: Machine) -> None:
     said = machine.run("/src/systemd/install", "--wheels", "/wheels")
     assert "wrote /etc/emotion-edge/config.toml" in said
-    assert _active(machine)  # Type=notify: READY was said, or `install` had failed
+    assert machine.active(UNIT)  # Type=notify: READY was said, or `install` had failed
     assert "camera lost" in machine.show(UNIT, "StatusText")["StatusText"]
     assert machine.run("systemctl", "is-enabled", UNIT).strip() == "enabled"
     assert machine.run("emotion-edge", "--version").startswith("emotion-edge ")
 
 
 def test_it_runs_as_nobody_in_particular_with_a_state_directory(machine: Machine) -> None:
-    status = machine.run("cat", f"/proc/{_pid(machine)}/status")
+    status = machine.run("cat", f"/proc/{machine.pid(UNIT)}/status")
     uid = int(status.split("Uid:")[1].split()[0])
     assert uid in DYNAMIC_USERS
     assert "CapBnd:\t0000000000000000" in status and "NoNewPrivs:\t1" in status
@@ -135,15 +127,15 @@ def test_the_password_comes_as_a_credential_and_events_reach_the_broker(machine:
     data = _next_event(machine)["data"]
     assert isinstance(data, dict) and len(data["scores"]) == 7
     everything = machine.journal(UNIT) + machine.run("systemctl", "show", UNIT)
-    everything += machine.run("cat", f"/proc/{_pid(machine)}/cmdline")
+    everything += machine.run("cat", f"/proc/{machine.pid(UNIT)}/cmdline")
     assert "secret" not in everything
 
 
 def test_a_hung_process_is_killed_and_started_again(machine: Machine) -> None:
-    before = _pid(machine)
+    before = machine.pid(UNIT)
     machine.kill("STOP", before)  # SIGABRT has to wait as well: SIGKILL must follow
-    machine.eventually(lambda: _pid(machine) not in (0, before), "another process", 90)
-    machine.eventually(lambda: _active(machine), "active again")
+    machine.eventually(lambda: machine.pid(UNIT) not in (0, before), "another process", 90)
+    machine.eventually(lambda: machine.active(UNIT), "active again")
     assert "Watchdog timeout" in machine.journal(UNIT)
     _next_event(machine)
 
@@ -165,15 +157,15 @@ def test_events_of_an_outage_outlive_a_restart(machine: Machine) -> None:
 
 
 def test_a_reload_takes_a_new_configuration_and_refuses_a_bad_one(machine: Machine) -> None:
-    before = _pid(machine)
+    before = machine.pid(UNIT)
     _configure(machine, WITH_BROKER.replace('"camera"', '"camera"\nport = 99999'))
     machine.run("systemctl", "reload", UNIT)
     machine.eventually(lambda: "mqtt.port: got 99999" in machine.journal(UNIT), "a complaint")
-    assert _active(machine) and _pid(machine) == before
+    assert machine.active(UNIT) and machine.pid(UNIT) == before
     _configure(machine, WITH_BROKER)
     machine.run("systemctl", "reload", UNIT)
     _next_event(machine)
-    assert _pid(machine) == before
+    assert machine.pid(UNIT) == before
 
 
 def test_sigterm_ends_it_cleanly_within_two_seconds(machine: Machine) -> None:
@@ -226,17 +218,17 @@ def test_a_second_camera_beside_the_first(machine: Machine) -> None:
     host = machine.run("hostname").strip()
     event = _next_event(machine, f"{host}-front")
     assert event["source"] == f"/emotion/{host}-front"
-    assert _active(machine)
+    assert machine.active(UNIT)
     machine.run("test", "-f", "/var/lib/private/emotion-edge-front/outbox.db")
 
 
 def test_an_upgrade_keeps_configuration_and_state_and_restarts_both(machine: Machine) -> None:
     old = machine.run("readlink", "/opt/emotion-edge/current")
-    before = _pid(machine), machine.show("emotion-edge@front", "MainPID")["MainPID"]
+    before = machine.pid(UNIT), machine.pid("emotion-edge@front")
     seq = max(_seqs(machine.journal(UNIT)))
     machine.run("/src/systemd/install", "--wheels", "/wheels")
     assert machine.run("readlink", "/opt/emotion-edge/current") != old
-    after = _pid(machine), machine.show("emotion-edge@front", "MainPID")["MainPID"]
+    after = machine.pid(UNIT), machine.pid("emotion-edge@front")
     assert "0" not in map(str, after) and not set(before) & set(after)
     assert "/srv/camera.mp4" in machine.run("cat", "/etc/emotion-edge/config.toml")
     data = _next_event(machine, machine.run("hostname").strip())["data"]
@@ -248,12 +240,12 @@ def test_a_version_that_does_not_start_gives_way_to_the_old_one(machine: Machine
     said = machine.run("/src/systemd/install", "--wheels", "/wheels/broken", check=False)
     assert "upgrade failed; the old version is running again" in said
     assert machine.run("readlink", "/opt/emotion-edge/current") == old
-    assert _active(machine)
+    assert machine.active(UNIT)
     _next_event(machine)
 
 
 def test_uninstall_leaves_what_is_the_operators_and_purge_does_not(machine: Machine) -> None:
-    pid = _pid(machine)
+    pid = machine.pid(UNIT)
     machine.run("/src/systemd/install", "--uninstall")
     left = "ls -d /opt/emotion-edge /usr/local/bin/emotion-edge /etc/systemd/system/emotion-edge*"
     assert "No such file" in machine.run("sh", "-c", left, check=False)

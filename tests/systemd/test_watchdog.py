@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker import free_port, wait_until
 from tests.conftest import DEMO_CLIP
+from tests.waiting import free_port, wait_until
 
 START_S = 60.0  # a second on an idle machine
 WATCHDOG_S = 2.0  # fed every half second

@@ -26,9 +26,9 @@ from tests.edge.camera.rig import (
     ffmpeg_camera,
     needs_ffmpeg,
     python_camera,
-    until,
     watching,
 )
+from tests.waiting import PATIENCE_S, wait_until
 
 
 def opened(config: Config) -> Camera:
@@ -99,7 +99,7 @@ def test_the_programs_last_words_are_the_reason(caplog: pytest.LogCaptureFixture
         watching(opened(python_camera(setup=setup))) as w,
     ):
         lost = w.wait_lost()
-        until(lambda: len(w.lost) >= 4, "repeats")
+        wait_until(lambda: len(w.lost) >= 4, "repeats")
     assert lost.why == "ended with status 3: ERROR: no cameras available"
     warnings = [r for r in caplog.records if r.levelno >= logging.WARNING]
     assert len(warnings) == 1, "the first failure only"
@@ -157,6 +157,6 @@ def test_close_ends_the_whole_family(setup: str) -> None:
         w.wait_frames(2)
         family = children()
         assert family
-    _, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=PATIENCE_S)
     assert alive == []
     assert children() == [], "no zombies"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import signal
@@ -21,16 +22,15 @@ from edge.clock import SystemClock
 from edge.config import Camera as Config
 from edge.messages import CameraLost, Frame
 from tests.edge.camera.rig import (
-    PATIENCE_S,
     camera_threads,
     children,
     descriptors,
     ffmpeg_camera,
     needs_ffmpeg,
     python_camera,
-    until,
     watching,
 )
+from tests.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.faults
 
@@ -67,7 +67,7 @@ def test_a_killed_child_comes_back_and_the_log_says_it_once(
         child.kill()
         assert w.wait_lost("ended by signal 9").since <= w.lost[0].t
         w.wait_frames()
-        until(lambda: "back after" in caplog.text, "the recovery in the log")
+        wait_until(lambda: "back after" in caplog.text, "the recovery in the log")
         assert w.camera.stats().reopened == 1
     levels = [r.levelname for r in caplog.records if r.levelno >= logging.WARNING]
     assert levels == ["WARNING"]
@@ -78,7 +78,7 @@ def test_a_killed_child_comes_back_and_the_log_says_it_once(
 
 @needs_ffmpeg
 def test_a_stopped_child_is_a_stall() -> None:
-    with watching(live(ffmpeg_camera())) as w:
+    with watching(live(ffmpeg_camera(stall_s=2.0))) as w:
         w.wait_frames()
         (child,) = children()
         child.send_signal(signal.SIGSTOP)
@@ -103,7 +103,8 @@ def test_a_stopped_child_is_a_stall() -> None:
     ids=["short frame", "closes stdout", "falls silent", "garbage", "never begins", "dies at once"],
 )
 def test_a_child_that_misbehaves_once_is_replaced(tmp_path: Path, first: str, word: str) -> None:
-    config = python_camera(once(tmp_path / "ran", first), setup="again = False")
+    limits = {"stall_s": 1.0, "open_timeout_s": 4.0} if word in ("no frame for", "noise") else {}
+    config = python_camera(once(tmp_path / "ran", first), setup="again = False", **limits)
     with watching(live(config)) as w:
         w.wait_lost(word)
         w.wait_frames()
@@ -112,7 +113,8 @@ def test_a_child_that_misbehaves_once_is_replaced(tmp_path: Path, first: str, wo
 
 def test_a_frozen_picture_is_lost_and_stays_lost_until_it_changes(tmp_path: Path) -> None:
     thaw = tmp_path / "thaw"
-    config = python_camera(f"write(frame(i if os.path.exists({str(thaw)!r}) else 7))")
+    stuck = f"write(frame(i if os.path.exists({str(thaw)!r}) else 7))"
+    config = python_camera(stuck, stall_s=0.5, open_timeout_s=2.0)
     with watching(live(config, doubt=Doubt(frozen_s=0.5))) as w:
         w.wait_frames()
         w.wait_lost("frozen")
@@ -133,6 +135,7 @@ class Scripted:
         self.answers = answers
         self.opened = 0
         self.closed = 0
+        self.asked_in_vain = 0  # times: whatever was answered before has arrived
         self._tick = threading.Event()
 
     def open(self) -> str:
@@ -141,6 +144,7 @@ class Scripted:
 
     def read(self) -> Luma | None:
         self._tick.wait(0.01)
+        self.asked_in_vain += not self.answers
         answer = self.answers.pop(0) if self.answers else None
         if isinstance(answer, Exception):
             raise answer
@@ -158,14 +162,14 @@ def picture(height: int, width: int, level: int) -> Luma:
     return np.full((height, width), level, np.uint8)
 
 
-QUIET = python_camera().__class__(source="0", stall_s=5, backoff_min_s=0.02, backoff_max_s=0.1)
+QUIET = Config(source="0", stall_s=20, backoff_min_s=0.02, backoff_max_s=0.1)
 
 
 def test_another_size_is_a_new_beginning() -> None:
     answers = [picture(48, 64, i) for i in range(3)] + [picture(96, 128, i) for i in range(3)]
     with watching(live(QUIET, Scripted(list(answers)))) as w:
         w.wait_lost("size changed")
-        until(lambda: any(f.luma.shape == (96, 128) for f in w.frames), "the new size")
+        wait_until(lambda: any(f.luma.shape == (96, 128) for f in w.frames), "the new size")
     shapes = [m.luma.shape if isinstance(m, Frame) else "lost" for m in w.seen]
     assert "lost" in shapes[shapes.index((48, 64)) : shapes.index((96, 128))]
 
@@ -187,7 +191,7 @@ def test_a_loss_is_said_even_when_the_camera_is_back_before_anyone_looked() -> N
     messages = camera.frames()
     first = next(messages)
     assert isinstance(first, Frame)
-    until(lambda: not source.answers, "all pictures read")
+    wait_until(lambda: source.asked_in_vain, "all pictures read")
     second, third = next(messages), next(messages)
     camera.close()
     assert isinstance(second, CameraLost)
@@ -207,7 +211,7 @@ def test_close_does_not_wait_for_a_driver_that_hangs() -> None:
         assert source.closed == 0
         assert camera_threads() == 1
     release.set()
-    until(lambda: source.closed == 1 and camera_threads() == 0, "the thread to end afterwards")
+    wait_until(lambda: source.closed == 1 and camera_threads() == 0, "the thread to end afterwards")
 
 
 def test_a_read_that_hangs_is_said_and_then_no_longer_kept_alive(
@@ -218,7 +222,7 @@ def test_a_read_that_hangs_is_said_and_then_no_longer_kept_alive(
     config = Config(source="0", stall_s=0.5, backoff_min_s=0.02, backoff_max_s=0.1)
     with watching(live(config, source, hung_s=2.5)) as w:
         w.wait_lost("no frame for")
-        until(lambda: "hangs in its driver" in caplog.text, "the error in the log")
+        wait_until(lambda: "hangs in its driver" in caplog.text, "the error in the log")
         said = len(w.seen)
         threading.Event().wait(1.5)  # longer than between two `CameraLost`
         assert len(w.seen) == said, "would feed the watchdog although nothing can change"
@@ -256,6 +260,14 @@ def test_close_from_a_signal_handler_of_the_thread_that_waits() -> None:
         signal.signal(signal.SIGUSR1, previous)
 
 
+def zombies() -> int:
+    count = 0
+    for child in children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            count += child.status() == psutil.STATUS_ZOMBIE
+    return count
+
+
 def test_nothing_leaks_however_often_it_dies() -> None:
     body = """
     if i < 3: write(frame(i))
@@ -265,14 +277,13 @@ def test_nothing_leaks_however_often_it_dies() -> None:
 """
     camera = live(python_camera(body, backoff_max_s=0.02))
     with watching(camera) as w:
-        until(lambda: camera.stats().reopened >= 3, "warming up")
+        wait_until(lambda: camera.stats().reopened >= 3, "warming up")
         before = descriptors(), threading.active_count()
-        until(lambda: camera.stats().reopened >= 30, "30 reopenings")
-        # Between two children there are two pipes less, while one lives as many as before.
-        assert descriptors() <= before[0] + 2
-        assert threading.active_count() <= before[1]
-        zombies = [c for c in children() if c.status() == psutil.STATUS_ZOMBIE]
-        assert len(zombies) <= 1, "at most the one that died this instant"
+        wait_until(lambda: camera.stats().reopened >= 30, "30 reopenings")
+        # How many there are depends on the instant; with a leak there are never so few again.
+        wait_until(lambda: descriptors() <= before[0], "as few descriptors as before")
+        wait_until(lambda: threading.active_count() <= before[1], "as few threads")
+        wait_until(lambda: zombies() == 0, "all the dead buried")
         assert len(w.lost) >= 30
     assert children() == []
     assert camera_threads() == 0

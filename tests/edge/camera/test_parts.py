@@ -15,6 +15,7 @@ from edge.camera.doubt import Doubt, is_noise
 from edge.camera.slot import Slot
 from edge.camera.v4l2 import luma_of_raw
 from edge.messages import Frame
+from tests.waiting import PATIENCE_S
 
 
 def frame(seq: int) -> Frame:
@@ -53,7 +54,7 @@ def test_a_taker_is_woken(wake: str) -> None:
     {"put": lambda: slot.put(frame(0)), "interrupt": lambda: slot.interrupt("x")}.get(
         wake, slot.close
     )()
-    taker.join(10)
+    taker.join(PATIENCE_S)
     assert not taker.is_alive()
     assert len(taken) == 1
 

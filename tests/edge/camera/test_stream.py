@@ -22,20 +22,13 @@ from edge.config import Camera as Config
 from edge.errors import ConfigError, NoInputError
 from edge.stages import Camera
 from tests.edge.camera.rig import (
-    PATIENCE_S,
     QUICK,
     camera_threads,
     descriptors,
     needs_ffmpeg,
-    until,
     watching,
 )
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+from tests.waiting import PATIENCE_S, free_port, wait_until
 
 
 @contextlib.contextmanager
@@ -93,7 +86,7 @@ def test_the_server_is_away_comes_is_killed_and_comes_back(
 @pytest.mark.faults
 def test_a_frozen_server_is_a_stall() -> None:
     port = free_port()
-    with watching(opened(configured(port))) as w:
+    with watching(opened(configured(port, stall_s=3.0))) as w:
         with serving(port) as server:
             w.wait_frames(3)
             server.send_signal(signal.SIGSTOP)
@@ -123,7 +116,7 @@ def answering(answer: bytes, *, hang_up: bool = False) -> Iterator[int]:
             yield int(listener.getsockname()[1])
         finally:
             listener.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
+            thread.join(PATIENCE_S)
             for connection in taken:
                 connection.close()
 
@@ -154,7 +147,7 @@ def test_a_server_without_a_video_is_lost_within_the_limits(answer: bytes) -> No
         with pytest.raises(NoInputError) as e:
             probe(configured(port, **config_for), SystemClock())
     assert "s3cret" not in str(e.value)
-    until(lambda: camera_threads() == 0, "the thread to end")
+    wait_until(lambda: camera_threads() == 0, "the thread to end")
 
 
 @pytest.mark.faults
@@ -185,10 +178,11 @@ def test_connections_are_given_back_however_often_it_fails() -> None:
         answering(not_found, hang_up=True) as port,
         watching(opened(configured(port, backoff_max_s=0.02))) as w,
     ):
-        until(lambda: len(w.lost) >= 3, "warming up")
+        wait_until(lambda: len(w.lost) >= 3, "warming up")
         before = descriptors()
-        until(lambda: len(w.lost) >= 30, "more failures")
-        assert descriptors() - before <= 2, "one attempt may be under way, on both ends"
+        wait_until(lambda: len(w.lost) >= 30, "more failures")
+        # One attempt may be under way; with a leak there are never so few again.
+        wait_until(lambda: descriptors() <= before, "as few as before")
 
 
 RTSP_SERVER = """

@@ -22,7 +22,8 @@ from edge.clock import SystemClock
 from edge.config import Camera as Config
 from edge.errors import NoInputError
 from edge.stages import Camera
-from tests.edge.camera.rig import QUICK, descriptors, ffmpeg, needs_ffmpeg, until, watching
+from tests.edge.camera.rig import QUICK, descriptors, ffmpeg, needs_ffmpeg, watching
+from tests.waiting import wait_until
 
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
 
@@ -41,7 +42,7 @@ needs_loopback = pytest.mark.skipif(not LOOPBACK, reason="no loopback: see scrip
 
 
 def configured(source: str, **more: object) -> Config:
-    return Config(source=source, **(QUICK | {"stall_s": 3} | more))
+    return Config(source=source, **(QUICK | {"stall_s": 3, "open_timeout_s": 2.0} | more))
 
 
 def opened(config: Config) -> Camera:
@@ -133,4 +134,4 @@ def test_mjpg_is_decoded_as_grey_and_comes_back_after_a_stall(tmp_path: Path) ->
 @needs_vivid
 def test_probe_says_what_was_granted() -> None:
     assert f"{VIVID}, 640x480" in probe(configured(VIVID), SystemClock())
-    until(lambda: probe(configured(VIVID), SystemClock()), "given back after the first")
+    wait_until(lambda: probe(configured(VIVID), SystemClock()), "given back after the first")

@@ -6,8 +6,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.broker import running, subscribed, wait_until
+from tests.broker import running, subscribed
 from tests.edge.publish.rig import change, publishing
+from tests.waiting import wait_until
 
 
 def link(state: str) -> None:

@@ -19,9 +19,10 @@ import pytest
 from edge.errors import UnavailableError
 from edge.publish import link, mqtt, outbox, probe_broker, traffic
 from tests import broker as brokers
-from tests.broker import broker, running, subscribed, wait_until  # noqa: F401  # the fixture
+from tests.broker import broker, running, subscribed  # noqa: F401  # the fixture
 from tests.certificates import Authority
 from tests.edge.publish.rig import change, config, mood, publishing
+from tests.waiting import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -90,7 +91,7 @@ def test_sigterm_says_goodbye_by_itself(broker, tmp_path: Path) -> None:  # noqa
     with subscribed(broker) as s, child(broker.port, "memory", 50, tmp_path / "log") as process:
         wait_until(lambda: len(s.events()) > 5, "events")
         process.terminate()
-        assert process.wait(brokers.PATIENCE_S) == 0
+        assert process.wait(PATIENCE_S) == 0
         wait_until(lambda: s.messages[-1].payload == b"offline", "offline, last of all")
     assert s.on("state")[-1].json["status"] == "stopped"
     seqs = s.seqs()
@@ -143,7 +144,7 @@ def test_broker_killed_and_restarted_while_events_flow(
         publishing(b.port, tmp_path / "outbox.db", mqtt__version=version) as p,
     ):
         for _ in range(times):
-            assert s.subscribed.wait(brokers.PATIENCE_S)
+            assert s.subscribed.wait(PATIENCE_S)
             s.subscribed.clear()
             for _ in range(rng.randrange(1, 40)):
                 p.publish(change(time.monotonic()))

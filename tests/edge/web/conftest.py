@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.broker import PATIENCE_S, wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from edge.commands.demo import CLIP
-from tests.broker import Broker, running, subscribed, wait_until
+from tests.broker import Broker, running, subscribed
 from tests.edge.web.conftest import Command, command, too_wide, violations
 from tests.edge.web.test_devices import event, state
 from tests.edge.web.test_preview_page import expect
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from edge.commands.demo import CLIP
-from tests.broker import PATIENCE_S, wait_until
 from tests.edge.web.conftest import Command, command, too_wide, violations
+from tests.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.slow
 
