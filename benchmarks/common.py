@@ -70,6 +70,13 @@ def peak_mb() -> float:
     raise SystemExit("/proc/self/status has no VmHWM")
 
 
+def priority() -> str:
+    """Return how the scheduler treats this process and what it starts, on which cores."""
+    policies = {os.SCHED_OTHER: "normal", os.SCHED_BATCH: "batch", os.SCHED_IDLE: "idle"}
+    policy = policies.get(os.sched_getscheduler(0), "real-time")
+    return f"{policy} priority, nice {os.nice(0)}, {len(os.sched_getaffinity(0))} core(s)"
+
+
 def publish(
     name: str,
     title: str,
@@ -93,9 +100,11 @@ def publish(
     RESULTS.mkdir(exist_ok=True)
     when = datetime.now(UTC).strftime("%Y-%m-%d")
     load = os.getloadavg()[0]
-    found = {"machine": machine(), "date": when, "load_average": load, **more, "rows": list(rows)}
+    run = {"machine": machine(), "date": when, "load_average": load, "priority": priority()}
+    found = {**run, **more, "rows": list(rows)}
     (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
-    lines = [f"# {title}", "", f"{machine()}; {when}; load average {load:.1f} at the end.", ""]
+    how = f"{machine()}; {when}; {priority()}; load average {load:.1f} at the end."
+    lines = [f"# {title}", "", how, ""]
     lines += [f"| {' | '.join(head for _, head in columns)} |", "|" + "---|" * len(columns)]
     for row in rows:
         lines.append(f"| {' | '.join(_cell(row.get(key)) for key, _ in columns)} |")

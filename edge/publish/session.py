@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -141,6 +143,11 @@ def connect(client: paho.Client, mqtt: Mqtt, max_packet: int = MAX_PACKET_BYTES)
         )
     else:
         client.connect(mqtt.host, mqtt.port, mqtt.keepalive_s)
+    # Or an event behind a state waits in our kernel until the broker's has acknowledged the state:
+    # one more round trip (RFC 896).
+    sock: Any = client.socket()
+    if sock is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def client_id(mqtt: Mqtt, device: str) -> str:

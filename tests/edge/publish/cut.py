@@ -22,7 +22,7 @@ def test_a_network_cut_is_noticed_and_loses_nothing(tmp_path: Path) -> None:
         publishing(b.port, tmp_path / "outbox.db", mqtt__keepalive_s=5) as p,
     ):
         p.publish(change(time.monotonic()))
-        wait_until(lambda: s.seqs() == [1], "the first event")
+        wait_until(lambda: s.seqs() == [1] and p.stats().depth == 0, "the first event")
         link("down")  # packets vanish without a word
         for _ in range(50):
             p.publish(change(time.monotonic()))
