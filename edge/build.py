@@ -97,6 +97,7 @@ def build(
             ),
             rate=config.classify.rate,
             max_faces=config.classify.max_faces,
+            upright=config.classify.upright,
             attributes=attributes,
             pace=pace,
         ),

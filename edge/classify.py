@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import ConfigError
-from edge.geometry import Box
+from edge.geometry import Box, Points, roll
 from edge.image import resize
 from edge.manifest import MODEL, Manifest, load_manifest
 from edge.messages import Frame, Reason, Scores, Track
@@ -20,6 +21,9 @@ from edge.tflite import Network
 
 # s: a box carried on for longer without a detection is not scored: it may hold anything by now.
 STALE_S = 0.6
+# degrees: a head tilted by less is not turned upright. The model knows small tilts: measured up to
+# 10 degrees, turning gains nothing (docs/detector.md), and most faces keep the cheaper crop.
+LEAST_ROLL = 10.0
 LEAST_RATE = 1.0  # 1/s: so often a face is scored at least, or windows would be empty
 QUALITY_SIDE = 48  # pixels: sharpness is measured at FER2013's size, so that one limit fits all
 
@@ -58,6 +62,39 @@ def crop_face(
     if any(pads):
         part = np.asarray(cv2.copyMakeBorder(part, *pads, cv2.BORDER_REPLICATE), np.uint8)
     return resize(part, width, height)
+
+
+def crop_upright(
+    luma: NDArray[np.uint8], box: Box, degrees: float, margin: float, width: int, height: int
+) -> NDArray[np.uint8]:
+    """Cut the same square as `crop_face`, turned about its middle so that a tilted head stands.
+
+    Args:
+        luma: shape (rows, columns).
+        box: pixels of `luma`; may reach past it, not lie wholly outside.
+        degrees: how far the head is tilted, clockwise in the picture.
+        margin: share of the side added on each side; negative cuts into the box.
+        width: pixels of the result.
+        height: pixels of the result.
+
+    Returns:
+        Shape (height, width).
+
+    Raises:
+        ValueError: the box has no area, or lies outside.
+    """
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    reach = abs(cos) + abs(sin)  # side of the upright square around the turned one
+    n = max(width, height)
+    side = round(n * reach)
+    around = crop_face(luma, box, ((1 + 2 * margin) * reach - 1) / 2, side, side)
+    turn = np.array([[cos * n / width, -sin * n / height], [sin * n / width, cos * n / height]])
+    shift = (side - 1) / 2 - turn @ ((width - 1) / 2, (height - 1) / 2)
+    matrix = np.column_stack([turn, shift])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    border = cv2.BORDER_REPLICATE
+    upright = cv2.warpAffine(around, matrix, (width, height), flags=flags, borderMode=border)
+    return np.asarray(upright, np.uint8)
 
 
 def sharpness(face: NDArray[np.uint8]) -> float:
@@ -113,10 +150,19 @@ class Model:
         """Classes in the order of the scores."""
         return self.manifest.labels
 
-    def crop(self, luma: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-        """Cut out a face as the manifest says; see `crop_face`."""
+    def crop(
+        self, luma: NDArray[np.uint8], box: Box, landmarks: Points | None = None
+    ) -> NDArray[np.uint8]:
+        """Cut out a face as the manifest says, upright by its eyes where `landmarks` are given.
+
+        Raises:
+            ValueError: the box has no area, or lies outside.
+        """
         spec = self.manifest.input
-        return crop_face(luma, box, spec.margin, spec.width, spec.height)
+        degrees = roll(landmarks, box) if landmarks else 0.0
+        if abs(degrees) < LEAST_ROLL:
+            return crop_face(luma, box, spec.margin, spec.width, spec.height)
+        return crop_upright(luma, box, degrees, spec.margin, spec.width, spec.height)
 
     def infer(self, face: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return scores, shape (classes,), adding up to 1, of a face of the input's size."""
@@ -158,14 +204,26 @@ class TrackClassifier:
         *,
         rate: float,
         max_faces: int,
+        upright: bool = True,
         attributes: Sequence[tuple[str, Model, float]] = (),
         pace: Pace | None = None,
     ) -> None:
-        """Take turns of `rate` a second at full `pace`; `attributes` are (name, model, rate)."""
+        """Take turns of `rate` a second at full `pace`.
+
+        Args:
+            model: of emotions.
+            limits: below which a face is not scored.
+            rate: turns a second, each face.
+            max_faces: a frame, largest first.
+            upright: turn the crops of tilted heads, where their landmarks are known.
+            attributes: (name, model, rate) of other classifiers.
+            pace: what share of the rate the budget allows.
+        """
         self._model = model
         self._limits = limits
         self._rate = rate
         self._max_faces = max_faces
+        self._upright = upright
         self._attributes = attributes
         self._pace = pace
         self._turns: dict[str, _Turn] = {}
@@ -189,8 +247,9 @@ class TrackClassifier:
     def _one(self, frame: Frame, track: Track, turn: _Turn) -> Scores:
         if min(track.box.width, track.box.height) < self._limits.min_face_px:
             return Scores(track.id, None, Reason.TOO_SMALL)
+        landmarks = track.landmarks if self._upright else None
         try:
-            face = self._model.crop(frame.luma, track.box)
+            face = self._model.crop(frame.luma, track.box, landmarks)
         except ValueError:  # carried out of the frame
             return Scores(track.id, None, Reason.NO_FACE)
         if cv2.mean(face)[0] < self._limits.min_brightness:
@@ -199,7 +258,7 @@ class TrackClassifier:
             return Scores(track.id, None, Reason.BLURRED)
         for name, model, _ in self._attributes:
             if turn.attribute[name].due(frame.t):
-                shares = model.infer(model.crop(frame.luma, track.box))
+                shares = model.infer(model.crop(frame.luma, track.box, landmarks))
                 best = int(shares.argmax())
                 turn.known[name] = (model.labels[best], float(shares[best]))
         return Scores(track.id, self._model.infer(face), None, dict(turn.known))

@@ -146,6 +146,9 @@ class Classify(Struct, frozen=True, forbid_unknown_fields=True):
         10.0
     )
     max_faces: Annotated[int, Meta(ge=1, le=32, description="faces a frame, largest first")] = 4
+    upright: Annotated[
+        bool, Meta(description="turn tilted heads upright by their eyes first (not with haar)")
+    ] = True
     min_face_px: Annotated[
         int, Meta(ge=8, le=512, description="narrower faces are not scored: too_small")
     ] = 24

@@ -1,8 +1,14 @@
-"""Boxes: axis-aligned rectangles in pixels of the frame."""
+"""Boxes, and the points of a face in them: pixels of the frame."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+Points = tuple[tuple[float, float], ...]  # (x, y) each
+
+EYES_APART = 0.15  # face widths: nearer, in profile, their line says little of the head
+MOST_ROLL = 60.0  # degrees: beyond, landmarks are not believed; detectors end at 45
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +46,37 @@ class Box:
     def moved(self, dx: float, dy: float) -> Box:
         """This box shifted by (`dx`, `dy`) pixels."""
         return Box(self.x + dx, self.y + dy, self.width, self.height)
+
+
+def roll(landmarks: Points, box: Box) -> float:
+    """Return how far a head is tilted, by the line through its eyes.
+
+    Args:
+        landmarks: right eye and left eye (of the subject) first.
+        box: of the same face.
+
+    Returns:
+        Degrees, clockwise in the picture; 0 where the landmarks cannot say.
+    """
+    (rx, ry), (lx, ly) = landmarks[:2]
+    degrees = math.degrees(math.atan2(ly - ry, lx - rx))
+    apart = math.hypot(lx - rx, ly - ry)
+    return degrees if apart >= EYES_APART * box.width and abs(degrees) <= MOST_ROLL else 0.0
+
+
+def blended(old: Points, was: Box, new: Points, box: Box, share: float) -> Points:
+    """Return landmarks between those of two detections, as they lie in their boxes.
+
+    Args:
+        old: landmarks before.
+        was: the box that they belong to.
+        new: landmarks now, as many.
+        box: the box now; the result lies in it.
+        share: of the new ones, in [0, 1].
+    """
+    out = []
+    for (ax, ay), (bx, by) in zip(old, new, strict=True):
+        ex = box.x + (ax - was.x) / was.width * box.width
+        ey = box.y + (ay - was.y) / was.height * box.height
+        out.append((ex + share * (bx - ex), ey + share * (by - ey)))
+    return tuple(out)

@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.geometry import Box
+from edge.geometry import Box, Points
 
 UNKNOWN = "unknown"  # the emotion when nothing can be said; never a class of a model
 
@@ -60,7 +60,7 @@ class Face:
     box: Box
     score: float  # the detector's own, in [0, 1]
     # right eye, left eye, nose, right and left mouth corner (of the subject), pixels of the frame
-    landmarks: tuple[tuple[float, float], ...] | None = None
+    landmarks: Points | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Track:
     began: float  # s: first detection
     seen: float  # s: last detection; `box` was carried on since
     frame_size: tuple[int, int]  # (width, height) of the frame that `box` is in, pixels
-    landmarks: tuple[tuple[float, float], ...] | None = None
+    landmarks: Points | None = None  # those of a face, smoothed and carried on with `box`
 
     @property
     def unit_box(self) -> tuple[float, float, float, float]:

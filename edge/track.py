@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.follow import MIN_MATCH, follow, likeness, patch
-from edge.geometry import Box
+from edge.geometry import Box, Points, blended
 from edge.messages import Face, Frame, Track
 
 REACH = 0.7  # face sizes: how far from where it was expected a face may turn up at once
@@ -22,6 +22,7 @@ MAX_SIZE_RATIO = 2.0  # between two detections
 LOOKS = 0.6  # weight of unlike looks beside one face size of distance
 SIZE = 0.5  # weight of a factor e in size
 VELOCITY_TAU_S = 0.4  # s: time constant of a track's speed
+LANDMARK_TAU_S = 0.2  # s: time constant of landmarks in their box: single ones are a little off
 MAX_COAST_S = 0.7  # s: an unseen face keeps its speed so long, then stands
 CROSSED = 0.2  # overlap with a nearer face from which a face counts as hidden behind it
 # Share of the detector's rate while every face is believed and followed this surely. Newcomers are
@@ -38,7 +39,7 @@ class _Tracked:
     box: Box
     found: Box  # at the last detection
     score: float
-    landmarks: tuple[tuple[float, float], ...] | None
+    landmarks: Points | None
     began: float
     seen: float
     at: float  # s: what `box` is up to date with
@@ -164,8 +165,13 @@ class FaceTracker:
             share = 1 - math.exp(-dt / VELOCITY_TAU_S)
             track.vx += share * ((bx - ax) / dt - track.vx)
             track.vy += share * ((by - ay) / dt - track.vy)
+        if track.landmarks is None or face.landmarks is None:
+            track.landmarks = face.landmarks
+        else:
+            share = 1 - math.exp(-dt / LANDMARK_TAU_S)
+            track.landmarks = blended(track.landmarks, track.box, face.landmarks, face.box, share)
         track.box = track.found = face.box
-        track.score, track.landmarks = face.score, face.landmarks
+        track.score = face.score
         track.seen = track.at = t
         track.looks = picture if picture is not None else track.looks
         track.hits += 1

@@ -2,8 +2,8 @@
 
 A cell of `stride` pixels answers with the logit of "a face's centre is here", the centre's offset
 from the cell's middle in face widths and heights, the logarithms of width and height in units of
-`UNIT_PX`, and five landmarks as offsets from the face's centre in face widths and heights. Several cells
-answer for one face; their answers are averaged.
+`UNIT_PX`, and five landmarks as offsets from the face's centre in face widths and heights. Several
+cells answer for one face; their answers are averaged.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -6,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.classify import Limits, Model, TrackClassifier, crop_face, sharpness
+from edge.classify import Limits, Model, TrackClassifier, crop_face, crop_upright, sharpness
 from edge.errors import ConfigError
-from edge.geometry import Box
+from edge.geometry import Box, Points
 from edge.messages import Frame, Reason, Track
 from edge.tflite import dequantise
 
@@ -71,6 +72,47 @@ def test_a_crop_past_the_border_repeats_its_pixels(box: Box, corner: int) -> Non
 def test_a_box_outside_of_the_frame_is_refused() -> None:
     with pytest.raises(ValueError, match="no part"):
         crop_face(ramp(), Box(300, 10, 40, 40), 0.0, 48, 48)
+
+
+@pytest.mark.parametrize("degrees", [-45, -20, 12, 30, 60])
+@pytest.mark.parametrize(("width", "height"), [(48, 48), (48, 40)])
+def test_an_upright_crop_undoes_the_tilt(degrees: float, width: int, height: int) -> None:
+    import cv2
+
+    rng = np.random.default_rng(3)
+    scene = cv2.GaussianBlur(rng.integers(0, 255, (240, 320), np.uint8), (0, 0), 6.0)
+    cv2.normalize(scene, scene, 0, 255, cv2.NORM_MINMAX)
+    box = Box(110, 70, 80, 96)
+    # The middle of the square, as the index of a pixel, stays where it is.
+    turn = cv2.getRotationMatrix2D((149.5, 117.5), -degrees, 1.0)
+    tilted = np.asarray(cv2.warpAffine(scene, turn, (320, 240)), np.uint8)
+    wanted = crop_face(np.asarray(scene, np.uint8), box, 0.1, width, height).astype(int)
+    got = crop_upright(tilted, box, degrees, 0.1, width, height).astype(int)
+    left = crop_face(tilted, box, 0.1, width, height).astype(int)
+    assert got.shape == wanted.shape
+    assert np.abs(got - wanted).mean() < 4 < 12 < np.abs(left - wanted).mean()
+
+
+def test_an_upright_crop_past_the_border_repeats_its_pixels_and_outside_is_refused() -> None:
+    crop = crop_upright(ramp(), Box(-20, 10, 40, 40), 20, 0.0, 40, 40)
+    assert crop.shape == (40, 40) and crop[:, 0].tolist() == [0] * 40
+    with pytest.raises(ValueError, match="no part"):
+        crop_upright(ramp(), Box(300, 10, 40, 40), 20, 0.0, 48, 48)
+
+
+def eyes(degrees: float) -> Points:
+    a = math.radians(degrees)
+    return (150, 100), (150 + 30 * math.cos(a), 100 + 30 * math.sin(a))
+
+
+def test_only_heads_tilted_by_ten_degrees_and_more_are_turned() -> None:
+    model, box = Model(MODELS / "tiny-int8"), Box(100, 60, 80, 96)
+    noise = np.random.default_rng(3).integers(0, 255, (240, 320), np.uint8)
+    plain = model.crop(noise, box)
+    for degrees in (0, 9, -9.9, 75):
+        np.testing.assert_array_equal(model.crop(noise, box, eyes(degrees)), plain)
+    for degrees in (10.1, -30):
+        assert (model.crop(noise, box, eyes(degrees)) != plain).any()
 
 
 def test_a_blurred_face_is_less_sharp_whatever_the_light() -> None:

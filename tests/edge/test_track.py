@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge.geometry import Box
-from edge.messages import Face, Frame
+from edge.messages import Face, Frame, Track
 from edge.track import FaceTracker, match
 
 RNG = np.random.default_rng(7)
@@ -67,6 +67,36 @@ def test_a_box_is_carried_on_between_detections() -> None:
         (track,) = tr.update(frame(i / 30, ("anna", x, y)), None)
         assert track.box.iou(Box(x, y, 40, 48)) > 0.75
     assert track.seen == 0
+
+
+def test_landmarks_settle_and_are_carried_on_with_the_box() -> None:
+    def marked(x: float, eyes: float) -> Face:
+        box = Box(x, 50, 40, 48)
+        return Face(box, 0.9, ((x + 12, 70), (x + 28, 70 + eyes)))
+
+    def drop(track: Track) -> float:
+        assert track.landmarks is not None
+        (_, right), (_, left) = track.landmarks
+        return left - right
+
+    tr = tracker()
+    (track,) = tr.update(frame(0, ("anna", 50, 50)), [marked(50, 0)])
+    assert drop(track) == 0
+    drops = []
+    for i in range(1, 10):
+        x = 50 + 2 * i
+        (track,) = tr.update(frame(i / 10, ("anna", x, 50)), [marked(x, 8)])
+        drops.append(drop(track))
+    assert drops == sorted(drops) and 0 < drops[0] < 4 and 7 < drops[-1] <= 8
+    assert track.landmarks is not None
+    assert track.landmarks[0] == pytest.approx((68 + 12, 70)), "places lag only within the box"
+    (track,) = tr.update(frame(1.0, ("anna", 80, 53)), None)
+    assert track.landmarks is not None
+    dx, dy = track.box.x - 68, track.box.y - 50
+    assert (dx, dy) != (0, 0)
+    assert track.landmarks[0] == pytest.approx((80 + dx, 70 + dy))
+    (track,) = tr.update(frame(1.1, ("anna", 82, 53)), [face(82, 53)])
+    assert track.landmarks is None, "this detector found none"
 
 
 def test_a_face_that_is_gone_leaves_after_the_time_allowed_and_comes_back_as_another() -> None:

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge.classify import Model
 from edge.config import Detect
 from edge.detect import open_detector
 from edge.detect.face import TfliteFaceDetector
 from edge.errors import ConfigError
-from edge.geometry import Box
+from edge.follow import likeness
+from edge.geometry import Box, roll
 from edge.manifest import MODEL, find_model
 from tests.conftest import DEMO_CLIP, ROOT
 
@@ -71,6 +73,23 @@ def test_a_mirrored_picture_has_a_mirrored_face(frame: Luma) -> None:
     there = where(np.ascontiguousarray(frame[:, ::-1]))
     mirrored = Box(frame.shape[1] - there.x - there.width, there.y, there.width, there.height)
     assert mirrored.iou(box) > 0.7
+
+
+@pytest.mark.parametrize("degrees", [-40, -30, -20, 20, 30, 40])
+def test_a_tilted_head_is_found_and_stands_upright_in_its_crop(frame: Luma, degrees: int) -> None:
+    (level,) = detector().detect(frame)
+    rows, columns = frame.shape
+    turn = cv2.getRotationMatrix2D(level.box.centre, -degrees, 1.0)
+    tilted = np.asarray(cv2.warpAffine(frame, turn, (columns, rows)), np.uint8)
+    face = detector().detect(tilted)[0]
+    assert face.landmarks is not None and level.landmarks is not None
+    seen = roll(face.landmarks, face.box) - roll(level.landmarks, level.box)
+    assert np.sign(seen) == np.sign(degrees) and 15 < abs(seen) < 45
+    model = Model(find_model("emotion"))
+    wanted = model.crop(frame, level.box)
+    left = likeness(model.crop(tilted, face.box), wanted)
+    upright = likeness(model.crop(tilted, face.box, face.landmarks), wanted)
+    assert upright > left + 0.1
 
 
 def test_frames_of_another_shape_work_in_turn(frame: Luma) -> None:
