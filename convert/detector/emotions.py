@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data import Dataset
-from convert.detector.scores import Found
 from convert.detector.subject import Subject
 from convert.judge.truth import class_columns, truth_of
 from edge.classify import Model
 from edge.errors import ConfigError
-from edge.geometry import Box
+from edge.messages import Face
 
 Luma = NDArray[np.uint8]
 HEIGHT, WIDTH = 240, 320  # pixels of the frame that a face is put into
@@ -31,14 +30,29 @@ def frame_with(face: Luma) -> Luma:
     return np.asarray(cv2.copyMakeBorder(large, *border, cv2.BORDER_REPLICATE), np.uint8)
 
 
-def best_box(found: Found) -> Box | None:
-    """Return the best box around the frame's middle."""
-    for box, score in zip(found.boxes, found.scores, strict=True):
-        x, y, w, h = map(float, box)
-        inside = x <= WIDTH / 2 <= x + w and y <= HEIGHT / 2 <= y + h
-        if score >= LOWEST and inside:
-            return Box(x, y, w, h)
+def best_face(faces: Sequence[Face], lowest: float) -> Face | None:
+    """Return the best face around the frame's middle, of `lowest` score or more."""
+    for face in faces:
+        b = face.box
+        inside = b.x <= WIDTH / 2 <= b.x + b.width and b.y <= HEIGHT / 2 <= b.y + b.height
+        if face.score >= lowest and inside:
+            return face
     return None
+
+
+def judged_frames(model: Model, data: Dataset) -> tuple[list[Luma], NDArray[np.int64]]:
+    """Return a frame for each face that counts, and which of the model's classes it shows.
+
+    Raises:
+        ConfigError: the data has no truth, or its classes are not the model's.
+    """
+    labels = tuple(model.labels)
+    class_columns(data, labels)  # refuses other classes
+    truth = truth_of(data, labels, "auto")
+    if truth is None:
+        raise ConfigError(f"{data.source}: no labels to compare with")
+    counted = truth.counted
+    return [frame_with(f) for f in data.faces(counted)], truth.classes[counted]
 
 
 def emotion_figures(
@@ -51,15 +65,9 @@ def emotion_figures(
     Raises:
         ConfigError: the data has no truth, or its classes are not the model's.
     """
-    labels = tuple(model.labels)
-    class_columns(data, labels)  # refuses other classes
-    truth = truth_of(data, labels, "auto")
-    if truth is None:
-        raise ConfigError(f"{data.source}: no labels to compare with")
-    counted = truth.counted
-    frames = [frame_with(f) for f in data.faces(counted)]
-    right = {s.label: _right(s, frames, model, truth.classes[counted]) for s in subjects}
-    own = _right(reference, frames, model, truth.classes[counted])
+    frames, classes = judged_frames(model, data)
+    right = {s.label: _right(s, frames, model, classes) for s in subjects}
+    own = _right(reference, frames, model, classes)
     result: dict[str, Any] = {}
     for label, answers in right.items():
         both = (answers >= 0) & (own >= 0)
@@ -80,7 +88,7 @@ def _right(
     """Return for each frame 1 (right), 0 (wrong) or -1 (no face found)."""
     out = np.full(len(frames), -1, np.int8)
     for i, (luma, wanted) in enumerate(zip(frames, classes, strict=True)):
-        box = best_box(subject.find(luma))
-        if box is not None:
-            out[i] = int(model.infer(model.crop(luma, box)).argmax()) == wanted
+        face = best_face(subject.faces(luma), LOWEST)
+        if face is not None:
+            out[i] = int(model.infer(model.crop(luma, face.box)).argmax()) == wanted
     return out

@@ -14,6 +14,7 @@ from convert.detector.scores import Found
 from edge.config import Detect
 from edge.detect import open_detector
 from edge.errors import UsageError
+from edge.messages import Face
 from edge.stages import FaceDetector
 
 SPEC = re.compile(
@@ -31,9 +32,13 @@ class Subject:
     threshold: float  # that it would be used with
     detector: FaceDetector
 
+    def faces(self, luma: NDArray[np.uint8]) -> tuple[Face, ...]:
+        """Return everything it finds, also below its threshold, as it passes it on."""
+        return self.detector.detect(luma)
+
     def find(self, luma: NDArray[np.uint8]) -> Found:
         """Return everything it finds, also below its threshold."""
-        faces = self.detector.detect(luma)
+        faces = self.faces(luma)
         boxes = [(f.box.x, f.box.y, f.box.width, f.box.height) for f in faces]
         marked = bool(faces) and all(f.landmarks is not None for f in faces)
         return Found(

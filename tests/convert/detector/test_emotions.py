@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from convert.data.dataset import Dataset
-from convert.detector.emotions import HEIGHT, SIDE, WIDTH, best_box, emotion_figures, frame_with
-from convert.detector.scores import Found
+from convert.detector.emotions import HEIGHT, SIDE, WIDTH, best_face, emotion_figures, frame_with
 from convert.detector.subject import Subject
 from edge.classify import Model
 from edge.geometry import Box
@@ -33,11 +32,11 @@ def test_the_face_stands_in_the_middle_and_its_border_goes_on() -> None:
     assert frame[HEIGHT // 2 - 20].max() < 20 and frame[HEIGHT // 2 + 20].min() > 180
 
 
-def test_only_a_box_around_the_middle_counts() -> None:
-    boxes = np.array([[0, 0, 50, 50], [100, 60, 120, 120], [110, 70, 90, 90]], np.float32)
-    found = Found(boxes, np.array([0.9, 0.8, 0.7], np.float32), None)
-    assert best_box(found) == Box(100, 60, 120, 120)
-    assert best_box(Found(boxes, np.array([0.9, 0.1, 0.1], np.float32), None)) is None
+def test_only_a_face_around_the_middle_counts() -> None:
+    boxes = [Box(0, 0, 50, 50), Box(100, 60, 120, 120), Box(110, 70, 90, 90)]
+    faces = [Face(b, s) for b, s in zip(boxes, (0.9, 0.8, 0.7), strict=True)]
+    assert best_face(faces, 0.3) is faces[1]
+    assert best_face(faces, 0.85) is None
 
 
 def test_figures_are_over_the_faces_that_both_find() -> None:
