@@ -25,7 +25,7 @@ def add_parser(subparsers: Any) -> None:
     p.add_argument("--minutes", type=float, help="instead of steps: all runs together")
     p.add_argument("--batch", type=int, help="pictures a step")
     p.add_argument("--mine-every", type=int, help="steps between two minings; 0: never")
-    p.add_argument("--seed", type=int, help="of the pictures")
+    p.add_argument("--seed", type=int, help="of the pictures and the first weights")
     p.add_argument("--threads", type=int, default=1, help="of torch (default %(default)s)")
     p.add_argument(
         "--backend", choices=("tensorflow", "torch"), help="of Keras; torch is twice as quick here"

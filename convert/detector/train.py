@@ -64,6 +64,7 @@ def batch_of(pictures: Sequence[Picture]) -> tuple[NDArray[np.float32], dict[str
 def _learner(plan: Plan, shape: Shape) -> Any:
     import keras
 
+    keras.utils.set_random_seed(plan.seed)  # of the first weights
     # bfloat16 halves the time where the processor has it; weights stay float32.
     keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
     try:

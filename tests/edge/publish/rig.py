@@ -17,6 +17,7 @@ from edge.messages import Change, EventType, Mood, Reason, Track
 from edge.publish import Identity
 from edge.publish.mqtt import MqttPublisher
 from edge.stages import Clock, Control
+from tests.waiting import PATIENCE_S
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 QUICK = Waits(first_s=0.05, most_s=0.2, refused_s=0.4, steady_s=1.0)
@@ -69,8 +70,10 @@ def publishing(
     control: Control | None = None,
     clock: Clock | None = None,
     who: Identity = WHO,
+    close_s: float = PATIENCE_S,
     **more: object,
 ) -> Iterator[MqttPublisher]:
+    """A publisher for the length of a `with`; closing, it gets `close_s` for what it has to say."""
     publisher = MqttPublisher(
         config(port, outbox or "memory", **more),
         who,
@@ -83,4 +86,4 @@ def publishing(
     try:
         yield publisher
     finally:
-        publisher.close(2.0)
+        publisher.close(close_s)

@@ -136,8 +136,9 @@ def test_broker_killed_and_restarted_while_events_flow(
 ) -> None:
     rng = random.Random(3)
     sent = 0
-    # Without a bound in flight, what it acknowledges it has handed to the subscriber's socket.
-    settings = ["allow_anonymous true", "max_inflight_messages 0"]
+    # Without a bound in flight, what it acknowledges it has handed to the subscriber's socket; and
+    # without Nagle's algorithm that is out of the kernel's hands too, where a kill would leave it.
+    settings = ["allow_anonymous true", "max_inflight_messages 0", "set_tcp_nodelay true"]
     with (
         running(tmp_path / "b", settings, durable=True) as b,
         subscribed(b) as s,
@@ -394,7 +395,13 @@ def test_a_read_only_disk_means_memory(tmp_path: Path, caplog: pytest.LogCapture
         assert "events are kept in memory" in caplog.text
 
 
-def test_threads_and_descriptors_do_not_leak_over_reconnects(broker, tmp_path: Path) -> None:  # noqa: F811
+def test_threads_and_descriptors_do_not_leak_over_reconnects(
+    broker,  # noqa: F811
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+
     def descriptors() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))
 
@@ -405,7 +412,8 @@ def test_threads_and_descriptors_do_not_leak_over_reconnects(broker, tmp_path: P
             counts.append(descriptors())
             broker.kill()
             wait_until(lambda: "broker_away" in p.stats().problems, "the loss is noticed")
-            time.sleep(0.3)  # several tries that fail
+            tries = caplog.text.count("trying again")
+            wait_until(lambda n=tries: caplog.text.count("trying again") > n + 2, "tries that fail")
             broker.start()
     assert max(counts[2:]) <= counts[1]
 
@@ -418,7 +426,7 @@ def test_state_goes_on_in_memory_when_the_broker_is_slow(broker) -> None:  # noq
         for n in range(2000):
             p.state(began + n, [mood(t=began)], "running")
             p.publish(change(time.monotonic()))
-        assert time.monotonic() - began < 10  # 4,000 calls that wait for nobody
+        assert p.stats().depth > 0  # 4,000 calls that waited for nobody
         broker.signal(signal.SIGCONT)
         with subscribed(broker) as s:
             wait_until(lambda: p.stats().depth == 0, "all is acknowledged", 60)
@@ -447,7 +455,7 @@ def test_a_close_before_a_frozen_broker_leaves_the_events_in_the_outbox(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "outbox.db"
-    with publishing(broker.port, path) as p:
+    with publishing(broker.port, path, close_s=1.0) as p:
         wait_until(lambda: p.stats().problems == (), "it is online")
         broker.signal(signal.SIGSTOP)
         for _ in range(30):
