@@ -20,22 +20,16 @@ from convert.detector.compose import Composer
 from convert.detector.network import MULTIPLE, STRIDE, Shape, build
 from convert.detector.photos import load_photos, split
 from convert.load import use_tensorflow
-from convert.quantize.folder import staged, write
-from convert.quiet import quiet
+from convert.quantize.folder import GateError, staged, write
+from convert.quantize.tflite import run_converter, spanning
 from edge.detect.decode import UNIT_PX, decode
-from edge.errors import ConfigError, EdgeError, UsageError
+from edge.errors import ConfigError, UsageError
 from edge.manifest import MANIFEST, MODEL, InputSpec, Manifest
 
 Luma = NDArray[np.uint8]
 Maps = dict[str, NDArray[np.float32]]
 NOMINAL = 0.7  # the configuration's default threshold: scores are shifted to fit it
 AGREE = 0.95  # share of faces that float and int8 must both find, at the default threshold
-
-
-class GateError(EdgeError):
-    """The quantised model is not the same model."""
-
-    exit_code = 65  # EX_DATAERR
 
 
 def add_parser(subparsers: Any) -> None:
@@ -176,28 +170,16 @@ def to_int8(model: Any, pictures: Sequence[Luma]) -> bytes:
     Raises:
         ConfigError: the converter refuses it.
     """
-    import tensorflow as tf
 
-    def calibration() -> Iterator[list[NDArray[np.float32]]]:
-        for k, luma in enumerate(pictures):
-            x = luma.astype(np.float32)[None, ..., None]
-            if k == 0:  # the input's range is that of luma
-                x[0, 0, 0], x[0, -1, -1] = 0, 255
-            yield [x]
+    def calibration() -> Iterator[NDArray[np.float32]]:
+        return (luma.astype(np.float32)[None, ..., None] for luma in spanning(np.stack(pictures)))
 
-    lite: Any = tf.lite
-    try:
-        with quiet():
-            converter = lite.TFLiteConverter.from_keras_model(model)
-            converter.optimizations = [lite.Optimize.DEFAULT]
-            converter.representative_dataset = calibration
-            converter.target_spec.supported_ops = [lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.inference_input_type = tf.int8
-            converter.inference_output_type = tf.int8
-            return bytes(converter.convert())
-    except Exception as e:  # the converter raises nearly everything
-        words = str(e).strip().splitlines()
-        raise ConfigError(f"cannot become int8 TFLite: {words[0] if words else e}") from e
+    return run_converter(
+        lambda lite: lite.TFLiteConverter.from_keras_model(model),
+        "int8",
+        calibration,
+        "the network",
+    )
 
 
 def compare(model: Any, tflite: Path, pictures: Sequence[Luma]) -> dict[str, float]:

@@ -23,25 +23,19 @@ from convert.judge.truth import (
 )
 from convert.load import FloatModel, add_model_options, load_float, use_tensorflow
 from convert.quantize.calibrate import Material, material
-from convert.quantize.folder import staged, write
+from convert.quantize.folder import GateError, staged, write
 from convert.quantize.parity import Parity, add_bar_options, bars_from, failures, measure
 from convert.quantize.record import record_beside
 from convert.quantize.signoff import describe, metrics_of, provenance_of, write_folder
 from convert.quantize.temperature import LIMITS, fit_temperature, fold_temperature
 from convert.quantize.tflite import MODES, to_tflite
-from edge.errors import ConfigError, EdgeError, UsageError
+from edge.errors import ConfigError, UsageError
 from edge.manifest import MANIFEST, MODEL, Manifest
 
 log = logging.getLogger(__name__)
 
 HOLDOUT = 0.05  # of the training faces, as `train` holds out unless told otherwise
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")  # as the manifest has it
-
-
-class GateError(EdgeError):
-    """The quantised model is not the same model."""
-
-    exit_code = 65  # EX_DATAERR
 
 
 def add_parser(subparsers: Any) -> None:

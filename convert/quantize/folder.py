@@ -9,8 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, EdgeError
 from edge.manifest import MANIFEST
+
+
+class GateError(EdgeError):
+    """The quantised model is not the same model."""
+
+    exit_code = 65  # EX_DATAERR
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -33,25 +33,47 @@ def to_tflite(model: FloatModel, mode: str, faces: Faces) -> bytes:
         UnavailableError: there is no TensorFlow.
     """
     use_tensorflow()
-    import tensorflow as tf
 
-    def calibration() -> Iterator[list[NDArray[np.float32]]]:
-        for face in _spanning(faces):
-            yield [to_input(face[None], model.input)]
+    def converter(lite: Any) -> Any:
+        if model.keras:
+            return lite.TFLiteConverter.from_keras_model(model.network)
+        return lite.TFLiteConverter.from_saved_model(str(model.path))
+
+    def calibration() -> Iterator[NDArray[np.float32]]:
+        return (to_input(face[None], model.input) for face in spanning(faces))
+
+    return run_converter(converter, mode, calibration, str(model.path))
+
+
+def run_converter(
+    make: Callable[[Any], Any],
+    mode: str,
+    calibration: Callable[[], Iterator[NDArray[np.float32]]],
+    name: str,
+) -> bytes:
+    """Return what the converter that `make(tf.lite)` gives makes in `mode`.
+
+    Args:
+        make: called with output to standard output and error held back.
+        mode: one of `MODES`.
+        calibration: gives the inputs to calibrate on, shape (1, height, width, channels) each.
+        name: of the model, for the message.
+
+    Raises:
+        ConfigError: the converter cannot express the model; its own words were shown before.
+    """
+    import tensorflow as tf
 
     lite: Any = tf.lite
     try:
         with quiet():
-            if model.keras:
-                converter = lite.TFLiteConverter.from_keras_model(model.network)
-            else:
-                converter = lite.TFLiteConverter.from_saved_model(str(model.path))
+            converter = make(lite)
             if mode != "float32":
                 converter.optimizations = [lite.Optimize.DEFAULT]
             if mode == "float16":
                 converter.target_spec.supported_types = [tf.float16]
             if mode in ("int8", "int16x8"):
-                converter.representative_dataset = calibration
+                converter.representative_dataset = lambda: ([x] for x in calibration())
                 ops = lite.OpsSet
                 converter.target_spec.supported_ops = [
                     ops.TFLITE_BUILTINS_INT8
@@ -65,10 +87,10 @@ def to_tflite(model: FloatModel, mode: str, faces: Faces) -> bytes:
     except Exception as e:  # the converter raises nearly everything
         words = str(e).strip().splitlines()
         reason = words[0] if words else type(e).__name__
-        raise ConfigError(f"{model.path}: cannot become {mode} TFLite: {reason}") from e
+        raise ConfigError(f"{name}: cannot become {mode} TFLite: {reason}") from e
 
 
-def _spanning(faces: Faces) -> Faces:
+def spanning(faces: Faces) -> Faces:
     """Let two pixels of one face be 0 and 255, so that the input's range is that of luma."""
     out = faces.copy()
     if len(out):
