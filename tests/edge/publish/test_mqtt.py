@@ -15,13 +15,14 @@ from edge.clock import SystemClock
 from edge.configfile import load
 from edge.contract import Event, Health, Info, Response, State, encode
 from edge.errors import ConfigError, UnavailableError
-from edge.publish import open_publisher, probe_broker
+from edge.publish import mqtt, open_publisher, probe_broker
 from edge.publish.link import LinkState
 from edge.stages import Control
 from tests import broker as brokers
-from tests.broker import Broker, broker, running, subscribed, wait_until  # noqa: F401  # the fixture
+from tests.broker import Broker, broker, running, subscribed  # noqa: F401  # the fixture
 from tests.edge.publish.rig import WHO, change, config, mood, publishing
 from tests.fakes import FakeClock
+from tests.waiting import PATIENCE_S, free_port, wait_until
 
 HEALTH = Health(
     time="2026-01-01T00:00:00.000Z",
@@ -135,7 +136,7 @@ def test_what_an_earlier_run_left_is_marked_replayed_with_its_own_time(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "outbox.db"
-    with publishing(brokers.free_port(), path) as p:
+    with publishing(free_port(), path) as p:
         now = time.monotonic()
         for _ in range(30):
             p.publish(change(now))
@@ -154,20 +155,22 @@ def test_what_an_earlier_run_left_is_marked_replayed_with_its_own_time(
 
 def test_the_backlog_is_sent_at_the_configured_rate(broker: Broker, tmp_path: Path) -> None:  # noqa: F811
     path = tmp_path / "outbox.db"
-    with publishing(brokers.free_port(), path) as p:
+    with publishing(free_port(), path) as p:
         for _ in range(60):
             p.publish(change(time.monotonic()))
         wait_until(lambda: p.stats().depth == 60, "all is kept")
+    began = time.monotonic()
     with subscribed(broker) as s, publishing(broker.port, path, outbox__resend_rate=40):
         wait_until(lambda: len(s.events()) == 60, "all events")
         arrived = [m.at for m in s.on("event")]
-    # A burst of a tenth of a second's worth (4) and one more go at once.
-    assert arrived[-1] - arrived[0] >= (60 - 1 - 4) / 40 * 0.9
+    # A burst of a tenth of a second's worth (4) and one more go at once; sooner than this it cannot
+    # be, however busy the machine.
+    assert arrived[-1] - began >= (60 - 1 - 4) / 40
 
 
 def test_an_event_tells_how_many_were_lost_before_it(broker: Broker, tmp_path: Path) -> None:  # noqa: F811
     path = tmp_path / "outbox.db"
-    with publishing(brokers.free_port(), path, outbox__max_events=10) as p:
+    with publishing(free_port(), path, outbox__max_events=10) as p:
         for _ in range(25):
             p.publish(change(time.monotonic()))
         wait_until(lambda: p.stats().depth == 10, "all is kept")
@@ -183,22 +186,25 @@ def test_state_is_published_when_it_changed_and_otherwise_seldom(broker: Broker)
     with subscribed(broker) as s, publishing(broker.port, output__state_s=1.0) as p:
         t0 = time.monotonic()
 
-        def offer(t: float, *emotions: str, status: str = "running") -> None:
+        def offer(t: float, *emotions: str, status: str = "running", new: bool = True) -> None:
             faces = [mood(e, track=f"t{i}", t=t0) for i, e in enumerate(emotions)]
+            before = len(s.on("state"))
             p.state(t0 + t, faces, status)
-            time.sleep(0.1)  # the writer takes only the newest of what it finds
+            if new:
+                wait_until(lambda: len(s.on("state")) > before, f"the state of {t}")
+            else:
+                time.sleep(0.1)  # were it published, it would be there
 
         offer(0.0)
-        offer(0.1)  # nothing new
+        offer(0.1, new=False)
         offer(0.2, "happy")  # a face
-        offer(0.3, "happy")  # the same
+        offer(0.3, "happy", new=False)
         offer(1.3, "happy")  # the same, but it is a second ago
         offer(1.4, "sad")
         offer(1.5, "sad", "happy")
         offer(1.6)
-        offer(9.0)  # nobody is there and nobody was
+        offer(9.0, new=False)  # nobody is there and nobody was
         offer(9.1, status="paused")
-        wait_until(lambda: s.on("state") and s.on("state")[-1].json["status"] == "paused", "pause")
         seen = [(m.json["status"], [f["emotion"] for f in m.json["faces"]]) for m in s.on("state")]
     assert seen == [
         ("running", []),
@@ -209,6 +215,22 @@ def test_state_is_published_when_it_changed_and_otherwise_seldom(broker: Broker)
         ("running", []),
         ("paused", []),
     ]
+
+
+def test_only_events_that_come_too_fast_wait(broker: Broker, monkeypatch) -> None:  # noqa: F811
+    monkeypatch.setattr(mqtt, "GATHER_S", 3600.0)
+    with subscribed(broker) as s:
+        with publishing(broker.port) as p:
+            now = time.monotonic()
+            p.publish(change(now))
+            wait_until(lambda: s.seqs() == [1], "the first event")
+            p.state(now, [mood()], "running")
+            wait_until(lambda: s.on("state"), "the present")
+            p.state(now, (), "running")
+            wait_until(lambda: len(s.on("state")) == 2, "the present again")
+            p.publish(change(now))
+            p.publish(change(now))
+        wait_until(lambda: s.seqs() == [1, 2, 3], "the others, at the latest when it closes")
 
 
 def test_requests_pause_resume_and_hostile_ones(broker: Broker) -> None:  # noqa: F811
@@ -235,7 +257,6 @@ def test_requests_pause_resume_and_hostile_ones(broker: Broker) -> None:  # noqa
             assert not control.paused
             p.publish(change(time.monotonic()))
             wait_until(lambda: s.on("event"), "it still publishes")
-    assert not s.messages[-1].topic.endswith("event") or s.on("event")
     answers = [msgspec.json.decode(m.payload, type=Response) for m in s.on("response/pause")]
     assert [(a.status, a.transaction) for a in answers][:1] == [("ok", "a")]
     assert {a.status for a in answers[1:]} == {"error"}
@@ -294,7 +315,7 @@ def test_a_wrong_password_is_said_once_and_waits_longest(
 
 def test_probe_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnavailableError, match="connection refused: no broker listens there"):
-        probe_broker(config(brokers.free_port()))
+        probe_broker(config(free_port()))
     with pytest.raises(UnavailableError, match="name cannot be resolved"):
         probe_broker(config(1883, mqtt__host="no-such-host.invalid"))
     with pytest.raises(ConfigError, match=r"mqtt.password_file"):
@@ -313,11 +334,11 @@ def test_two_devices_with_one_client_id(
 
 
 def test_it_closes_in_time_without_a_broker_and_leaves_no_thread(tmp_path: Path) -> None:
-    before = threading.active_count()
-    with publishing(brokers.free_port(), tmp_path / "outbox.db") as p:
+    before = set(threading.enumerate())
+    with publishing(free_port(), tmp_path / "outbox.db") as p:
         p.publish(change(time.monotonic()))
     assert p._link.state is LinkState.CLOSED
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
 
 
 def test_everything_handed_over_before_a_close_is_sent(broker: Broker, tmp_path: Path) -> None:  # noqa: F811
@@ -337,7 +358,7 @@ def test_stdout_beside_the_broker_has_the_same_events(broker: Broker, capfdbinar
         for _ in range(5):
             p.publish(change(time.monotonic()))
         wait_until(lambda: len(s.events()) == 5, "all events")
-        p.close(2.0)
+        p.close(PATIENCE_S)
     lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
     assert lines == s.events()
 
