@@ -19,14 +19,15 @@ from edge.detect import open_detector
 from edge.errors import ConfigError
 from edge.events import EventRules
 from edge.loop import Pipeline
-from edge.manifest import find_model
+from edge.manifest import MODEL, find_model
 from edge.motion import MotionGate
 from edge.publish import Identity, open_publisher
 from edge.schedule import Pace, Turn
 from edge.smooth import MoodSmoother
-from edge.stages import Camera, Clock, Control, Observer, Publisher
-from edge.tflite import runtime_version
+from edge.stages import Camera, Clock, Control, FaceDetector, Observer, Publisher
+from edge.tflite import import_runtime, runtime_version
 from edge.track import FaceTracker
+from edge.trial import tried
 
 LEAST_DETECT_RATE = 2.0  # 1/s: any less, and boxes are too old for their faces to be scored
 
@@ -63,9 +64,8 @@ def build(
     """
     # One core is the budget; OpenCV's own threads cost more than they gain on small pictures.
     cv2.setNumThreads(1)
-    runtime, threads = config.classify.runtime, config.classify.threads
     model = load_emotion(config)
-    detector = open_detector(config.detect, runtime=runtime, threads=threads)
+    detector = load_detector(config)
     attributes = [
         (a.name, load_attribute(a.model, a.name, config), a.rate) for a in config.attribute
     ]
@@ -115,9 +115,7 @@ def load_emotion(config: Config) -> Model:
         ConfigError: it is missing, wrong, or not an emotion model.
         UnavailableError: there is no TFLite runtime that works.
     """
-    model = Model(
-        find_model(config.classify.model), config.classify.runtime, config.classify.threads
-    )
+    model = _classifier(config.classify.model, config)
     if model.manifest.task != "emotion":
         raise ConfigError(
             f"classify.model: {config.classify.model}: its task is {model.manifest.task}; "
@@ -138,9 +136,29 @@ def load_attribute(name_or_path: str, name: str, config: Config) -> Model:
         ConfigError: it is missing or wrong; the message names the attribute.
     """
     try:
-        return Model(find_model(name_or_path), config.classify.runtime, config.classify.threads)
+        return _classifier(name_or_path, config)
     except ConfigError as e:
         raise ConfigError(f"attribute {name}: {e}") from e
+
+
+def load_detector(config: Config) -> FaceDetector:
+    """Return the face detector, warm.
+
+    Raises:
+        ConfigError: its model is missing or cannot be run.
+        UnavailableError: OpenCV or the TFLite runtime lacks what it needs.
+    """
+    of = config.classify
+    return tried(
+        f"detect.name: {config.detect.name}",
+        lambda: open_detector(config.detect, runtime=of.runtime, threads=of.threads),
+    )
+
+
+def _classifier(name_or_path: str, config: Config) -> Model:
+    folder, of = find_model(name_or_path), config.classify
+    import_runtime(of.runtime)  # once, not in each child
+    return tried(f"{folder / MODEL}", lambda: Model(folder, of.runtime, of.threads))
 
 
 def device_name(config: Config) -> str:

@@ -60,6 +60,15 @@ def runtime_version(name: str) -> str:
     return f"{distribution} {_version(distribution)}"
 
 
+def import_runtime(wanted: str) -> None:
+    """Import the runtime that `wanted` names, see `choose_runtime`.
+
+    Raises:
+        UnavailableError: there is none that works.
+    """
+    _interpreter_class(choose_runtime(wanted))
+
+
 def _version(distribution: str) -> str:
     try:
         return version(distribution)

@@ -95,9 +95,9 @@ def _attribute(index: int) -> Callable[[Config], str]:
 def _detector(config: Config) -> str:
     import numpy as np
 
-    from edge.detect import open_detector
+    from edge.build import load_detector
 
-    detector = open_detector(config.detect, runtime=config.classify.runtime)
+    detector = load_detector(config)
     detector.detect(np.zeros((config.camera.height, config.camera.width), np.uint8))
     return f"{config.detect.name}, {config.detect.width} pixels wide, {config.detect.rate:g}/s"
 

@@ -1,7 +1,9 @@
-"""Broken variants of good files, for hypothesis to choose from and to shrink."""
+"""Broken variants of good files and values."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
@@ -10,24 +12,36 @@ from hypothesis import strategies as st
 _EXTREMES = (0, 1, 4, 0x7F, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFC, 0xFFFFFFFF)
 
 
-@st.composite
-def mutated(draw: st.DrawFn, good: bytes) -> bytes:
+def mutate(times: int, good: bytes, check: Callable[[bytes], None]) -> None:
+    """Run `check` on `times` variants of `good`, the same ones each time.
+
+    Not by hypothesis: it takes longer to choose bytes than a file takes to be tried, and keeps
+    what it chose.
+    """
+    for seed in range(times):
+        try:
+            check(mutated(good, random.Random(seed)))
+        except BaseException as e:
+            e.add_note(f"by mutated(good, random.Random({seed}))")
+            raise
+
+
+def mutated(good: bytes, rng: random.Random) -> bytes:
     """`good` with bytes and words overwritten, and often a piece cut out, doubled or cut off."""
     out = bytearray(good)
-    place = st.integers(0, len(good) - 1)
-    for at, value in draw(st.lists(st.tuples(place, st.integers(0, 255)), max_size=8)):
-        out[at] = value
-    for at, word in draw(st.lists(st.tuples(place, st.sampled_from(_EXTREMES)), max_size=3)):
-        out[at : at + 4] = word.to_bytes(4, "little")
-    how = draw(st.sampled_from(("keep", "keep", "cut out", "double", "cut off")))
-    if how != "keep":
-        a, b = sorted((draw(place), draw(place)))
-        if how == "cut out":
-            del out[a:b]
-        elif how == "double":
-            out[a:a] = out[a:b]
-        else:
-            del out[b:]
+    for _ in range(rng.randint(1, 8)):
+        out[rng.randrange(len(good))] = rng.randrange(256)
+    for _ in range(rng.randint(0, 3)):
+        at = rng.randrange(len(good))
+        out[at : at + 4] = rng.choice(_EXTREMES).to_bytes(4, "little")
+    how = rng.choice(("keep", "keep", "cut out", "double", "cut off"))
+    a, b = sorted((rng.randrange(len(good)), rng.randrange(len(good))))
+    if how == "cut out":
+        del out[a:b]
+    elif how == "double":
+        out[a:a] = out[a:b]
+    elif how == "cut off":
+        del out[b:]
     return bytes(out)
 
 

@@ -14,9 +14,9 @@ import pytest
 from edge.errors import ConfigError
 from edge.manifest import MANIFEST, MODEL, Manifest, load_manifest
 from tests.conftest import ROOT
-from tests.faults.fuzzing import MODEL_TIMES, fuzz
-from tests.faults.loader import load
-from tests.faults.mutate import changed, mutated
+from tests.faults.fuzzing import TIMES, fuzz
+from tests.faults.loader import Loader
+from tests.faults.mutate import changed, mutate
 
 pytestmark = pytest.mark.faults
 
@@ -39,7 +39,7 @@ def sealed(folder: Path, content: bytes) -> None:
     (folder / MANIFEST).write_text(json.dumps(manifest))
 
 
-@pytest.mark.parametrize("times", MODEL_TIMES)
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("model", [TINY, SHIPPED], ids=["tiny", "shipped"])
 def test_bytes_of_a_manifest(times: int, model: Path, tmp_path: Path) -> None:
     folder = copy(model, tmp_path / "m")
@@ -52,26 +52,27 @@ def test_bytes_of_a_manifest(times: int, model: Path, tmp_path: Path) -> None:
         except ConfigError as e:
             assert str(folder) in str(e)
 
-    fuzz(times, mutated((model / MANIFEST).read_bytes()), check)
+    mutate(times, (model / MANIFEST).read_bytes(), check)
 
 
-@pytest.mark.parametrize("times", MODEL_TIMES)
+@pytest.mark.parametrize("times", TIMES)
 def test_values_of_a_manifest_with_its_model(times: int, tmp_path: Path) -> None:
     folder = copy(TINY, tmp_path / "m")
     kinds: collections.Counter[str] = collections.Counter()
 
     def check(manifest: Any) -> None:
         (folder / MANIFEST).write_text(json.dumps(manifest))
-        outcome = load(folder)
+        outcome = loader.load(folder)
         kinds[outcome.kind] += 1
         assert outcome.kind in ("fine", "refused"), outcome
         assert outcome.kind == "fine" or str(folder) in outcome.text
 
-    fuzz(times, changed(json.loads((TINY / MANIFEST).read_bytes())), check)
+    with Loader(TINY) as loader:
+        fuzz(times, changed(json.loads((TINY / MANIFEST).read_bytes())), check)
     assert kinds["refused"] > 0
 
 
-@pytest.mark.parametrize("times", MODEL_TIMES)
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("model", [TINY, SHIPPED], ids=["tiny", "shipped"])
 def test_a_model_file_that_was_changed_is_refused_by_its_sha256(
     times: int, model: Path, tmp_path: Path
@@ -87,10 +88,10 @@ def test_a_model_file_that_was_changed_is_refused_by_its_sha256(
         with pytest.raises(ConfigError):
             load_manifest(folder)
 
-    fuzz(times, mutated(good), check)
+    mutate(times, good, check)
 
 
-@pytest.mark.parametrize("times", MODEL_TIMES)
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("model", [TINY, SHIPPED], ids=["tiny", "shipped"])
 def test_a_hostile_model_file_is_refused_or_crashes_and_never_hangs(
     times: int, model: Path, tmp_path: Path
@@ -100,12 +101,13 @@ def test_a_hostile_model_file_is_refused_or_crashes_and_never_hangs(
 
     def check(content: bytes) -> None:
         sealed(folder, content)
-        outcome = load(folder)
+        outcome = loader.load(folder)
         kinds[outcome.kind] += 1
         assert outcome.kind in ("fine", "refused", "crashed"), outcome
         if outcome.kind == "crashed":
             kinds[outcome.text] += 1
 
-    fuzz(times, mutated((model / MODEL).read_bytes()), check)
+    with Loader(TINY) as loader:
+        mutate(times, (model / MODEL).read_bytes(), check)
     print(dict(kinds))
     assert kinds["refused"] > 0

@@ -1,0 +1,52 @@
+"""Tries in a child process what may crash: native code that parses a file from elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import signal
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+from edge.errors import ConfigError
+
+T = TypeVar("T")
+
+# Not SIGKILL: that is want of memory, or somebody's wish, and says nothing about the file.
+CRASHES = frozenset(
+    (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP)
+)
+PATIENCE_S = 60  # processor time of the child; what takes longer is left to the service manager
+
+
+def tried(what: str, load: Callable[[], T]) -> T:
+    """Return `load()`, unless a child crashed doing the same.
+
+    Call it before threads are started: the child is a fork.
+
+    Raises:
+        ConfigError: it did; the message names `what`. And whatever `load` raises.
+    """
+    pid = os.fork()
+    if pid == 0:
+        _child(load)
+    number = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if -number in CRASHES:
+        raise ConfigError(
+            f"{what}: the native code that reads it crashed ({signal.Signals(-number).name}); "
+            "the file is damaged or hostile"
+        )
+    return load()
+
+
+def _child(load: Callable[[], object]) -> NoReturn:
+    try:
+        faulthandler.disable()  # the parent says it in one line
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_PROF, PATIENCE_S)
+        with contextlib.suppress(BaseException):  # it comes again in the parent
+            load()
+    finally:
+        os._exit(0)

@@ -1,0 +1,68 @@
+"""A crash of native code costs a child, and the file is refused by name."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge.errors import ConfigError
+from edge.manifest import MODEL
+from edge.tflite import choose_runtime
+from edge.trial import tried
+from tests.conftest import ROOT
+from tests.faults.mutate import mutated
+from tests.faults.test_fuzz_models import copy, sealed
+
+TINY = ROOT / "tests" / "models" / "tiny-int8"
+
+
+def test_what_does_not_crash_is_loaded_here() -> None:
+    assert tried("x", os.getpid) == os.getpid()
+
+
+@pytest.mark.parametrize("crash", [lambda: ctypes.string_at(0), os.abort])
+def test_a_crash_is_refused_by_name(crash, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ConfigError, match=r"^a/model\.tflite: .* crashed \(SIG"):
+        tried("a/model.tflite", crash)
+    assert capfd.readouterr().err == "", "no last words of the child"
+
+
+def test_its_own_error_is_raised_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError):
+        tried("x", lambda: 1 // 0)
+
+
+def test_a_child_killed_from_outside_says_nothing_about_the_file() -> None:
+    parent = os.getpid()
+
+    def load() -> int:
+        if os.getpid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)  # as for want of memory
+        return 7
+
+    assert tried("x", load) == 7
+
+
+def test_check_refuses_models_of_which_tflite_runtime_crashes(tmp_path: Path) -> None:
+    if choose_runtime("auto") != "tflite-runtime":
+        pytest.skip("ai-edge-litert refuses them by itself")
+    good = (TINY / MODEL).read_bytes()
+    said = []
+    for seed in range(5):
+        folder = copy(TINY, tmp_path / str(seed))
+        sealed(folder, mutated(good, random.Random(seed)))
+        keys = ["--set", f"classify.model={folder}", "--set", "camera.source=0"]
+        command = [sys.executable, "-m", "edge", "check", *keys]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 78
+        assert done.stderr == ""
+        said += [line for line in done.stdout.splitlines() if line.startswith("FAIL model")]
+    assert len(said) == 5
+    assert any(f"{tmp_path}/1/{MODEL}" in line and "crashed (SIG" in line for line in said)
