@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import edge
+from tests.waiting import PATIENCE_S
 
 CLIP = Path(edge.__file__).parent / "demo" / "astronaut.mp4"
 
@@ -38,4 +39,7 @@ def daemon(port: int, log: Path, **more: object) -> Iterator[subprocess.Popen[by
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(10)
+            try:
+                process.wait(PATIENCE_S)
+            finally:
+                process.kill()

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 
 from tests.broker import Broker, Subscriber, broker  # noqa: F401  # a fixture
 from tests.conftest import DEMO_CLIP
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 
 @contextmanager
@@ -43,7 +42,7 @@ def test_a_face_becomes_events_state_health_and_info_on_a_broker(
     box = tmp_path / "outbox.db"
     sets = ["mqtt.host=127.0.0.1", f"mqtt.port={broker.port}", f"outbox.path={box}"]
     with daemon(tmp_path / "log", *sets) as process:
-        wait_until(sub.events, "an event", 60)
+        wait_until(sub.events, "an event")
         assert sub.on("availability")[-1].payload == b"online"
         event = sub.events()[0]
         assert event["type"] == "emotion-edge.face_appeared"
@@ -53,25 +52,23 @@ def test_a_face_becomes_events_state_health_and_info_on_a_broker(
         wait_until(lambda: sub.on("state") and sub.on("state")[-1].json["faces"], "a face in state")
         assert sub.on("state")[-1].json["emotion"] == "happy"
         assert sub.on("info")[-1].json["model"]["labels"][3] == "happy"
+        wait_until(lambda: sub.on("health"), "health")
         assert sub.on("health")[-1].json["status"] == "running"
 
         sub.publish("emotion/kiosk/request/pause", json.dumps({"transaction": "7"}))
         wait_until(lambda: sub.on("response/pause"), "an answer")
         assert sub.on("response/pause")[0].json["transaction"] == "7"
         wait_until(lambda: sub.on("state")[-1].json["status"] == "paused", "paused")
-        left = sub.events()[-1]["data"]
-        assert (left["event_type"], left["reason"]) == ("face_left", "paused")
+        wait_until(lambda: sub.events()[-1]["data"]["event_type"] == "face_left", "it has left")
+        assert sub.events()[-1]["data"]["reason"] == "paused"
         sub.publish("emotion/kiosk/request/resume")
-        wait_until(lambda: sub.on("state")[-1].json["status"] == "running", "running again", 30)
+        wait_until(lambda: sub.on("state")[-1].json["status"] == "running", "running again")
 
         process.send_signal(signal.SIGTERM)
-        asked = time.monotonic()
-        assert process.wait(20) == 0
-        took = time.monotonic() - asked
+        assert process.wait(PATIENCE_S) == 0
     wait_until(lambda: sub.on("availability")[-1].payload == b"offline", "offline")
     assert sub.on("state")[-1].json["status"] == "stopped"
     assert sub.seqs() == list(range(1, len(sub.seqs()) + 1))
-    print(f"SIGTERM to exit: {took:.2f} s")  # the promise is 2 s; a busy machine may take longer
     sub.close()
 
 
@@ -80,7 +77,7 @@ def test_without_a_broker_events_are_lines_on_standard_output(tmp_path: Path) ->
         assert process.stdout is not None
         event = json.loads(process.stdout.readline())
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert event["data"]["event_type"] == "face_appeared"
     log = (tmp_path / "log").read_text()
     assert "Traceback" not in log
@@ -91,7 +88,7 @@ def test_kill_9_leaves_the_will(broker: Broker, tmp_path: Path) -> None:  # noqa
     sub = Subscriber(broker.port)
     sets = ["mqtt.host=127.0.0.1", f"mqtt.port={broker.port}", "outbox.path=memory"]
     with daemon(tmp_path / "log", *sets) as process:
-        wait_until(lambda: sub.on("state"), "a state", 60)
+        wait_until(lambda: sub.on("state"), "a state")
         process.kill()
         wait_until(lambda: sub.on("availability")[-1].payload == b"offline", "the will")
     sub.close()
@@ -99,8 +96,8 @@ def test_kill_9_leaves_the_will(broker: Broker, tmp_path: Path) -> None:  # noqa
 
 def test_a_camera_that_is_not_there_is_retried_and_said(tmp_path: Path) -> None:
     with daemon(tmp_path / "log", "camera.source=/dev/video99", "camera.loop=false") as process:
-        wait_until(lambda: "ready" in (tmp_path / "log").read_text(), "ready", 60)
+        wait_until(lambda: "ready" in (tmp_path / "log").read_text(), "ready")
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert "/dev/video99" in (tmp_path / "log").read_text()

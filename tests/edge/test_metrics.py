@@ -25,7 +25,7 @@ from edge.stages import OutboxStats
 from tests.broker import Broker, broker
 from tests.daemon import CLIP, daemon
 from tests.edge.publish.rig import WHO, change, mood
-from tests.waiting import free_port, wait_until
+from tests.waiting import PATIENCE_S, free_port, wait_until
 
 __all__ = ["broker"]  # the fixture
 
@@ -71,7 +71,7 @@ class Silent:
 
 
 def scrape(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S) as answer:
         return str(answer.read().decode())
 
 

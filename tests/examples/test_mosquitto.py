@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import pytest
 
 from edge.client import Client
 from edge.clock import SystemClock
-from tests.broker import OPEN, Broker, passwords, running
+from tests.broker import OPEN, Broker, passwords, running, wait_saved
 from tests.certificates import Authority
 from tests.edge.publish.rig import WHO, change, publishing
 from tests.waiting import PATIENCE_S, wait_until
@@ -115,7 +114,7 @@ def test_who_looks_may_not_ask(tmp_path: Path) -> None:
         for client in (dashboard, operator):
             client.wait_connected(PATIENCE_S)
             wait_until(lambda c=client: "kiosk" in c.devices, "it sees the device")
-        assert operator.request("kiosk", "pause").status == "ok"
+        assert operator.request("kiosk", "pause", PATIENCE_S).status == "ok"
         with pytest.raises(TimeoutError):
             dashboard.request("kiosk", "pause", timeout_s=1.0)
 
@@ -129,7 +128,7 @@ def test_what_waits_for_a_subscriber_outlives_a_killed_broker(tmp_path: Path) ->
             for _ in range(20):
                 kiosk.publish(change(now()))
             wait_until(lambda: kiosk.stats().depth == 0, "the broker has acknowledged all")
-            time.sleep(2.0)  # autosave_interval is one second
+            wait_saved(s.folder, b'"specversion"', times=20)
             s.broker.kill()
             s.broker.start()
             with s.client("dashboard", client_id="board", keep_s=3600) as board:
@@ -156,12 +155,12 @@ def test_bridge_brings_everything_to_the_centre_over_an_outage(tmp_path: Path) -
             assert next(board.events(PATIENCE_S)).data.seq == 1
             assert board.devices["kiosk"].online
             assert board.request("kiosk", "state", timeout_s=PATIENCE_S).transaction
-            time.sleep(2.0)  # the centre writes its sessions down
+            wait_saved(centre.folder, b"emotion/berlin/+/+")  # the subscription
             centre.kill()
             for _ in range(3):
                 kiosk.publish(change(now()))
             wait_until(lambda: kiosk.stats().depth == 0, "the site's broker has them")
             centre.start()
-            got = list(itertools.islice(board.events(60.0), 3))
+            got = list(itertools.islice(board.events(PATIENCE_S), 3))
             assert [e.data.seq for e in got] == [2, 3, 4]
             assert board.devices["kiosk"].missing == set()

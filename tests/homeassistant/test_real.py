@@ -17,7 +17,7 @@ from edge.clock import SystemClock
 from edge.stages import Control
 from tests.broker import Broker, broker
 from tests.edge.publish.rig import change, mood, publishing
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 __all__ = ["broker"]  # the fixture
 
@@ -106,7 +106,7 @@ def test_entities_states_and_switch(broker: Broker, tmp_path: Path) -> None:
 
         publisher.state(SystemClock().now(), [], "camera_lost")
         wait_until(lambda: shown.state("binary_sensor.kiosk_camera") == "on", "camera problem")
-        publisher.close(2.0)
+        publisher.close(PATIENCE_S)
         wait_until(
             lambda: shown.state("sensor.kiosk_emotion") == "unavailable", "it is unavailable"
         )

@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import DEMO_CLIP
-from tests.waiting import free_port, wait_until
+from tests.waiting import PATIENCE_S, free_port, wait_until
 
-START_S = 60.0  # a second on an idle machine
 WATCHDOG_S = 2.0  # fed every half second
 
 # The daemon, one of whose stages hangs for ever at its fifth call.
@@ -102,29 +101,26 @@ def managed(
 
 def test_ready_then_watchdog_then_stopping(tmp_path: Path) -> None:
     with managed(tmp_path) as (process, manager):
-        wait_until(lambda: manager.feeds() >= 3, "three feeds", START_S)
+        wait_until(lambda: manager.feeds() >= 3, "three feeds")
         process.send_signal(signal.SIGTERM)
-        asked = time.monotonic()
-        assert process.wait(20) == 0
-        took = time.monotonic() - asked
+        assert process.wait(PATIENCE_S) == 0
         heard = [line for line in manager.listen() if not line.startswith("STATUS=")]
     assert heard[0] == "READY=1" and heard.count("READY=1") == 1
     assert heard[-1] == "STOPPING=1" and heard.count("STOPPING=1") == 1
     assert set(heard[1:-1]) == {"WATCHDOG=1"}
-    print(f"SIGTERM to exit: {took:.2f} s")  # the promise is 2 s; a busy machine may take longer
 
 
 def test_an_absent_camera_and_an_absent_broker_do_not_stop_the_feed(tmp_path: Path) -> None:
     absent = ["camera.source=/dev/video99", "camera.loop=false"]
     broker = ["mqtt.host=127.0.0.1", f"mqtt.port={free_port()}"]
     with managed(tmp_path, *absent, *broker) as (_, manager):
-        wait_until(lambda: manager.feeds() >= 4, "four feeds", START_S)
+        wait_until(lambda: manager.feeds() >= 4, "four feeds")
     assert any(line.startswith("STATUS=camera lost") for line in manager.heard)
 
 
 def test_not_ready_when_the_model_cannot_be_used(tmp_path: Path) -> None:
     with managed(tmp_path, "classify.model=/nowhere") as (process, manager):
-        assert process.wait(START_S) == 78
+        assert process.wait(PATIENCE_S) == 78
         assert "READY=1" not in manager.listen()
     assert "Traceback" not in (tmp_path / "log").read_text()
 
@@ -142,7 +138,7 @@ def test_sighup_takes_what_can_change_and_refuses_mistakes(tmp_path: Path) -> No
             wait_until(lambda: manager.listen().count("READY=1") > readies, "reloaded")
             wait_until(lambda: said in log.read_text(), said)
 
-        wait_until(lambda: "READY=1" in manager.listen(), "ready", START_S)
+        wait_until(lambda: "READY=1" in manager.listen(), "ready")
         reload(
             "[smooth]\nwindow_s = 0.7\n[mqtt]\nport = 8883\n[log]\nlevel = 'debug'\n",
             "reloaded: smooth.window_s, log.level\n",
@@ -176,12 +172,12 @@ def test_a_stage_that_hangs_stops_the_feed(stage: str, tmp_path: Path) -> None:
     # `publish` is called once a face: a short clip in a loop brings five.
     with managed(tmp_path, program=("-c", HANGING, stage)) as (process, manager):
         log = tmp_path / "log"
-        wait_until(lambda: "hangs now" in log.read_text(), "a hang", 2 * START_S)
+        wait_until(lambda: "hangs now" in log.read_text(), "a hang", 2 * PATIENCE_S)
         manager.listen()
         before = manager.feeds()
         time.sleep(2 * WATCHDOG_S)  # systemd would have acted after one
         assert manager.feeds() == before
         assert process.poll() is None
         process.send_signal(signal.SIGABRT)  # what systemd does then
-        assert process.wait(20) == -signal.SIGABRT
+        assert process.wait(PATIENCE_S) == -signal.SIGABRT
     assert "most recent call first" in log.read_text()  # where it hung

@@ -6,7 +6,6 @@ import itertools
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from edge.client import Client, device_of
 from edge.clock import SystemClock
 from edge.errors import UnavailableError
 from edge.stages import Control
-from tests.broker import Broker, broker, passwords, running
+from tests.broker import Broker, broker, passwords, running, wait_saved
 from tests.edge.publish.rig import change, mood, publishing
 from tests.waiting import PATIENCE_S, free_port, wait_until
 
@@ -71,7 +70,7 @@ def test_broker_restart_costs_no_event_and_doubles_none(tmp_path: Path) -> None:
         with publishing(broker.port, tmp_path / "outbox.db") as publisher:
             publisher.publish(change(now(), "happy"))
             assert next(client.events(PATIENCE_S)).data.seq == 1
-            time.sleep(1.5)  # the broker writes its sessions down every second
+            wait_saved(broker.folder, b"emotion/+/+")  # the subscription
             broker.kill()
             publisher.publish(change(now(), "sad"))
             wait_until(lambda: client.trouble, "the loss is noticed")
@@ -89,7 +88,8 @@ def test_broker_that_is_away_is_told_by_name(tmp_path: Path) -> None:
         Client("127.0.0.1", port) as client,
         pytest.raises(UnavailableError, match=f"127.0.0.1:{port}: connection refused"),
     ):
-        client.wait_connected(0.5)
+        wait_until(lambda: client.trouble != "not connected yet", "it has tried")
+        client.wait_connected(0.1)
 
 
 def test_wrong_password_is_told(tmp_path: Path) -> None:
@@ -102,7 +102,8 @@ def test_wrong_password_is_told(tmp_path: Path) -> None:
         Client("127.0.0.1", broker.port, username="dashboard", password_file=str(secret)) as client,
         pytest.raises(UnavailableError, match="wrong user or password"),
     ):
-        client.wait_connected(2.0)
+        wait_until(lambda: client.trouble != "not connected yet", "it has tried")
+        client.wait_connected(0.1)
 
 
 def test_pause_is_asked_and_answered(broker: Broker) -> None:
@@ -110,9 +111,9 @@ def test_pause_is_asked_and_answered(broker: Broker) -> None:
     with publishing(broker.port, control=control), Client("127.0.0.1", broker.port) as client:
         client.wait_connected(PATIENCE_S)
         wait_until(lambda: "kiosk" in client.devices, "the device is there")
-        assert client.request("kiosk", "pause").status == "ok"
+        assert client.request("kiosk", "pause", PATIENCE_S).status == "ok"
         assert control.paused
-        assert client.request("kiosk", "resume").status == "ok"
+        assert client.request("kiosk", "resume", PATIENCE_S).status == "ok"
         assert not control.paused
 
 
@@ -133,7 +134,7 @@ def test_who_does_not_keep_up_loses_the_oldest_and_is_told(broker: Broker) -> No
                 lambda: (d := client.devices.get("kiosk")) is not None and d.received == 5,
                 "all have come",
             )
-        assert [e.data.seq for e in itertools.islice(client.events(1.0), 2)] == [4, 5]
+        assert [e.data.seq for e in itertools.islice(client.events(PATIENCE_S), 2)] == [4, 5]
         assert client.overflowed == 3
 
 

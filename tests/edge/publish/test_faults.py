@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -136,9 +137,8 @@ def test_broker_killed_and_restarted_while_events_flow(
 ) -> None:
     rng = random.Random(3)
     sent = 0
-    # Without a bound in flight, what it acknowledges it has handed to the subscriber's socket; and
-    # without Nagle's algorithm that is out of the kernel's hands too, where a kill would leave it.
-    settings = ["allow_anonymous true", "max_inflight_messages 0", "set_tcp_nodelay true"]
+    # Without a bound in flight, what it acknowledges it has handed to the subscriber's socket.
+    settings = ["allow_anonymous true", "max_inflight_messages 0"]
     with (
         running(tmp_path / "b", settings, durable=True) as b,
         subscribed(b) as s,
@@ -187,7 +187,8 @@ def test_a_hundred_thousand_events_wait_for_the_broker(tmp_path: Path) -> None:
         finally:
             late.kill()
     # It may have begun before the subscription; from there on all came, once and in order.
-    assert seqs == list(range(seqs[0], count + 1))
+    wrong = [(a, b) for a, b in pairwise(seqs) if b != a + 1]
+    assert (wrong, seqs[-1]) == ([], count)
     assert seqs[0] < count // 2
 
 

@@ -12,6 +12,7 @@ import pytest
 from edge.errors import UnavailableError
 from edge.web.listen import Listen, parse
 from edge.web.server import Hub, WebServer
+from tests.waiting import PATIENCE_S
 
 TOKEN = "a-token-of-the-operators-own"
 UPGRADE = {
@@ -31,7 +32,7 @@ class Site:
         self.host = f"127.0.0.1:{self.server.port}"
 
     def get(self, path: str, **headers: str) -> http.client.HTTPResponse:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE_S)
         connection.putrequest("GET", path, skip_host=True)
         sent = {"Host": self.host, **{k.replace("_", "-"): v for k, v in headers.items()}}
         for name, value in sent.items():
@@ -141,7 +142,7 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 server = WebServer(parse("127.0.0.1:0", 0, None), "preview.html", Broken(), 0.01)
 server.start()
 try:
-    time.sleep(60)
+    time.sleep(600)
 finally:
     server.stop()
 """
