@@ -7,7 +7,6 @@ import contextlib
 import json
 import math
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -17,78 +16,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from benchmarks.fleet.chart import draw
 from benchmarks.fleet.mosquitto import Mosquitto
+from benchmarks.fleet.workers import Workers
 from edge.client import Client
 
-# A device holds six files open, and the publisher waits with select(2), which ends at 1024.
-PER_PROCESS = 125
 ARRIVAL_S = 60.0  # for the last events to reach the subscriber
-
-
-class Workers:
-    """The processes that hold the devices."""
-
-    def __init__(self, args: argparse.Namespace, port: int, outbox: Path | None) -> None:
-        self._processes = []
-        for first in range(0, args.devices, PER_PROCESS):
-            process = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.fleet.devices"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=args.out.joinpath(f"devices-{first}.log").open("wb"),
-                text=True,
-            )
-            self._processes.append(process)
-            settings = {
-                "first": first,
-                "count": min(PER_PROCESS, args.devices - first),
-                "port": port,
-                "rate": args.rate,
-                "health_s": args.health,
-                "outbox": str(outbox) if outbox else "",
-            }
-            self._tell(process, json.dumps(settings))
-
-    @staticmethod
-    def _tell(process: subprocess.Popen[str], line: str) -> None:
-        assert process.stdin is not None
-        process.stdin.write(line + "\n")
-        process.stdin.flush()
-
-    def _hear(self, process: subprocess.Popen[str]) -> str:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise SystemExit("a process of devices ended early")
-        return line
-
-    def wait_online(self) -> None:
-        for process in self._processes:
-            self._hear(process)
-
-    def go(self) -> None:
-        """Begin to make events; a second time: stop."""
-        for process in self._processes:
-            self._tell(process, "")
-
-    def results(self) -> list[dict[str, Any]]:
-        return [json.loads(self._hear(process)) for process in self._processes]
-
-    def cpu_s(self) -> float:
-        """Return the CPU seconds of all devices so far."""
-        times = [psutil.Process(p.pid).cpu_times() for p in self._processes]
-        return sum(t.user + t.system for t in times)
-
-    def kill(self) -> None:
-        for process in self._processes:
-            process.kill()
-
-    def end(self) -> None:
-        for process in self._processes:
-            process.wait(60)
 
 
 class Arrivals:
@@ -148,7 +81,9 @@ def simulate(
         client.wait_connected(30)
         arrivals = Arrivals(client)
         began = time.monotonic()
-        workers = Workers(args, broker.port, outbox)
+        workers = Workers(
+            args.devices, args.rate, broker.port, outbox, health_s=args.health, logs=args.out
+        )
         clean_up.callback(workers.kill)
         workers.wait_online()
         online_s = time.monotonic() - began

@@ -68,6 +68,7 @@ class Devices:
             for name in names
         ]
         self.published = 0
+        self.backed_up = 0  # events not acknowledged when the last had been made
         self.back: list[float] = []  # seconds since 1970: a device that was away came back
         self._stop = threading.Event()
         self._threads = [
@@ -87,6 +88,7 @@ class Devices:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+        self.backed_up = self.waiting()
         until = time.monotonic() + DRAIN_S
         while self.waiting() and time.monotonic() < until:
             time.sleep(LOOK_S)
@@ -181,6 +183,7 @@ def main() -> None:
     stats = [p.stats() for p in devices.publishers]
     result = {
         "published": devices.published,
+        "backed_up": devices.backed_up,
         "waiting": devices.waiting(),
         "dropped": sum(s.lost for s in stats),
         "back": devices.back,

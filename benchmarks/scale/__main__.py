@@ -84,7 +84,7 @@ def main() -> None:
             f"Detector {args.detector}; CPU time of all threads, decoding included.",
             "Faces are real people at the same size in the picture; 0 is an empty, still wall with "
             "a sensor's noise. `luma` is a source without decoding, as rpicam's YUV420.",
-            "Events a second into one broker: benchmarks/fleet.",
+            "Events a second into one broker: `python -m benchmarks.scale.events`.",
         ],
         detector=args.detector,
     )
