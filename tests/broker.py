@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
+import fcntl
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import termios
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -187,6 +190,13 @@ class Subscriber:
     def seqs(self) -> list[int]:
         """Return `seq` of the events, in the order of arrival."""
         return self._seqs.copy()
+
+    def unread(self) -> int:
+        """Return how many bytes have arrived that paho has not taken yet."""
+        count = array.array("i", [0])
+        with contextlib.suppress(OSError, TypeError):  # closed, or none
+            fcntl.ioctl(self._client.socket(), termios.FIONREAD, count)
+        return count[0]
 
     def publish(self, topic: str, payload: bytes | str = b"", *, retain: bool = False) -> None:
         """Publish and wait until the broker has it."""

@@ -70,7 +70,7 @@ def soak(args: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[S
     began = time.monotonic()
     samples: list[Sample] = []
     try:
-        comings = Comings(broker, random.Random(args.seed))
+        comings = Comings(broker, subscriber, random.Random(args.seed))
         samples = watch(daemon, subscriber, args.frames, args.minutes * 60)
         took = time.monotonic() - began
         comings.end()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import array
+import contextlib
+import fcntl
 import json
 import os
 import random
@@ -9,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import termios
 import threading
 import time
 from pathlib import Path
@@ -42,6 +46,7 @@ class Mosquitto:
             f"persistence_location {folder}/",
             "autosave_on_changes true",
             "autosave_interval 1",
+            "set_tcp_nodelay true",
         ]
         config = folder / "mosquitto.conf"
         config.write_text("\n".join(settings) + "\n")
@@ -77,9 +82,10 @@ class Mosquitto:
 class Comings:
     """Takes the broker away again and again: killed, stopped as it should be, or frozen."""
 
-    def __init__(self, broker: Mosquitto, rng: random.Random) -> None:
+    def __init__(self, broker: Mosquitto, subscriber: Subscriber, rng: random.Random) -> None:
         self.outages = {"kill -9": 0, "SIGTERM": 0, "SIGSTOP": 0}
         self._broker = broker
+        self._subscriber = subscriber
         self._rng = rng
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -99,6 +105,10 @@ class Comings:
                 self._over.wait(self._rng.uniform(*AWAY_S))
                 self._broker.signal(signal.SIGCONT)
             else:
+                if how == "kill -9":
+                    # paho throws away what it has not read when it cannot answer any more.
+                    self._broker.signal(signal.SIGSTOP)
+                    self._subscriber.read_up()
                 self._broker.stop(signal.SIGKILL if how == "kill -9" else signal.SIGTERM)
                 self._over.wait(self._rng.uniform(*AWAY_S))
                 self._broker.start()
@@ -138,6 +148,14 @@ class Subscriber:
             self.seen.append(data["seq"])
             self.lost += data["lost_before"]
             self.kinds[data["event_type"]] = self.kinds.get(data["event_type"], 0) + 1
+
+    def read_up(self) -> None:
+        """Wait until everything that has arrived is read."""
+        count = array.array("i", [1])
+        with contextlib.suppress(OSError, TypeError):  # there is no connection
+            while count[0]:
+                time.sleep(0.01)
+                fcntl.ioctl(self._client.socket(), termios.FIONREAD, count)
 
     def close(self) -> None:
         self._client.disconnect()
