@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.memory import Group
+
 SUITE = "bookworm"  # Python 3.11, systemd 252: the older of the two that are supported
 PACKAGES = (
     "systemd,systemd-sysv,dbus,python3,python3-venv,mosquitto,mosquitto-clients,ca-certificates"
@@ -119,19 +121,29 @@ class Machine:
 
 
 @contextmanager
-def booted(*binds: str) -> Iterator[Machine]:
-    """Boot a container with its own network; `binds` are read-only, `outside:inside`."""
+def booted(*binds: str, group: Group | None = None) -> Iterator[Machine]:
+    """Boot a container with its own network; `binds` are read-only, `outside:inside`.
+
+    In a memory control group of its own, units inside are held to their MemoryMax=.
+    """
     root = root_file_system()
     with tempfile.TemporaryFile() as console:
         options = ["--volatile=overlay", "--register=no", "--keep-unit", "--private-network"]
+        options += [f"--bind-ro={b}" for b in binds]
+        command = ["systemd-nspawn", "-D", str(root), *options, "-b"]
         nspawn = subprocess.Popen(
-            ["systemd-nspawn", "-D", str(root), *options, *(f"--bind-ro={b}" for b in binds), "-b"],
+            command if group is None else group.starting(*command),
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=subprocess.STDOUT,
         )
         try:
-            yield Machine(_leader(nspawn))
+            machine = Machine(_leader(nspawn))
+            if group is not None and Path("/sys/fs/cgroup/memory").is_dir():
+                # nspawn hands the container this tree of version 1 read-only.
+                machine.run("mount", "-o", "remount,rw,bind", "/sys/fs/cgroup/memory", check=False)
+                machine.run("systemctl", "daemon-reexec")
+            yield machine
         finally:
             nspawn.terminate()  # shuts the container down in order
             try:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.memory import memory_group, pictures_then_one_too_large
 from tests.systemd.machine import Machine, booted, need_container
 
 REPO = Path(__file__).resolve().parents[2]
@@ -55,8 +56,12 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def machine(wheels: Path) -> Iterator[Machine]:
-    with booted(f"{REPO / 'systemd'}:/src/systemd", f"{wheels}:/wheels") as m:
+def machine(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    pictures = tmp_path_factory.mktemp("camera") / "pictures"
+    pictures_then_one_too_large(pictures)
+    pictures.chmod(0o755)
+    binds = [f"{REPO / 'systemd'}:/src/systemd", f"{wheels}:/wheels", f"{pictures}:/srv/pictures"]
+    with memory_group() as group, booted(*binds, group=group) as m:
         yield m
 
 
@@ -203,6 +208,48 @@ def test_a_crash_loop_ends_in_the_start_limit(machine: Machine) -> None:
     machine.eventually(killed_for_good, "the start limit", 120)
     assert "Start request repeated too quickly" in machine.journal(UNIT)
     machine.run("systemctl", "reset-failed", UNIT)
+
+
+def test_past_its_memory_limit_it_is_killed_and_no_event_is_lost(machine: Machine) -> None:
+    """A picture of 240 MB after two seconds, again and again, while the broker is away."""
+    hog = "systemd-run --wait --quiet -p MemoryMax=50M python3 -c 'bytearray(200 << 20)'"
+    if "not killed" in machine.run("sh", "-c", f"{hog} && echo not killed", check=False):
+        pytest.skip("memory limits are not enforced in a container on this machine")
+    keeper = _subscribe("emotion/+/event", "-c", "-i", "saver", "-q", "1")
+    machine.run(*keeper, "-E")
+    machine.run("systemctl", "stop", "mosquitto")
+    first = max(_seqs(machine.journal(UNIT)))
+    folder = f"/etc/systemd/system/{UNIT}.d"
+    machine.run("mkdir", "-p", folder)
+    machine.write(f"{folder}/memory.conf", "[Service]\nMemoryMax=150M\n")
+    machine.run("systemctl", "daemon-reload")
+    _configure(
+        machine, WITH_BROKER.replace(CLIP, "/srv/pictures").replace("loop = true", "fps = 15")
+    )
+    machine.run("systemctl", "restart", UNIT)
+    machine.eventually(
+        lambda: machine.show(UNIT, "ActiveState")["ActiveState"] == "failed", "the limit", 240
+    )
+    status = machine.run("systemctl", "status", "--no-pager", UNIT, check=False)
+    # By its own name where the kernel's control groups are version 2.
+    assert "signal=KILL" in status or "oom-kill" in status
+    assert "Start request repeated too quickly" in machine.journal(UNIT)
+    machine.run("rm", "-r", folder)
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "reset-failed", UNIT)
+    machine.run("systemctl", "start", "mosquitto")
+    _configure(machine, WITH_BROKER)
+    last = max(_seqs(machine.journal(UNIT)))
+    assert last >= first + 3, "several lives saw the face appear"
+    machine.run("systemctl", "start", UNIT)
+    got: list[int] = []
+    machine.eventually(
+        lambda: (
+            got.extend(_seqs(machine.run(*keeper, "-W", "2", check=False)))
+            or {*range(first + 1, last + 1)} <= {*got}
+        ),
+        f"events {first + 1} to {last}",
+    )
 
 
 def test_a_camera_that_only_the_video_group_may_read(machine: Machine) -> None:
