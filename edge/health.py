@@ -53,7 +53,6 @@ class HealthMonitor:
         self._started = self._since = clock.now()
         self._next = self._started  # the first frame publishes: operators want to see a start
         self._status: Status | None = None
-        self._lost_why = ""
         self._latencies: deque[float] = deque(maxlen=LATENCIES)
         self.frames = 0
         self._frames_since = 0

@@ -167,7 +167,6 @@ class Network:
         self.input_shape: tuple[int, ...] = tuple(int(n) for n in self._input["shape"])
         self.input_dtype = np.dtype(self._input["dtype"])
         self.output_shapes = [tuple(int(n) for n in o["shape"]) for o in self._outputs]
-        self.output_names = [str(o["name"]) for o in self._outputs]
 
     def resize(self, height: int, width: int) -> None:
         """Give a fully convolutional network another input size, in pixels.

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.broker import broker  # noqa: F401  # a fixture for all
+
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_CLIP = ROOT / "edge" / "demo" / "astronaut.mp4"
 

@@ -187,7 +187,7 @@ def grey_frame(t: float, luma: int = 128) -> Frame:
 
 def classifier(limits: Limits = EVERYTHING, **keys: object) -> TrackClassifier:
     settings: dict[str, object] = {"rate": 10.0, "max_faces": 2} | keys
-    return TrackClassifier(Model(MODELS / "tiny-int8"), limits, **settings)  # type: ignore[arg-type]
+    return TrackClassifier(Model(MODELS / "tiny-int8"), limits, **settings)
 
 
 def test_each_track_is_scored_at_the_rate_however_fast_frames_come() -> None:

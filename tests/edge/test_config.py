@@ -139,4 +139,4 @@ def test_what_is_published_of_the_configuration_has_no_password() -> None:
     c = load(None, {}, ["camera.source=rtsp://user:secret@cam/live", "mqtt.username=u"])
     plain = effective(c)
     assert "secret" not in repr(plain)
-    assert plain["camera"]["source"] == "rtsp://***@cam/live"  # type: ignore[index]
+    assert plain["camera"]["source"] == "rtsp://***@cam/live"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker import Broker, Subscriber, broker  # noqa: F401  # a fixture
+from tests.broker import Broker, Subscriber
 from tests.conftest import DEMO_CLIP
 from tests.waiting import PATIENCE_S, wait_until
 
@@ -35,7 +35,7 @@ def daemon(log: Path, *sets: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_a_face_becomes_events_state_health_and_info_on_a_broker(
-    broker: Broker,  # noqa: F811
+    broker: Broker,
     tmp_path: Path,
 ) -> None:
     sub = Subscriber(broker.port)
@@ -84,7 +84,7 @@ def test_without_a_broker_events_are_lines_on_standard_output(tmp_path: Path) ->
     assert "ready" in log
 
 
-def test_kill_9_leaves_the_will(broker: Broker, tmp_path: Path) -> None:  # noqa: F811
+def test_kill_9_leaves_the_will(broker: Broker, tmp_path: Path) -> None:
     sub = Subscriber(broker.port)
     sets = ["mqtt.host=127.0.0.1", f"mqtt.port={broker.port}", "outbox.path=memory"]
     with daemon(tmp_path / "log", *sets) as process:

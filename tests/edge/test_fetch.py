@@ -44,7 +44,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/stalls":
             self.wfile.write(body[:1000])
             self.wfile.flush()
-            self.server.released.wait(10)  # type: ignore[attr-defined]
+            self.server.released.wait(10)
             return
         self.wfile.write(body)
 
@@ -56,11 +56,11 @@ class Handler(BaseHTTPRequestHandler):
 def server() -> Iterator[str]:
     Handler.asked = []
     s = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    s.released = threading.Event()  # type: ignore[attr-defined]
+    s.released = threading.Event()
     thread = threading.Thread(target=s.serve_forever, args=(0.02,))
     thread.start()
     yield f"http://127.0.0.1:{s.server_port}"
-    s.released.set()  # type: ignore[attr-defined]
+    s.released.set()
     s.shutdown()
     s.server_close()
     thread.join()

@@ -13,12 +13,10 @@ from edge import cli, fleet
 from edge.client import Device
 from edge.clock import SystemClock
 from edge.contract import Health, encode
-from tests.broker import Broker, broker, passwords, running, subscribed
+from tests.broker import Broker, passwords, running, subscribed
 from tests.edge.publish.rig import WHO, mood, publishing
 from tests.edge.test_metrics import HEALTH
 from tests.waiting import free_port, wait_until
-
-__all__ = ["broker"]  # the fixture
 
 WALL = 1795176000.0  # when HEALTH was measured
 GOOD = msgspec.structs.replace(HEALTH, reasons=[])

@@ -66,8 +66,7 @@ class OneFace:
             return (Track("a", Box(1, 1, 9, 9), 0.9, 0.0, args[0].t, (32, 24)),)
         t, tracks = args[0], args[1]
         return tuple(
-            Mood(k, "happy", 0.9, {"happy": 0.9, "sad": 0.1}, 0.9, t, None, 1.0)  # type: ignore[arg-type]
-            for k in tracks  # type: ignore[attr-defined]
+            Mood(k, "happy", 0.9, {"happy": 0.9, "sad": 0.1}, 0.9, t, None, 1.0) for k in tracks
         )
 
     def classify(self, _frame: Frame, _tracks: object) -> tuple[Scores, ...]:
@@ -115,9 +114,9 @@ class Rig:
             motion=MotionGate(Motion(gate=gate), lost_s=2.0),
             detector=self.face,
             detect_turn=Turn(detect_rate, pace, 1.0),
-            tracker=self.face,  # type: ignore[arg-type]
+            tracker=self.face,
             classifier=self.face,
-            smoother=self.face,  # type: ignore[arg-type]
+            smoother=self.face,
             rules=EventRules(Alert()),
             publisher=self.notes,
         )

@@ -22,12 +22,10 @@ from edge.errors import UnavailableError
 from edge.messages import Change, Mood
 from edge.metrics import MeteredPublisher
 from edge.stages import OutboxStats
-from tests.broker import Broker, broker
+from tests.broker import Broker
 from tests.daemon import CLIP, daemon
 from tests.edge.publish.rig import WHO, change, mood
 from tests.waiting import PATIENCE_S, free_port, wait_until
-
-__all__ = ["broker"]  # the fixture
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HEALTH = Health(

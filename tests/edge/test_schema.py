@@ -27,12 +27,10 @@ from edge.contract import Health, encode
 from edge.documents import documents
 from edge.publish.stamp import Stamper
 from tests import node
-from tests.broker import Broker, broker
+from tests.broker import Broker
 from tests.daemon import daemon
 from tests.edge.publish.rig import WHO, change, mood
 from tests.waiting import PATIENCE_S, wait_until
-
-__all__ = ["broker"]  # the fixture
 
 DOCS = Path(__file__).parents[2] / "docs"
 FORMATS = jsonschema.FormatChecker(())

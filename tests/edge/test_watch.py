@@ -18,7 +18,7 @@ import pytest
 from edge.contract import encode
 from edge.watch import Device, TableView, table
 from tests import broker as brokers
-from tests.broker import Broker, broker, running, subscribed  # noqa: F401
+from tests.broker import Broker, running, subscribed
 from tests.certificates import Authority
 from tests.edge.publish.rig import change, mood, publishing
 from tests.waiting import PATIENCE_S, free_port, wait_until
@@ -38,7 +38,7 @@ def watching(*arguments: str, stdout: int = subprocess.PIPE) -> Iterator[subproc
         process.communicate()
 
 
-def test_json_is_one_line_a_message(broker: Broker) -> None:  # noqa: F811
+def test_json_is_one_line_a_message(broker: Broker) -> None:
     with publishing(broker.port) as p:
         p.state(time.monotonic(), (), "running")
         wait_until(lambda: p.stats().problems == (), "the device is online")
@@ -68,7 +68,7 @@ def test_json_is_one_line_a_message(broker: Broker) -> None:  # noqa: F811
     assert event["payload"]["data"]["seq"] == 1
 
 
-def test_any_payload_is_shown(broker: Broker) -> None:  # noqa: F811
+def test_any_payload_is_shown(broker: Broker) -> None:
     with watching("--port", str(broker.port), "--json") as w, subscribed(broker) as s:
         assert w.stdout is not None
         for payload in (b"plain", b"\xff\x00", b"[" * 5000, b"", b"\x1b[2J"):
@@ -80,7 +80,7 @@ def test_any_payload_is_shown(broker: Broker) -> None:  # noqa: F811
             lines.append(json.loads(text)["payload"])
 
 
-def test_a_live_table_on_a_terminal(broker: Broker) -> None:  # noqa: F811
+def test_a_live_table_on_a_terminal(broker: Broker) -> None:
     master, slave = pty.openpty()
     with publishing(broker.port) as p, watching("--port", str(broker.port), stdout=slave):
         os.close(slave)
@@ -96,7 +96,7 @@ def test_a_live_table_on_a_terminal(broker: Broker) -> None:  # noqa: F811
     assert b"\x1b[H\x1b[J" in shown
 
 
-def test_no_broker_is_said_and_ends(broker: Broker) -> None:  # noqa: F811
+def test_no_broker_is_said_and_ends(broker: Broker) -> None:
     port = free_port()
     result = subprocess.run(
         [*COMMAND, "--host", "127.0.0.1", "--port", str(port)], capture_output=True, text=True
@@ -145,7 +145,7 @@ def test_login_and_tls(tmp_path: Path) -> None:
 
 
 @pytest.mark.faults
-def test_it_comes_back_when_the_broker_does(broker: Broker) -> None:  # noqa: F811
+def test_it_comes_back_when_the_broker_does(broker: Broker) -> None:
     with watching("--port", str(broker.port), "--json") as w:
         log = broker.folder / "mosquitto.log"
         wait_until(lambda: "as emotion-edge-watch" in log.read_text(), "it is connected")
@@ -156,7 +156,7 @@ def test_it_comes_back_when_the_broker_does(broker: Broker) -> None:  # noqa: F8
             assert json.loads(w.stdout.readline())["topic"] == "emotion/kiosk/availability"
 
 
-def test_a_reader_that_has_enough_ends_it_quietly(broker: Broker) -> None:  # noqa: F811
+def test_a_reader_that_has_enough_ends_it_quietly(broker: Broker) -> None:
     with publishing(broker.port) as p:
         wait_until(lambda: p.stats().problems == (), "the device is online")
         with watching("--port", str(broker.port), "--json") as w:

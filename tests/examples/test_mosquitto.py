@@ -55,7 +55,7 @@ class Site:
             ca_file=str(self.ca),
             username=name,
             password_file=str(self.password(name)),
-            **more,  # type: ignore[arg-type]
+            **more,
         )
 
 
@@ -91,14 +91,14 @@ def test_device_speaks_for_itself_only(tmp_path: Path) -> None:
     with (
         site(tmp_path / "site") as s,
         s.client("dashboard") as dashboard,
-        publishing(s.broker.port, **s.device("kiosk")) as kiosk,  # type: ignore[arg-type]
+        publishing(s.broker.port, **s.device("kiosk")) as kiosk,
     ):
         dashboard.wait_connected(PATIENCE_S)
         kiosk.publish(change(now()))
         assert next(dashboard.events(PATIENCE_S)).source == "/emotion/kiosk"
         # Another device, under the login of the kiosk: the broker takes nothing of it.
         impostor = s.device("kiosk") | {"who": dataclasses.replace(WHO, device="till")}
-        with publishing(s.broker.port, **impostor) as till:  # type: ignore[arg-type]
+        with publishing(s.broker.port, **impostor) as till:
             till.publish(change(now()))
             wait_until(lambda: till.stats().refused > 0, "it is refused")
         assert list(dashboard.events(0.5)) == []
@@ -107,7 +107,7 @@ def test_device_speaks_for_itself_only(tmp_path: Path) -> None:
 def test_who_looks_may_not_ask(tmp_path: Path) -> None:
     with (
         site(tmp_path / "site") as s,
-        publishing(s.broker.port, **s.device("kiosk")),  # type: ignore[arg-type]
+        publishing(s.broker.port, **s.device("kiosk")),
         s.client("dashboard") as dashboard,
         s.client("operator") as operator,
     ):
@@ -124,7 +124,7 @@ def test_what_waits_for_a_subscriber_outlives_a_killed_broker(tmp_path: Path) ->
     with site(tmp_path / "site") as s:
         with s.client("dashboard", client_id="board", keep_s=3600) as board:
             board.wait_connected(PATIENCE_S)
-        with publishing(s.broker.port, **s.device("kiosk")) as kiosk:  # type: ignore[arg-type]
+        with publishing(s.broker.port, **s.device("kiosk")) as kiosk:
             for _ in range(20):
                 kiosk.publish(change(now()))
             wait_until(lambda: kiosk.stats().depth == 0, "the broker has acknowledged all")
@@ -148,7 +148,7 @@ def test_bridge_brings_everything_to_the_centre_over_an_outage(tmp_path: Path) -
             Client(
                 "127.0.0.1", centre.port, base="emotion/berlin", client_id="board", keep_s=3600
             ) as board,
-            publishing(s.broker.port, **s.device("kiosk")) as kiosk,  # type: ignore[arg-type]
+            publishing(s.broker.port, **s.device("kiosk")) as kiosk,
         ):
             board.wait_connected(PATIENCE_S)
             kiosk.publish(change(now()))

@@ -20,11 +20,9 @@ import pytest
 from edge.clock import SystemClock
 from edge.publish.mqtt import MqttPublisher
 from tests import node
-from tests.broker import OPEN, Broker, broker, running
+from tests.broker import OPEN, Broker, running
 from tests.edge.publish.rig import change, mood, publishing
 from tests.waiting import PATIENCE_S, free_port, wait_until
-
-__all__ = ["broker"]  # the fixture
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -15,11 +15,9 @@ import pytest
 
 from edge.clock import SystemClock
 from edge.stages import Control
-from tests.broker import Broker, broker
+from tests.broker import Broker
 from tests.edge.publish.rig import change, mood, publishing
 from tests.waiting import PATIENCE_S, wait_until
-
-__all__ = ["broker"]  # the fixture
 
 # 2025.4 is the last that runs on Python 3.13.0:
 #   pip install homeassistant==2025.4.4 -c .../homeassistant/package_constraints.txt \

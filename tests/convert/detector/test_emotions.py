@@ -19,7 +19,7 @@ class Fixed:
     def __init__(self, *faces: Face) -> None:
         self._faces = faces
 
-    def detect(self, _luma: np.ndarray, /) -> tuple[Face, ...]:  # type: ignore[type-arg]
+    def detect(self, _luma: np.ndarray, /) -> tuple[Face, ...]:
         return self._faces
 
 

@@ -25,7 +25,7 @@ class Scripted:
     def __init__(self, script: list[list[tuple[float, Box]]]) -> None:
         self._script = script
 
-    def detect(self, luma: np.ndarray, /) -> tuple[Face, ...]:  # type: ignore[type-arg]
+    def detect(self, luma: np.ndarray, /) -> tuple[Face, ...]:
         return tuple(Face(box, score) for score, box in self._script[int(luma[0, 0])])
 
 

@@ -75,10 +75,10 @@ def test_train_stop_go_on_quantise_and_find(
             steps=steps, batch=8, height=64, width=64, warmup=5, peak_rate=0.01,
             averaging=0.9, mine_every=150, report_every=20,
         )  # fmt: skip
-        shape = Shape(**TINY)  # type: ignore[arg-type]
+        shape = Shape(**TINY)
         return train(
             plan, shape, recipe, portraits, scenes, tmp_path / "run", say=said.append, **more
-        )  # type: ignore[arg-type]
+        )
 
     taken = iter(range(1000))
     go(400, stopping=lambda: next(taken) >= 30)

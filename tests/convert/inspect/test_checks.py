@@ -69,7 +69,7 @@ def test_blank_dark_and_bright_faces() -> None:
     assert found.mean[0] == pytest.approx(77)
 
 
-def test_a_face_in_both_splits_is_reported(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_face_in_both_splits_is_reported(tmp_path) -> None:
     from convert.data import open_dataset
 
     found = summary(survey(open_dataset(samples.mosaic(tmp_path))))
@@ -78,7 +78,7 @@ def test_a_face_in_both_splits_is_reported(tmp_path) -> None:  # type: ignore[no
     assert (found["faces"], found["raters"]) == (50, True)
 
 
-def test_small_picture_files_are_tiny(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_small_picture_files_are_tiny(tmp_path) -> None:
     from convert.data import open_dataset
 
     for name, side in (("happy/a.png", 20), ("happy/b.png", 64), ("sad/c.png", 48)):

@@ -100,7 +100,7 @@ def test_harm_is_what_it_says() -> None:
 
 
 @pytest.mark.parametrize("harm", HARMS, ids=lambda h: h.name)
-def test_harm_keeps_shape_and_repeats_itself(harm) -> None:  # type: ignore[no-untyped-def]
+def test_harm_keeps_shape_and_repeats_itself(harm) -> None:
     for level in harm.levels:
         first = harm.spoil(FACES, level, np.random.default_rng(7))
         again = harm.spoil(FACES, level, np.random.default_rng(7))

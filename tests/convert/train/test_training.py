@@ -83,7 +83,7 @@ def test_going_on_after_a_cut_ends_at_the_same_weights(
             raise KilledError
         average(step)
 
-    first._average = cut  # type: ignore[method-assign]
+    first._average = cut
     with pytest.raises(KilledError):
         first.run(train, choose, folder)
     second = loop.Training(cut_recipe, 7)

@@ -85,7 +85,7 @@ class SlowReader(VideoReader):
         super().__init__(path)
         self._work = work
 
-    def pictures(self):  # type: ignore[no-untyped-def]
+    def pictures(self):
         picture: tuple[float, Luma | None]
         for picture in super().pictures():
             self._work()

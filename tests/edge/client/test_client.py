@@ -14,11 +14,9 @@ from edge.client import Client, device_of
 from edge.clock import SystemClock
 from edge.errors import UnavailableError
 from edge.stages import Control
-from tests.broker import Broker, broker, passwords, running, wait_saved
+from tests.broker import Broker, passwords, running, wait_saved
 from tests.edge.publish.rig import change, mood, publishing
 from tests.waiting import PATIENCE_S, free_port, wait_until
-
-__all__ = ["broker"]  # the fixture
 
 
 def now() -> float:

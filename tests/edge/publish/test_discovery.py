@@ -15,11 +15,9 @@ from edge.publish import Identity
 from edge.publish.discovery import discovery, object_id
 from edge.publish.requests import Requests
 from edge.stages import Control
-from tests.broker import Broker, broker, subscribed
+from tests.broker import Broker, subscribed
 from tests.edge.publish.rig import LABELS, WHO, publishing
 from tests.waiting import wait_until
-
-__all__ = ["broker"]  # the fixture
 
 TOPIC = "homeassistant/device/emotion-edge-emotion-kiosk/config"
 

@@ -20,7 +20,7 @@ import pytest
 from edge.errors import UnavailableError
 from edge.publish import link, mqtt, outbox, probe_broker, traffic
 from tests import broker as brokers
-from tests.broker import broker, running, subscribed  # noqa: F401  # the fixture
+from tests.broker import running, subscribed
 from tests.certificates import Authority
 from tests.edge.publish.rig import change, config, mood, publishing
 from tests.waiting import PATIENCE_S, wait_until
@@ -74,7 +74,7 @@ def kept(path: Path) -> tuple[set[int], int]:
         db.close()
 
 
-def test_the_will_says_offline_after_a_kill_9(broker, tmp_path: Path) -> None:  # noqa: F811
+def test_the_will_says_offline_after_a_kill_9(broker, tmp_path: Path) -> None:
     with (
         subscribed(broker) as s,
         child(broker.port, "memory", 0, tmp_path / "log") as process,
@@ -88,7 +88,7 @@ def test_the_will_says_offline_after_a_kill_9(broker, tmp_path: Path) -> None:  
             assert later.on("availability")[0].payload == b"offline"
 
 
-def test_sigterm_says_goodbye_by_itself(broker, tmp_path: Path) -> None:  # noqa: F811
+def test_sigterm_says_goodbye_by_itself(broker, tmp_path: Path) -> None:
     with subscribed(broker) as s, child(broker.port, "memory", 50, tmp_path / "log") as process:
         wait_until(lambda: len(s.events()) > 5, "events")
         process.terminate()
@@ -195,7 +195,7 @@ def test_a_hundred_thousand_events_wait_for_the_broker(tmp_path: Path) -> None:
     assert seqs[0] < count // 2
 
 
-def test_a_frozen_broker_is_noticed_and_loses_nothing(broker, caplog) -> None:  # noqa: F811
+def test_a_frozen_broker_is_noticed_and_loses_nothing(broker, caplog) -> None:
     with subscribed(broker) as s, publishing(broker.port, mqtt__keepalive_s=5) as p:
         wait_until(lambda: p.stats().problems == (), "it is online")
         broker.signal(signal.SIGSTOP)
@@ -209,7 +209,7 @@ def test_a_frozen_broker_is_noticed_and_loses_nothing(broker, caplog) -> None:  
     assert "does not answer" in caplog.text
 
 
-def test_a_broker_that_accepts_and_says_nothing(broker, monkeypatch, caplog) -> None:  # noqa: F811
+def test_a_broker_that_accepts_and_says_nothing(broker, monkeypatch, caplog) -> None:
     monkeypatch.setattr(link, "ANSWER_S", 0.3)
     broker.signal(signal.SIGSTOP)
     with publishing(broker.port) as p:
@@ -400,7 +400,7 @@ def test_a_read_only_disk_means_memory(tmp_path: Path, caplog: pytest.LogCapture
 
 
 def test_threads_and_descriptors_do_not_leak_over_reconnects(
-    broker,  # noqa: F811
+    broker,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -422,7 +422,7 @@ def test_threads_and_descriptors_do_not_leak_over_reconnects(
     assert max(counts[2:]) <= counts[1]
 
 
-def test_state_goes_on_in_memory_when_the_broker_is_slow(broker) -> None:  # noqa: F811
+def test_state_goes_on_in_memory_when_the_broker_is_slow(broker) -> None:
     with publishing(broker.port) as p:
         wait_until(lambda: p.stats().problems == (), "it is online")
         broker.signal(signal.SIGSTOP)
@@ -455,7 +455,7 @@ def test_a_network_cut(tmp_path: Path) -> None:
 
 
 def test_a_close_before_a_frozen_broker_leaves_the_events_in_the_outbox(
-    broker,  # noqa: F811
+    broker,
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "outbox.db"
@@ -472,7 +472,7 @@ def test_a_close_before_a_frozen_broker_leaves_the_events_in_the_outbox(
 
 
 def test_a_disk_that_hangs_does_not_hold_the_loop_and_what_is_lost_is_told(
-    broker,  # noqa: F811
+    broker,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

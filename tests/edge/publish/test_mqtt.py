@@ -19,7 +19,7 @@ from edge.publish import mqtt, open_publisher, probe_broker
 from edge.publish.link import LinkState
 from edge.stages import Control
 from tests import broker as brokers
-from tests.broker import Broker, broker, running, subscribed  # noqa: F401  # the fixture
+from tests.broker import Broker, running, subscribed
 from tests.edge.publish.rig import WHO, change, config, mood, publishing
 from tests.fakes import FakeClock
 from tests.waiting import PATIENCE_S, free_port, wait_until
@@ -44,7 +44,7 @@ HEALTH = Health(
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
-def test_a_life_from_online_to_offline(broker: Broker, version: str) -> None:  # noqa: F811
+def test_a_life_from_online_to_offline(broker: Broker, version: str) -> None:
     with subscribed(broker) as s:
         with publishing(broker.port, mqtt__version=version) as p:
             now = time.monotonic()
@@ -65,7 +65,7 @@ def test_a_life_from_online_to_offline(broker: Broker, version: str) -> None:  #
     assert s.messages[-1].topic == "emotion/kiosk/availability"
 
 
-def test_all_but_events_and_answers_is_retained(broker: Broker) -> None:  # noqa: F811
+def test_all_but_events_and_answers_is_retained(broker: Broker) -> None:
     with publishing(broker.port) as p:
         now = time.monotonic()
         p.state(now, [mood(t=now)], "running")
@@ -132,7 +132,7 @@ def test_the_backlog_comes_in_order_marked_and_behind_the_present(tmp_path: Path
 
 
 def test_what_an_earlier_run_left_is_marked_replayed_with_its_own_time(
-    broker: Broker,  # noqa: F811
+    broker: Broker,
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "outbox.db"
@@ -153,7 +153,7 @@ def test_what_an_earlier_run_left_is_marked_replayed_with_its_own_time(
     assert {e["data"]["uptime_s"] for e in events[:30]} == {round(now, 3)}
 
 
-def test_the_backlog_is_sent_at_the_configured_rate(broker: Broker, tmp_path: Path) -> None:  # noqa: F811
+def test_the_backlog_is_sent_at_the_configured_rate(broker: Broker, tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     with publishing(free_port(), path) as p:
         for _ in range(60):
@@ -168,7 +168,7 @@ def test_the_backlog_is_sent_at_the_configured_rate(broker: Broker, tmp_path: Pa
     assert arrived[-1] - began >= (60 - 1 - 4) / 40
 
 
-def test_an_event_tells_how_many_were_lost_before_it(broker: Broker, tmp_path: Path) -> None:  # noqa: F811
+def test_an_event_tells_how_many_were_lost_before_it(broker: Broker, tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     with publishing(free_port(), path, outbox__max_events=10) as p:
         for _ in range(25):
@@ -182,7 +182,7 @@ def test_an_event_tells_how_many_were_lost_before_it(broker: Broker, tmp_path: P
     assert [e["data"]["lost_before"] for e in s.events()] == [15] + [0] * 10
 
 
-def test_state_is_published_when_it_changed_and_otherwise_seldom(broker: Broker) -> None:  # noqa: F811
+def test_state_is_published_when_it_changed_and_otherwise_seldom(broker: Broker) -> None:
     with subscribed(broker) as s, publishing(broker.port, output__state_s=1.0) as p:
         t0 = time.monotonic()
 
@@ -217,7 +217,7 @@ def test_state_is_published_when_it_changed_and_otherwise_seldom(broker: Broker)
     ]
 
 
-def test_only_events_that_come_too_fast_wait(broker: Broker, monkeypatch) -> None:  # noqa: F811
+def test_only_events_that_come_too_fast_wait(broker: Broker, monkeypatch) -> None:
     monkeypatch.setattr(mqtt, "GATHER_S", 3600.0)
     with subscribed(broker) as s:
         with publishing(broker.port) as p:
@@ -233,7 +233,7 @@ def test_only_events_that_come_too_fast_wait(broker: Broker, monkeypatch) -> Non
         wait_until(lambda: s.seqs() == [1, 2, 3], "the others, at the latest when it closes")
 
 
-def test_requests_pause_resume_and_hostile_ones(broker: Broker) -> None:  # noqa: F811
+def test_requests_pause_resume_and_hostile_ones(broker: Broker) -> None:
     control = Control()
     with subscribed(broker) as s:
         s.publish("emotion/kiosk/request/pause", retain=True)  # left behind by somebody
@@ -269,7 +269,7 @@ def test_requests_pause_resume_and_hostile_ones(broker: Broker) -> None:  # noqa
     }
 
 
-def test_state_after_a_reconnect_is_retained_again(broker: Broker) -> None:  # noqa: F811
+def test_state_after_a_reconnect_is_retained_again(broker: Broker) -> None:
     with publishing(broker.port) as p:
         now = time.monotonic()
         p.state(now, [mood("sad", t=now)], "running")
@@ -323,7 +323,7 @@ def test_probe_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_two_devices_with_one_client_id(
-    broker: Broker,  # noqa: F811
+    broker: Broker,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with publishing(broker.port, mqtt__client_id="same") as one:
@@ -341,7 +341,7 @@ def test_it_closes_in_time_without_a_broker_and_leaves_no_thread(tmp_path: Path)
     assert set(threading.enumerate()) <= before
 
 
-def test_everything_handed_over_before_a_close_is_sent(broker: Broker, tmp_path: Path) -> None:  # noqa: F811
+def test_everything_handed_over_before_a_close_is_sent(broker: Broker, tmp_path: Path) -> None:
     with subscribed(broker) as s:
         with publishing(broker.port, tmp_path / "outbox.db") as p:
             wait_until(lambda: p.stats().problems == (), "it is online")
@@ -351,7 +351,7 @@ def test_everything_handed_over_before_a_close_is_sent(broker: Broker, tmp_path:
         wait_until(lambda: s.messages[-1].payload == b"offline", "offline, last of all")
 
 
-def test_stdout_beside_the_broker_has_the_same_events(broker: Broker, capfdbinary) -> None:  # noqa: F811
+def test_stdout_beside_the_broker_has_the_same_events(broker: Broker, capfdbinary) -> None:
     on = load(None, {}, ["mqtt.host=127.0.0.1", f"mqtt.port={broker.port}", "output.stdout=on"])
     with subscribed(broker) as s:
         p = open_publisher(on, WHO, SystemClock(), Control(), random.Random())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class Box:
     def __init__(self, path: Path | None, **limits: float) -> None:
         self.clock = FakeClock()
         self.path = path
-        self.limits = Limits(**limits)  # type: ignore[arg-type]
+        self.limits = Limits(**limits)
         self.boot = WHO.boot_id
         self.synced = True
         self._stamper = Stamper(WHO, self.clock, random.Random(1), lambda: self.synced)
@@ -348,12 +348,8 @@ def test_events_of_a_boot_without_a_clock_are_not_too_old_after_the_next(tmp_pat
 class OutboxMachine(RuleBasedStateMachine):
     """Any order of calls, restarts included: exactly what is not acknowledged waits, in order."""
 
-    counter = itertools.count()
-
     def __init__(self) -> None:
         super().__init__()
-        import tempfile
-
         self.folder = tempfile.TemporaryDirectory()
         self.box = Box(Path(self.folder.name) / "outbox.db", max_events=20)
         self.waiting: list[int] = []

@@ -171,4 +171,4 @@ def test_there_is_a_bound(monkeypatch: Any) -> None:
     b = Broker()
     for i in range(10):
         b.says("availability", b"online", name=f"pi-{i}")
-    assert len(b.devices.snapshot()["devices"]) == 3  # type: ignore[arg-type]
+    assert len(b.devices.snapshot()["devices"]) == 3
