@@ -17,13 +17,13 @@ T = TypeVar("T")
 CRASHES = frozenset(
     (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP)
 )
-PATIENCE_S = 60  # processor time of the child; what takes longer is left to the service manager
+PATIENCE_S = 20  # of a child: one that hangs is killed, and says nothing about the file either
 
 
 def tried(what: str, load: Callable[[], T]) -> T:
     """Return `load()`, unless a child crashed doing the same.
 
-    Call it before threads are started: the child is a fork.
+    The child is a fork: call it before threads are started, of which one may hold a lock.
 
     Raises:
         ConfigError: it did; the message names `what`. And whatever `load` raises.
@@ -44,8 +44,8 @@ def _child(load: Callable[[], object]) -> NoReturn:
     try:
         faulthandler.disable()  # the parent says it in one line
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        signal.signal(signal.SIGPROF, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_PROF, PATIENCE_S)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(PATIENCE_S)
         with contextlib.suppress(BaseException):  # it comes again in the parent
             load()
     finally:
