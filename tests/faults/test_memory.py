@@ -9,7 +9,7 @@ import pytest
 
 from tests.broker import Broker, subscribed, wait_until
 from tests.daemon import daemon
-from tests.edge.publish.test_faults import kept
+from tests.edge.publish.rig import kept
 from tests.memory import MB, memory_group, pictures_then_one_too_large
 
 pytestmark = pytest.mark.faults

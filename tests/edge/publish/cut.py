@@ -1,4 +1,4 @@
-"""Runs in a network namespace of its own, started by `test_faults`: the network is cut for real."""
+"""Run by `test_broker_faults` in a network namespace of its own: the network is cut for real."""
 
 from __future__ import annotations
 

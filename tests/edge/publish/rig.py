@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -87,3 +88,16 @@ def publishing(
         yield publisher
     finally:
         publisher.close(close_s)
+
+
+def kept(path: Path) -> tuple[set[int], int]:
+    """Return what waits in an outbox that nobody has open, and the last `seq`; it is intact."""
+    db = sqlite3.connect(path)
+    try:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        rows = {seq for (seq,) in db.execute("SELECT seq FROM event")}
+        counters = dict(db.execute("SELECT name, value FROM counter"))
+        assert counters["rows"] == len(rows)
+        return rows, counters["seq"]
+    finally:
+        db.close()
