@@ -14,7 +14,7 @@ import edge
 Picture = NDArray[np.uint8]
 
 DEMO_CLIP = Path(edge.__file__).parent / "demo" / "astronaut.mp4"  # 320x240, 15 frames a second
-FPS = 240.0  # 1/s: as many frames an hour as the machine manages; windows are seconds anyway
+FPS = 480.0  # 1/s: as many frames an hour as the machine manages; windows are seconds anyway
 SCENE_S = 2.5
 # What is in which frames of the demo clip; seen by eye.
 SOMEBODY, NOBODY, DARK = range(45, 110), range(20), range(125, 155)

@@ -5,6 +5,7 @@ One process, forked once everything is imported, loads one after the other until
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
 import resource
@@ -92,6 +93,7 @@ def _serve(pipe: Connection, other_end: Connection) -> None:
     most = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    faulthandler.disable()  # pytest's
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # last words of an abort
     try:
         while True:
