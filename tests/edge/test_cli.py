@@ -22,7 +22,7 @@ def edge(*args: object, env: dict[str, str] | None = None) -> subprocess.Complet
         [sys.executable, "-m", "edge", *map(str, args)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=6000,
         env=os.environ | (env or {}),
     )
 
@@ -165,7 +165,7 @@ def test_a_reader_that_has_enough_ends_it_quietly() -> None:
         shell=True,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     assert len(done.stdout.splitlines()) == 2
     assert done.stderr == ""

@@ -17,7 +17,7 @@ FORBIDDEN = {"tensorflow", "keras", "convert", "torch", "jax", "matplotlib"}
 def modules_after(code: str) -> set[str]:
     script = f"{code}\nimport sys\nprint(*sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=600
     )
     return set(done.stdout.split())
 

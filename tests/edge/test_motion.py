@@ -112,7 +112,7 @@ def found(clip: Path, *sets: str) -> list[list[dict[str, Any]]]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=600,
     )
     return [json.loads(line)["faces"] for line in io.StringIO(out.stdout)]
 

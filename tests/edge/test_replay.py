@@ -25,7 +25,7 @@ def replay(clip: Path, *args: str) -> list[dict[str, Any]]:
         [sys.executable, "-m", "edge", "replay", str(clip), *args],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -108,7 +108,7 @@ class Machine:
     def journal(self, unit: str) -> str:
         return self.run("journalctl", "--no-pager", "--output=cat", "-u", unit)
 
-    def eventually(self, true: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
+    def eventually(self, true: Callable[[], bool], what: str, timeout_s: float = 180.0) -> None:
         """Wait until `true()`, fail with the daemon's log after the deadline."""
         deadline = time.monotonic() + timeout_s
         while not true():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 
 import cv2
@@ -12,6 +11,7 @@ import pytest
 
 from convert.data.dataset import EMOTIONS
 from convert.data.mosaic import TILES_PER_ROW, VOTES
+from tests.conftest import data_folder
 
 
 def faces(n: int, side: int = 48, seed: int = 3) -> np.ndarray:
@@ -66,7 +66,7 @@ FERPLUS += ["disgust", "fear", "contempt", "unknown", "NF"]
 
 def real_data(name: str) -> Path:
     """Return a folder of the project's training data, or skip the test."""
-    root = Path(os.environ.get("EMOTION_EDGE_DATA", Path(__file__).parents[4] / "shared" / "data"))
+    root = data_folder()
     if not (root / name).exists():
         pytest.skip(f"no {name} in {root}; set EMOTION_EDGE_DATA to the data's folder")
     return root / name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -19,7 +19,6 @@ def face(x: float, y: float, w: float, h: float) -> NDArray[np.float32]:
     return np.concatenate([[x, y, w, h], (points * (w, h) + (x, y)).reshape(10)]).astype(np.float32)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # busy machines
 @given(st.floats(8, 100), st.floats(8, 100), st.floats(0, W - 0.01), st.floats(0, H - 0.01))
 def test_encoding_then_decoding_gives_the_face_back(
     w: float, h: float, cx: float, cy: float

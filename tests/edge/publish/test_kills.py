@@ -89,7 +89,7 @@ def _kill_at_random(times: int, seed: int, tmp_path: Path) -> None:
             wait_until(lambda gone=gone: gone <= set(s.seqs()), "what has left is there")
             assert max(s.seqs(), default=0) <= last  # nothing was sent that was not kept
         with child(b.port, path, 0, tmp_path / "log", quick):
-            wait_until(lambda: len(set(s.seqs())) == last, "every event", 60)
+            wait_until(lambda: len(set(s.seqs())) == last, "every event")
         events = s.events()
     assert last > times  # it did something in between
     ids = {e["data"]["seq"]: e["id"] for e in events}

@@ -120,7 +120,7 @@ def test_nothing_that_comes_in_raises_or_does_harm(verb: str, payload: bytes, no
 
 
 @pytest.mark.slow
-@settings(max_examples=10_000, deadline=None)
+@settings(max_examples=10_000)
 @given(*ANYTHING)
 def test_ten_thousand_of_them(verb: str, payload: bytes, now: float) -> None:
     _throw_at_it(verb, payload, now)

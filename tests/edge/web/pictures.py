@@ -41,20 +41,32 @@ def main() -> None:
 
 
 def preview(folder: Path, chromium: Any) -> None:
-    """Take preview.png and preview-too-dark.png."""
+    """Take preview.png, preview-too-dark.png and preview-phone.png."""
     config = folder / "config.toml"
     config.write_text("# empty\n")
     with command(
         folder, "preview", "--config", str(config), "--listen", "127.0.0.1:0",
         "--set", f"camera.source={CLIP}", "--set", "detect.name=face", "--pictures", "4",
     ) as c:  # fmt: skip
-        caught(chromium, c.url(), "happy", False, "preview.png")
-        caught(chromium, c.url(), "too dark", True, "preview-too-dark.png")
+        desk, phone = (1280, 900, "light"), (360, 760, "dark")
+        caught(chromium, c.url(), desk, "happy", False, "preview.png")
+        caught(chromium, c.url(), desk, "too dark", True, "preview-too-dark.png")
+        caught(chromium, c.url(), phone, "happy", False, "preview-phone.png")
 
 
-def caught(chromium: Any, url: str, words: str, bad: bool, name: str) -> None:
+def new_page(chromium: Any, width: int, height: int, scheme: str) -> Any:
+    return chromium.new_page(
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,
+        device_scale_factor=2 if width < 600 else 1,
+    )
+
+
+def caught(
+    chromium: Any, url: str, screen: tuple[int, int, str], words: str, bad: bool, name: str
+) -> None:
     """Take a picture when a face is said to be so and falls short of limits, or not (`bad`)."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page = new_page(chromium, *screen)
     page.goto(url)
     # A page that asks for no more pictures keeps the last one.
     page.wait_for_function(
@@ -104,12 +116,7 @@ def dashboard(folder: Path, chromium: Any, clips: list[Path]) -> None:
             ("dashboard-dark.png", "dark", 1280, 1110),
             ("dashboard-phone.png", "dark", 360, 760),
         ):
-            context = chromium.new_context(
-                viewport={"width": width, "height": height},
-                color_scheme=scheme,
-                device_scale_factor=2 if width < 600 else 1,
-            )
-            page = context.new_page()
+            page = new_page(chromium, width, height, scheme)
             page.goto(url)
             # A moment when most see somebody.
             page.wait_for_function(
@@ -119,7 +126,7 @@ def dashboard(folder: Path, chromium: Any, clips: list[Path]) -> None:
                 timeout=120_000,
             )
             shoot(page, name)
-            context.close()
+            page.close()
 
 
 def shoot(page: Any, name: str) -> None:

@@ -158,7 +158,7 @@ def test_the_keyboard_reaches_everything(preview: Command, page: Any) -> None:
 
 
 def test_it_stops_by_itself_and_says_so(folder: Path, page: Any) -> None:
-    with start(folder, "--minutes", "0.25") as running:
+    with start(folder, "--minutes", "0.5") as running:
         page.goto(running.url())
         expect(page.get_by_role("heading", name="The preview has ended")).to_be_visible()
         assert page.locator("#picture").is_hidden()
