@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 
 class SystemClock:
@@ -19,3 +20,8 @@ class SystemClock:
     def sleep(self, seconds: float, /) -> None:
         """Wait."""
         time.sleep(seconds)
+
+
+def rfc3339(wall: float) -> str:
+    """Return seconds since 1970 as RFC 3339 in UTC with milliseconds."""
+    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

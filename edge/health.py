@@ -5,10 +5,10 @@ from __future__ import annotations
 import statistics
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Literal
 
 from edge import device
+from edge.clock import rfc3339
 from edge.contract import Health
 from edge.messages import CameraLost, Frame, Mood
 from edge.stages import Camera, Clock, Publisher
@@ -110,9 +110,8 @@ class HealthMonitor:
         if self._status in ("camera_lost", "paused"):
             reasons.append(self._status)
         reasons += list(outbox.problems) + (["throttled"] if throttled else [])
-        wall = datetime.fromtimestamp(self._clock.wall(), UTC)
         return Health(
-            time=wall.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            time=rfc3339(self._clock.wall()),
             uptime_s=round(now - self._started, 3),
             status=self._status or "running",
             reasons=reasons,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Literal, cast
 
+from edge.clock import rfc3339
 from edge.contract import TYPE_PREFIX, Attribute, Event, EventData, FaceState, State
 from edge.messages import Change, Mood, Reason
 from edge.publish.identity import Identity
@@ -19,11 +19,6 @@ SYNC_CHECK_S = 10.0  # time_synced is asked no more often: it turns once or twic
 NOBODY = "none"  # `emotion` of a state without faces
 
 Status = Literal["running", "paused", "camera_lost", "stopped"]
-
-
-def rfc3339(wall: float) -> str:
-    """Return seconds since 1970 as RFC 3339 in UTC with milliseconds."""
-    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def share(value: float) -> float:

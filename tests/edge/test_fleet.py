@@ -11,8 +11,8 @@ import pytest
 
 from edge import cli, fleet
 from edge.client import Device
-from edge.clock import SystemClock
-from edge.contract import Health, encode
+from edge.clock import SystemClock, rfc3339
+from edge.contract import Health, State, encode
 from tests.broker import Broker, passwords, running, subscribed
 from tests.edge.publish.rig import WHO, mood, publishing
 from tests.edge.test_metrics import HEALTH
@@ -54,8 +54,6 @@ def test_offline_tells_whether_it_said_goodbye() -> None:
 
 
 def _stopped() -> msgspec.Struct:
-    from edge.contract import State
-
     return State(time=GOOD.time, seq=1, status="stopped", emotion="none", faces=[])
 
 
@@ -93,8 +91,6 @@ def ask(port: int, *more: str) -> int:
 
 
 def healthy() -> Health:
-    from edge.publish.stamp import rfc3339
-
     return msgspec.structs.replace(GOOD, time=rfc3339(SystemClock().wall()))
 
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.clock import rfc3339
 from edge.contract import Event, State, encode
 from edge.geometry import Box
 from edge.messages import Change, EventType, Reason
-from edge.publish.stamp import Stamper, rfc3339
+from edge.publish.stamp import Stamper
 from edge.publish.timesync import time_synced
 from tests.edge.publish.rig import LABELS, WHO, change, mood
 from tests.fakes import FakeClock
