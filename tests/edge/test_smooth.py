@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -83,8 +84,6 @@ def test_an_emotion_begins_at_enter_and_stays_down_to_leave() -> None:
 
 
 def replace_config(config: Smooth, **keys: float) -> Smooth:
-    import msgspec
-
     return msgspec.structs.replace(config, **keys)
 
 

@@ -21,6 +21,8 @@ from tests import broker as brokers
 from tests.broker import Broker, running, subscribed
 from tests.certificates import Authority
 from tests.edge.publish.rig import change, mood, publishing
+from tests.edge.publish.test_stamp import stamper
+from tests.fakes import FakeClock
 from tests.waiting import PATIENCE_S, free_port, wait_until
 
 COMMAND = [sys.executable, "-m", "edge", "watch"]
@@ -177,9 +179,6 @@ def test_a_reader_that_has_enough_ends_it_quietly(broker: Broker) -> None:
 def test_the_table_does_not_let_a_message_drive_the_terminal() -> None:
     view = TableView("emotion", "broker")
     evil = mood("happy", track="\x1b]0;owned\x07")
-    from tests.edge.publish.test_stamp import stamper
-    from tests.fakes import FakeClock
-
     state = stamper(FakeClock()).state(1000.0, [evil], "running")
     view.message("emotion/\x1b[31mred/state", True, encode(state))
     view.message("emotion/kiosk/availability", True, b"\x1b[2J\xc2\x9b2J")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -48,8 +50,6 @@ def test_the_same_seed_makes_the_same_faces() -> None:
 
 
 def test_a_flip_is_the_mirror_image_and_nothing_else() -> None:
-    from dataclasses import replace
-
     out = changed(replace(NOTHING, flip_share=1))
     np.testing.assert_array_equal(out, faces(12)[:, :, ::-1])
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +148,6 @@ def test_a_killed_training_goes_on_and_ends_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_state_of_another_training_is_refused(parts: tuple[Part, Part], tmp_path: Path) -> None:
-    from dataclasses import replace
-
     train, choose = parts
     short = replace(RECIPE, epochs=1, warmup_epochs=0.1)
     loop.Training(short, 7).run(train, choose, tmp_path)
@@ -164,8 +163,6 @@ def test_a_state_of_another_training_is_refused(parts: tuple[Part, Part], tmp_pa
 
 @pytest.mark.slow
 def test_a_teacher_takes_part(parts: tuple[Part, Part], tmp_path: Path) -> None:
-    from dataclasses import replace
-
     train, choose = parts
     shapes = []
 
