@@ -41,7 +41,7 @@ def ema_step(
 
 def window_mean(window: Window, _window_s: float) -> NDArray[np.float32]:
     """Mean of the scores, each sample weighing the same."""
-    return np.mean([s for _, s in window], axis=0, dtype=np.float32)  # type: ignore[no-any-return]
+    return np.asarray(np.mean([s for _, s in window], axis=0, dtype=np.float32))
 
 
 def window_ema(window: Window, window_s: float) -> NDArray[np.float32]:

@@ -80,7 +80,7 @@ environment() { # NAME PYTHON PIP-ARGUMENT...
 # The environment that tests and checks share.
 test_environment() {
   local python
-  # shellcheck disable=SC2119
+  # shellcheck disable=SC2119 # the version may be left out
   python=$(find_python) || die "Python 3.11 or newer not found; try: apt-get install python3"
   environment test "$python" --editable '.[test,lint]'
 }

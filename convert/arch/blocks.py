@@ -32,7 +32,7 @@ def _torch_kinds() -> Any:
         # A view: (n, h, w, c) in memory is what torch calls channels_last.
         return x.movedim(-1, 1).contiguous(memory_format=channels_last)
 
-    class FastConv2D(keras.layers.Conv2D):  # type: ignore[misc]
+    class FastConv2D(keras.layers.Conv2D):  # type: ignore[misc]  # Keras is untyped
         def call(self, inputs: Any) -> Any:
             x = channels_first(inputs)
             if self.padding == "same":  # as TensorFlow pads: the odd pixel right and below
@@ -55,7 +55,7 @@ def _torch_kinds() -> Any:
                 y = y + self.bias.value
             return y if self.activation is None else self.activation(y)
 
-    class FastBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
+    class FastBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras is untyped
         def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
             y = batch_norm(
                 channels_first(inputs),
@@ -69,7 +69,7 @@ def _torch_kinds() -> Any:
             )
             return y.movedim(1, -1)
 
-    class FastAveragePooling2D(keras.layers.AveragePooling2D):  # type: ignore[misc]
+    class FastAveragePooling2D(keras.layers.AveragePooling2D):  # type: ignore[misc]  # Keras is untyped
         def call(self, inputs: Any) -> Any:
             return avg_pool2d(channels_first(inputs), tuple(self.pool_size)).movedim(1, -1)
 

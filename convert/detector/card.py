@@ -29,7 +29,8 @@ turned to profile or tilted by more than 45 degrees, and in the dark.
 def card(manifest: Manifest) -> str:
     """Return the card as Markdown."""
     p: dict[str, Any] = manifest.provenance
-    parity: dict[str, Any] = manifest.metrics.get("int8_beside_float", {})  # type: ignore[assignment]
+    metrics: dict[str, Any] = manifest.metrics
+    parity = metrics.get("int8_beside_float", {})
     lines = [
         f"# {manifest.name}",
         "",
@@ -46,8 +47,7 @@ def card(manifest: Manifest) -> str:
         f"{_text(parity.get('mean_overlap'))} on {parity.get('pictures', '?')} pictures |",
         "",
     ]
-    detectors: dict[str, Any] = manifest.metrics.get("detectors", {})  # type: ignore[assignment]
-    if detectors:
+    if detectors := metrics.get("detectors"):
         lines += _figures(detectors)
     return "\n".join(lines) + "\n" + DATA + "\n" + NOT_FOR
 

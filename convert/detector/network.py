@@ -35,7 +35,7 @@ class Shape:
 def _depth_to_space() -> Any:
     import keras
 
-    class DepthToSpace(keras.layers.Layer):  # type: ignore[misc]
+    class DepthToSpace(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         """Turn (h, w, 4 c) into (2 h, 2 w, c): upsampling that keeps any input size possible.
 
         Upsampling layers of Keras write the size they were built for into the TFLite graph.

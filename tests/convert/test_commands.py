@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,9 @@ from tests.conftest import ROOT
 from tests.convert.data import samples
 
 MODEL = ROOT / "models" / "emotion"
-HAS_MATPLOTLIB = True
-try:
-    import matplotlib  # noqa: F401
-except ImportError:
-    HAS_MATPLOTLIB = False
-needs_matplotlib = pytest.mark.skipif(not HAS_MATPLOTLIB, reason="matplotlib is not installed")
+needs_matplotlib = pytest.mark.skipif(
+    importlib.util.find_spec("matplotlib") is None, reason="matplotlib is not installed"
+)
 
 
 @pytest.fixture
