@@ -88,12 +88,12 @@ def crop_upright(
     n = max(width, height)
     side = round(n * reach)
     around = crop_face(luma, box, ((1 + 2 * margin) * reach - 1) / 2, side, side)
-    turn = np.array([[cos * n / width, -sin * n / height], [sin * n / width, cos * n / height]])
-    shift = (side - 1) / 2 - turn @ ((width - 1) / 2, (height - 1) / 2)
-    matrix = np.column_stack([turn, shift])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    border = cv2.BORDER_REPLICATE
-    upright = cv2.warpAffine(around, matrix, (width, height), flags=flags, borderMode=border)
+    across = ((np.arange(width) - (width - 1) / 2) * n / width).astype(np.float32)
+    down = ((np.arange(height) - (height - 1) / 2) * n / height).astype(np.float32)[:, None]
+    middle = np.float32((side - 1) / 2)
+    x = middle + np.float32(cos) * across - np.float32(sin) * down
+    y = middle + np.float32(sin) * across + np.float32(cos) * down
+    upright = cv2.remap(around, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(upright, np.uint8)
 
 
