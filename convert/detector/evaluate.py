@@ -145,7 +145,8 @@ def _tilted(
     if args.emotions:
         data, _ = part_of(open_dataset(args.emotions), None)
         posed.append(Posed(args.emotions.name, *judged_frames(model, data)))
-    return {s.label: {p.name: tilt_figures(s, model, p) for p in posed} for s in subjects}
+    figures = {s.label: {p.name: tilt_figures(s, model, p) for p in posed} for s in subjects}
+    return {label: own for label, own in figures.items() if any(own.values())}
 
 
 def verdict_of(

@@ -14,13 +14,13 @@ from convert.detector.emotions import HEIGHT, WIDTH, best_face
 from convert.detector.photos import Photo
 from convert.detector.subject import Subject
 from edge.classify import Model
-from edge.errors import ConfigError
 
 Luma = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 TILTS = (0, 10, 20, 30, 40)  # degrees, each to both sides
 WAYS = ("as_it_is", "upright")
+MARKED = 50  # frames looked at to know whether a detector finds landmarks
 LARGE = 240  # pixels: a photograph's longer side in the frame
 
 
@@ -59,12 +59,13 @@ def _warped(luma: Luma, matrix: NDArray[Any]) -> Luma:
 def tilt_figures(subject: Subject, model: Model, posed: Posed) -> list[dict[str, Any]]:
     """Return one entry a tilt: how the scores hold, cut out as they are and turned upright.
 
+    Empty for a detector without landmarks: it turns nothing.
+
     The scores of the frame that was not turned, cut out as it is, are what others are held
     against. Each entry is over the faces found both there and at its tilt, on both sides.
-
-    Raises:
-        ConfigError: the detector knows no landmarks.
     """
+    if not any(f.landmarks for frame in posed.frames[:MARKED] for f in subject.faces(frame)):
+        return []
     level, _ = _scores(subject, model, posed.frames)
     entries = []
     for tilt in TILTS:
@@ -82,8 +83,6 @@ def _scores(subject: Subject, model: Model, frames: Sequence[Luma]) -> tuple[Flo
         face = best_face(subject.faces(luma), subject.threshold)
         if face is None:
             continue
-        if face.landmarks is None:
-            raise ConfigError(f"--tilt: {subject.label} knows no landmarks; allowed: face, yunet")
         plain[i] = model.infer(model.crop(luma, face.box))
         upright[i] = model.infer(model.crop(luma, face.box, face.landmarks))
     return plain, upright
