@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     import signal
     import sys
 
+    from edge.config import Mqtt
     from edge.watch import watch
     from edge.web.dashboard import TICK_S, DashboardHub, Inbox
     from edge.web.devices import Devices
@@ -63,7 +64,9 @@ def run(args: argparse.Namespace) -> int:
         print(f"The dashboard is at {server.url}", flush=True)
 
     inbox = Inbox(begun)
-    title = f"{mqtt.base} on {mqtt.host}:{mqtt.port}"
+    title = f"Emotions on {mqtt.host}" + (f":{args.port}" if args.port else "")
+    if mqtt.base != Mqtt().base:
+        title += f", {mqtt.base}/"
     hub = DashboardHub(inbox, Devices(mqtt.base, keep_s), title, keep_s)
     server = WebServer(listen, "dashboard.html", hub, TICK_S)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -49,7 +49,7 @@ function heard(message) {
   offset = message.now - Date.now() / 1000;
   keep = message.keep_s;
   wordsOfBroker = message.trouble;
-  text($("title"), `Emotions: ${message.title}`);
+  text($("title"), message.title);
   let moved = false;
   const gone = message.all
     ? [...cards.keys()].filter((name) => !(name in message.devices))

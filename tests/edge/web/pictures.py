@@ -73,6 +73,8 @@ def caught(
         """([words, bad]) => {
           const title = document.querySelector(".face h3");
           if (!title?.textContent.includes(words)) return false;
+          // One that has just come, so that it has not just gone.
+          if (!/, [0-2] s$/.test(document.querySelector(".face .faint").textContent)) return false;
           if (bad !== Boolean(document.querySelector(".measure.bad"))) return false;
           WebSocket.prototype.send = () => {};
           return true;
