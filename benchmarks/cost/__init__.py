@@ -66,6 +66,7 @@ def instructions_a_frame(detector: str) -> float:
 def _count(detector: str, frames: int) -> int:
     with tempfile.NamedTemporaryFile("r") as log:
         valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", f"--log-file={log.name}"]
+        valgrind += ["--child-silent-after-fork=yes"]  # models are tried in a child first
         work = [sys.executable, "-m", "benchmarks.cost.work", detector, str(frames), str(MANY)]
         done = subprocess.run(
             [*valgrind, "--cachegrind-out-file=/dev/null", *work],
