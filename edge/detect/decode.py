@@ -3,7 +3,7 @@
 A cell of `stride` pixels answers with the logit of "a face's centre is here", the centre's offset
 from the cell's middle in face widths and heights, the logarithms of width and height in units of
 `UNIT_PX`, and five landmarks as offsets from the face's centre in face widths and heights. Several
-cells answer for one face; their answers are averaged.
+cells answer for one large face; their answers are averaged.
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ Floats = NDArray[np.float32]
 UNIT_PX = 32.0  # a face of this size has logarithm 0
 MAX_FACES = 64  # peaks looked at in one frame, best first
 MAX_LOG = 3.0  # 640 pixels; keeps nonsense from overflowing
-# Score, as a share of the peak's, from which a neighbouring cell has its say in box and landmarks:
-# from there on the training asks it for them (`convert.detector.targets.NEAR`).
+# Cells around a peak have their say in box and landmarks of faces of this size, in pixels: three
+# cells. Of smaller ones they see too little, and sometimes another face (docs/detector.md).
+LARGE_PX = 24.0
+# ... and from this score, as a share of the peak's: there the training asks for box and landmarks
+# (`convert.detector.targets.NEAR`).
 NEAR = 0.5
+PEAK = 4  # index of the cell itself among the nine
 DOWN, RIGHT = (d.ravel() - 1 for d in np.indices((3, 3)))  # from a cell to itself and around it
 
 
@@ -82,14 +86,15 @@ def decode(
     rows, columns = rows[order], columns[order]
     scores = _sigmoid(logits[rows, columns])
     # The cells around a peak, (n, 9), saw the same face: their mean is surer than the peak alone.
-    r, c = rows[:, None] + DOWN, columns[:, None] + RIGHT
-    inside = (r >= 0) & (r < logits.shape[0]) & (c >= 0) & (c < logits.shape[1])
-    r, c = np.where(inside, r, rows[:, None]), np.where(inside, c, columns[:, None])
+    r, c, inside = _around(rows, columns, logits.shape)
     weight = _sigmoid(logits[r, c])
-    weight = np.where(inside & (weight >= NEAR * scores[:, None]), weight, np.float32(0))
-    weight = (weight / weight.sum(axis=1, keepdims=True))[..., None]
     answer = box[r, c]
     size = UNIT_PX * np.exp(np.clip(answer[..., 2:], -MAX_LOG, MAX_LOG))
+    large = np.sqrt(size[:, PEAK].prod(axis=1)) >= LARGE_PX
+    heard = inside & (weight >= NEAR * scores[:, None]) & large[:, None]
+    heard[:, PEAK] = True
+    weight = np.where(heard, weight, np.float32(0))
+    weight = (weight / weight.sum(axis=1, keepdims=True))[..., None]
     centre = (np.stack([c, r], axis=-1) + np.float32(0.5)) * stride + answer[..., :2] * size
     points = centre[:, :, None] + marks[r, c].reshape(*r.shape, 5, 2) * size[:, :, None]
     centre, size = (centre * weight).sum(axis=1), (size * weight).sum(axis=1)
@@ -99,6 +104,15 @@ def decode(
     return scores[kept], boxes[kept], points[kept].astype(np.float32)
 
 
+def _around(
+    rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, ...]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+    """Return rows and columns of each cell's nine, (n, 9), and which are not past the border."""
+    r, c = rows[:, None] + DOWN, columns[:, None] + RIGHT
+    inside = (r >= 0) & (r < shape[0]) & (c >= 0) & (c < shape[1])
+    return np.where(inside, r, rows[:, None]), np.where(inside, c, columns[:, None]), inside
+
+
 def _sigmoid(logits: Floats) -> Floats:
-    result: Floats = (1 / (1 + np.exp(-logits))).astype(np.float32)
+    result: Floats = (1 / (1 + np.exp(np.minimum(-logits, 80)))).astype(np.float32)  # finite
     return result

@@ -70,6 +70,14 @@ def test_cells_around_the_peak_have_their_say_as_far_as_they_are_sure() -> None:
     np.testing.assert_allclose(points[0, 0], [28 + (8 + 16) * share, 20], rtol=1e-5)
 
 
+def test_of_a_small_face_only_the_peak_is_asked() -> None:
+    score, box, marks = nothing()
+    score[2, 3], score[2, 4] = 2.0, 1.9
+    box[2, 3] = box[2, 4] = (0, 0, *np.log([20 / UNIT_PX, 26 / UNIT_PX]))
+    _, boxes, _ = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    np.testing.assert_allclose(boxes, [[28 - 10, 20 - 13, 20, 26]], rtol=1e-5)
+
+
 @pytest.mark.parametrize("cell", [(0, 0), (5, 7), (0, 7)])
 def test_a_cell_in_the_corner_has_no_neighbours_on_the_other_side(cell: tuple[int, int]) -> None:
     score, box, marks = nothing()
