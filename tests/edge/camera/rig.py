@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -84,6 +84,7 @@ class Watcher:
     def __init__(self, camera: Camera) -> None:
         self.camera = camera
         self.seen: list[Frame | CameraLost] = []
+        self._looked_at = 0  # of `seen`, by the waits so far
         self.error: BaseException | None = None
         self._thread = threading.Thread(target=self._watch, name="watcher")
         self._thread.start()
@@ -104,23 +105,32 @@ class Watcher:
         return [m for m in self.seen if isinstance(m, CameraLost)]
 
     def wait_frames(self, more: int = 3) -> None:
-        """Wait for `more` frames that come after all seen so far."""
-        wanted = len(self.frames) + more
-        wait_until(
-            lambda: len(self.frames) >= wanted or self.error, f"{more} more frames: {self.lost}"
-        )
-        assert self.error is None
+        """Wait for `more` frames after what an earlier wait saw."""
+        for _ in range(more):
+            self._next(lambda m: isinstance(m, Frame), f"{more} more frames")
 
     def wait_lost(self, word: str = "") -> CameraLost:
-        """Wait for a `CameraLost` after all seen so far, with `word` in its reason."""
-        start = len(self.seen)
+        """Wait for a `CameraLost` after what an earlier wait saw, with `word` in its reason."""
+        lost = self._next(
+            lambda m: isinstance(m, CameraLost) and word in m.why, f"a loss because of {word!r}"
+        )
+        assert isinstance(lost, CameraLost)
+        return lost
 
-        def found() -> list[CameraLost]:
-            later = self.seen[start:]
-            return [m for m in later if isinstance(m, CameraLost) and word in m.why]
+    def _next(self, wanted: Callable[[Frame | CameraLost], bool], what: str) -> Frame | CameraLost:
+        found: list[Frame | CameraLost] = []
 
-        wait_until(found, f"a lost camera because of {word!r}; got {[m.why for m in self.lost]}")
-        return found()[0]
+        def came() -> bool:
+            while not found and self._looked_at < len(self.seen):
+                message = self.seen[self._looked_at]
+                self._looked_at += 1
+                if wanted(message):
+                    found.append(message)
+            return bool(found) or self.error is not None
+
+        wait_until(came, f"{what}; lost: {[m.why for m in self.lost[-5:]]}")
+        assert self.error is None
+        return found[0]
 
     def finish(self) -> None:
         self.camera.close()
