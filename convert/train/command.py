@@ -7,9 +7,12 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from convert.arch import NAMES
 from convert.data import open_dataset
@@ -17,8 +20,13 @@ from convert.data.dataset import TEST_SPLITS, Dataset
 from convert.train.options import add_options, recipe_from, size_of
 from convert.train.recipe import Recipe
 from edge.errors import ConfigError, StorageError, UnavailableError, UsageError
+from edge.manifest import find_model
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convert.data.dataset import Faces
+    from convert.judge.scorer import Scorer
     from convert.train.loop import Teacher, Training
     from convert.train.prepare import Counts, Part
 
@@ -63,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         args.out.mkdir(parents=True, exist_ok=True)
         training = _training(args, recipe, data, train)
-        training.run(train, choose, args.out, teacher=_teacher(args, recipe, data))
+        training.run(train, choose, args.out, teacher=_teacher(args.teacher, data.classes))
         return _finish(args, recipe, data, counts, training)
     except OSError as e:
         raise StorageError(f"{e.filename or args.out}: {e.strerror or e}") from e
@@ -122,12 +130,37 @@ def _training(args: argparse.Namespace, recipe: Recipe, data: Dataset, train: Pa
     return training
 
 
-def _teacher(args: argparse.Namespace, recipe: Recipe, data: Dataset) -> Teacher | None:
-    if args.teacher is None:
+def _teacher(given: Sequence[str], classes: tuple[str, ...]) -> Teacher | None:
+    """Return the mean score of all teachers, each asked for a face and for its mirror image."""
+    teachers = [_scorer(g, classes) for g in given]
+    if not teachers:
         return None
+
+    def mean_score(faces: Faces) -> NDArray[np.float32]:
+        views = (faces, np.ascontiguousarray(faces[:, :, ::-1]))
+        mean: NDArray[np.float32] = np.mean(
+            [t.predict(v) for t in teachers for v in views], axis=0, dtype=np.float32
+        )
+        return mean
+
+    return mean_score
+
+
+def _scorer(given: str, classes: tuple[str, ...]) -> Scorer:
+    from convert.judge.scorer import FolderScorer
     from convert.load import load_float
 
-    return load_float(args.teacher, classes=data.classes).predict
+    scorer: Scorer
+    if Path(given).suffix:
+        scorer = load_float(Path(given), classes=classes)
+    else:
+        scorer = FolderScorer(find_model(given))
+    if scorer.labels != classes:
+        raise ConfigError(
+            f"--teacher {given}: scores {', '.join(scorer.labels)}; allowed, as in the data: "
+            f"{', '.join(classes)}"
+        )
+    return scorer
 
 
 def _finish(

@@ -46,9 +46,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     targets.add_argument(
         "--teacher",
-        type=Path,
+        action="append",
+        default=[],
         metavar="MODEL",
-        help="a trained model whose scores are learnt as well",
+        help="a trained model whose scores are learnt as well: a Keras file, a model folder (int8 "
+        "is quickest) or the name of a shipped model; given several times, their mean",
     )
     targets.add_argument(
         "--teacher-weight",
@@ -177,7 +179,7 @@ def recipe_from(args: argparse.Namespace) -> Recipe:
         expected=args.expected,
         smoothing=args.smoothing,
         balance=args.balance,
-        teacher=0.0 if args.teacher is None else args.teacher_weight,
+        teacher=args.teacher_weight if args.teacher else 0.0,
         holdout=args.holdout,
         seed=args.seed,
         precision=args.precision,
