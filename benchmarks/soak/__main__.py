@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--minutes", type=float, default=1e9, help="stop after so long at the latest"
     )
+    parser.add_argument("--fps", type=float, default=clip.FPS, help="of the clip")
     parser.add_argument("--seed", type=int, default=1, help="of the broker's outages")
     parser.add_argument("--out", type=Path, help="folder for result.json and samples.csv")
     parser.add_argument("--set", action="append", default=[], help="a key of the daemon's")
@@ -59,8 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def soak(args: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[Sample]]:
     """Run it; return the result and the samples."""
-    source = folder / "clip.mp4"
-    clip.make(source)
+    source = folder / "clip.avi"
+    clip.make(source, args.fps)
     broker = Mosquitto(folder)
     broker.start()
     subscriber = Subscriber(broker.port)
