@@ -190,13 +190,13 @@ def table(verdict: dict[str, Any]) -> str:
                 lines.append(
                     f"  {kind}: average precision {f['average_precision']:.3f}; at "
                     f"{f['threshold']:g}: recall {f['recall'] or 0:.3f}, "
-                    f"{f['false_a_picture']:.3f} false a picture"
+                    f"{f['false_a_picture']:.3f} false a picture{_shift(f)}"
                 )
         for name, f in own["videos"].items():
             found = "no face" if f["found"] is None else f"found {f['found']:.3f}"
             lines.append(
                 f"  {name}: {found}, {f['false_a_minute']:.1f} false a minute, "
-                f"{f['false_tracks']} false tracks"
+                f"{f['false_tracks']} false tracks{_shift(f)}"
             )
         if "emotions" in own:
             f = own["emotions"]
@@ -207,3 +207,9 @@ def table(verdict: dict[str, Any]) -> str:
         if "tilted" in own:
             lines.append(tilt_table(own["tilted"]))
     return "\n".join(lines)
+
+
+def _shift(figures: dict[str, Any]) -> str:
+    """Say where landmarks lie beside the true ones, right and down."""
+    shift = figures["landmark_shift"]
+    return f", landmarks {shift[0]:+.3f} {shift[1]:+.3f} eye distances" if shift else ""

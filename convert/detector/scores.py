@@ -81,11 +81,25 @@ def turn(face: Floats) -> float:
     return float(np.degrees(np.arctan2(abs(dy), abs(dx))))
 
 
+def mark_shift(marks: Floats, face: Floats) -> Floats:
+    """Return the mean (dx, dy) of landmarks (5, 2) from those of a true face, in eye distances."""
+    true = face[4:14].reshape(5, 2)
+    result: Floats = (marks - true).mean(axis=0) / max(float(np.linalg.norm(true[1] - true[0])), 1)
+    return result
+
+
+def mean_shift(shifts: Sequence[Floats]) -> list[float] | None:
+    """Return the mean of shifts, right and down; None where no landmarks are known."""
+    known = [s for s in shifts if np.isfinite(s).all()]
+    return [float(v) for v in np.mean(known, axis=0)] if known else None
+
+
 def judge(truths: Sequence[Truth], founds: Sequence[Found], threshold: float) -> dict[str, object]:
     """Return average precision over all scores, and the rest at `threshold`, as JSON values."""
     scores, right = [], []
     faces = hits = false = 0
     errors: list[float] = []
+    shifts: list[Floats] = []
     overlaps: list[float] = []
     by_size = _Bins(SIZES)
     by_turn = _Bins(TURNS)
@@ -114,6 +128,7 @@ def judge(truths: Sequence[Truth], founds: Sequence[Found], threshold: float) ->
             if hit and sure.marks is not None:
                 gap = np.linalg.norm(sure.marks[index] - face[4:14].reshape(5, 2), axis=1)
                 errors.append(float(gap.mean()) / size)
+                shifts.append(mark_shift(sure.marks[index], face))
     return {
         "pictures": len(truths),
         "faces": faces,
@@ -125,6 +140,7 @@ def judge(truths: Sequence[Truth], founds: Sequence[Found], threshold: float) ->
         "false_a_picture": false / len(truths) if len(truths) else None,
         "mean_overlap": float(np.mean(overlaps)) if overlaps else None,
         "landmark_error": float(np.mean(errors)) if errors else None,
+        "landmark_shift": mean_shift(shifts),
         "recall_by_size": by_size.shares(),
         "recall_by_turn": by_turn.shares(),
     }

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import edge.config
-from convert.detector.scores import Found, Truth, match
+from convert.detector.scores import Floats, Found, Truth, mark_shift, match, mean_shift
 from convert.detector.subject import Subject
 from edge.camera import open_camera
 from edge.clock import SystemClock
@@ -74,12 +74,16 @@ def judge_clip(clip: Clip, subject: Subject, *, rate: float, confirm: int) -> di
     """
     founds = [_above(subject.find(f.luma), subject.threshold) for f in clip.frames]
     wanted = hits = false = seen_frames = full_frames = 0
+    shifts: list[Floats] = []
     for truth, found in zip(clip.truths, founds, strict=True):
         of_face, kind = match(truth, found)
         asked = ~truth.ignored
         wanted += int(asked.sum())
         hits += int((of_face[asked] >= 0).sum())
         false += int((kind == 0).sum())
+        if found.marks is not None:
+            pairs = zip(truth.faces, of_face, strict=True)
+            shifts += [mark_shift(found.marks[k], face) for face, k in pairs if k >= 0]
         if asked.any():
             seen_frames += 1
             full_frames += bool((of_face[asked] >= 0).all())
@@ -90,13 +94,15 @@ def judge_clip(clip: Clip, subject: Subject, *, rate: float, confirm: int) -> di
         "frames_with_all": full_frames / seen_frames if seen_frames else None,
         "false_a_minute": false / clip.minutes,
         "false_tracks": _false_tracks(clip, founds, rate, confirm),
+        "landmark_shift": mean_shift(shifts),
     }
     return result
 
 
 def _above(found: Found, threshold: float) -> Found:
     keep = found.scores >= threshold
-    return Found(found.boxes[keep], found.scores[keep], None)
+    marks = None if found.marks is None else found.marks[keep]
+    return Found(found.boxes[keep], found.scores[keep], marks)
 
 
 def _false_tracks(clip: Clip, founds: Sequence[Found], rate: float, confirm: int) -> int:

@@ -69,3 +69,16 @@ def test_the_threshold_decides_recall_but_not_average_precision() -> None:
     assert isinstance(sizes, list)
     assert [b["recall"] for b in sizes if b["faces"]] == [1]
     assert sum(b["faces"] for b in sizes) == 1
+
+
+def test_a_shift_of_the_landmarks_is_told_in_eye_distances() -> None:
+    marked = truth((0, 0, 40, 50))
+    marked.faces[0, 4:] = (10, 20, 30, 20, 20, 30, 12, 40, 28, 40)
+    marks = marked.faces[:, 4:14].reshape(1, 5, 2) + np.array([2, -1], np.float32)
+    one = found((0.9, 0, 0, 40, 50))
+    shift = judge([marked], [Found(one.boxes, one.scores, marks)], 0.5)["landmark_shift"]
+    assert shift == pytest.approx([0.1, -0.05])
+    assert judge([marked], [one], 0.5)["landmark_shift"] is None
+    marked.faces[0, 4:] = np.nan
+    unknown = judge([marked], [Found(one.boxes, one.scores, marks)], 0.5)
+    assert unknown["landmark_shift"] is None
