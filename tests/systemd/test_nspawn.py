@@ -173,7 +173,7 @@ def test_a_reload_takes_a_new_configuration_and_refuses_a_bad_one(machine: Machi
     assert machine.pid(UNIT) == before
 
 
-def test_sigterm_ends_it_cleanly_within_two_seconds(machine: Machine) -> None:
+def test_sigterm_ends_it_cleanly(machine: Machine) -> None:
     machine.run("systemctl", "stop", UNIT)
     times = machine.show(UNIT, "Result", "ExecMainStatus")
     assert times == {"Result": "success", "ExecMainStatus": "0"}
