@@ -28,13 +28,16 @@ def tried(what: str, load: Callable[[], T]) -> T:
     Raises:
         ConfigError: it did; the message names `what`. And whatever `load` raises.
     """
-    pid = os.fork()
-    if pid == 0:
-        _child(load)
-    number = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    if -number in CRASHES:
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _child(load)
+        number = -os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    except OSError:  # no process to be had, or we were started with SIGCHLD ignored
+        number = 0
+    if number in CRASHES:
         raise ConfigError(
-            f"{what}: the native code that reads it crashed ({signal.Signals(-number).name}); "
+            f"{what}: the native code that reads it crashed ({signal.Signals(number).name}); "
             "the file is damaged or hostile"
         )
     return load()

@@ -52,6 +52,14 @@ def test_a_child_killed_from_outside_says_nothing_about_the_file() -> None:
     assert tried("x", load) == 7
 
 
+def test_without_a_child_it_is_loaded_untried() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # as some starters leave it behind
+    try:
+        assert tried("x", lambda: 7) == 7
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 def test_check_refuses_hostile_models_by_name_whatever_the_runtime_does(tmp_path: Path) -> None:
     good = (TINY / MODEL).read_bytes()
     said = []

@@ -16,24 +16,9 @@ from edge.config import Camera as Config
 from edge.errors import NoInputError
 from tests.edge.camera.rig import make_plain_video
 from tests.fakes import FakeClock
+from tests.faults.mutate import mutated
 
 pytestmark = pytest.mark.faults
-
-
-def mutated(data: bytes, rng: random.Random) -> bytes:
-    """`data` with some bytes changed, and often a piece cut out, doubled or cut off."""
-    out = bytearray(data)
-    for _ in range(rng.randint(1, 20)):
-        out[rng.randrange(len(out))] = rng.randrange(256)
-    a, b = sorted((rng.randrange(len(out)), rng.randrange(len(out))))
-    how = rng.randrange(4)
-    if how == 0:
-        del out[a:b]
-    elif how == 1:
-        out[a:a] = out[a:b]
-    elif how == 2:
-        del out[b:]
-    return bytes(out)
 
 
 def test_jpeg_buffers() -> None:
