@@ -211,3 +211,13 @@ _encoder = msgspec.json.Encoder(order=None)
 def encode(message: Struct) -> bytes:
     """Return `message` as compact JSON in UTF-8."""
     return _encoder.encode(message)
+
+
+# Made once, by the thread that imports this: where several first decode the same type at once,
+# msgspec 0.22 reads what the other has not filled in yet, and the process dies.
+decode_event = msgspec.json.Decoder(Event).decode
+decode_state = msgspec.json.Decoder(State).decode
+decode_health = msgspec.json.Decoder(Health).decode
+decode_info = msgspec.json.Decoder(Info).decode
+decode_request = msgspec.json.Decoder(Request).decode
+decode_response = msgspec.json.Decoder(Response).decode

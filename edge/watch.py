@@ -13,7 +13,7 @@ from typing import NoReturn
 import msgspec
 
 from edge.config import Mqtt
-from edge.contract import Event, Health, State
+from edge.contract import Event, Health, State, decode_event, decode_health, decode_state
 from edge.errors import UnavailableError
 from edge.publish import reasons, session
 from edge.publish.reasons import Failure
@@ -85,11 +85,11 @@ class TableView(View):
             if kind == "availability":
                 device.availability = plain(payload.decode())[:16] or "?"
             elif kind == "state":
-                device.state = msgspec.json.decode(payload, type=State)
+                device.state = decode_state(payload)
             elif kind == "health":
-                device.health = msgspec.json.decode(payload, type=Health)
+                device.health = decode_health(payload)
             else:
-                device.event = msgspec.json.decode(payload, type=Event)
+                device.event = decode_event(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             device.strange += 1
 

@@ -23,7 +23,7 @@ from paho.mqtt.properties import Properties
 from edge.backoff import Backoff, Waits
 from edge.client.device import Device
 from edge.config import Mqtt
-from edge.contract import Event, Request, Response, encode
+from edge.contract import Event, Request, Response, decode_response, encode
 from edge.errors import UnavailableError
 from edge.publish import reasons, session
 from edge.publish.reasons import Failure
@@ -263,7 +263,7 @@ class Client:
 
     def _response(self, payload: bytes) -> None:
         with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
-            response = msgspec.json.decode(payload, type=Response)
+            response = decode_response(payload)
             waiting = self._waiting.get(response.transaction)
             if waiting is not None and waiting.empty():
                 waiting.put_nowait(response)

@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from edge.contract import CONTRACT_VERSION, Event, Health, Info, State
+from edge.contract import (
+    CONTRACT_VERSION,
+    Event,
+    Health,
+    Info,
+    State,
+    decode_event,
+    decode_health,
+    decode_info,
+    decode_state,
+)
 
 IDS_KEPT = 10_000  # of events, to know one that comes again; a broker resends its last few
 MISSING_MOST = 10_000  # of `seq` remembered as missing; the lowest are forgotten first
@@ -53,13 +63,13 @@ class Device:
             if kind == "availability":
                 self.online = {b"online": True, b"offline": False}.get(payload)
             elif kind == "state":
-                self.state = msgspec.json.decode(payload, type=State)
+                self.state = decode_state(payload)
             elif kind == "health":
-                self.health = msgspec.json.decode(payload, type=Health)
+                self.health = decode_health(payload)
             elif kind == "info":
-                self.info = msgspec.json.decode(payload, type=Info)
+                self.info = decode_info(payload)
             elif kind == "event":
-                return self._event(msgspec.json.decode(payload, type=Event))
+                return self._event(decode_event(payload))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self.invalid += 1
         return None

@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from edge import config
-from edge.contract import Event, encode
+from edge.contract import Event, decode_event, encode
 from edge.publish.aside import set_aside
 from edge.publish.store import Counters, Row, Store, is_damage, remove, salvage_seq
 from edge.stages import Clock, OutboxStats
@@ -387,7 +387,7 @@ def _create(path: Path) -> Store:
 
 
 def _renumbered(row: Row, seq: int) -> Row:
-    event = msgspec.json.decode(row.payload, type=Event)
+    event = decode_event(row.payload)
     data = msgspec.structs.replace(event.data, seq=seq)
     return replace(row, seq=seq, payload=encode(msgspec.structs.replace(event, data=data)))
 

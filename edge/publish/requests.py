@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from edge.contract import Request, Response, State, encode
+from edge.contract import Request, Response, State, decode_request, encode
 from edge.stages import Control
 
 log = logging.getLogger(__name__)
@@ -22,8 +22,6 @@ MAX_BYTES = 1024  # of a payload; a transaction of 128 characters in JSON fits i
 RATE = 5.0  # requests a second, in the long run
 BURST = 10.0  # at once
 _ANSWERABLE = re.compile(r"[a-z]{1,16}")  # another verb gets no answer: it would name the topic
-
-_decoder = msgspec.json.Decoder(Request, strict=True)
 
 
 class Requests:
@@ -69,7 +67,7 @@ class Requests:
         if len(payload) > MAX_BYTES:
             return _error(f"{len(payload)} bytes; allowed: up to {MAX_BYTES}")
         try:
-            request = _decoder.decode(payload) if payload else Request()
+            request = decode_request(payload) if payload else Request()
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
             return _error(f"not a request: {e}")
         if verb == "state":

@@ -16,7 +16,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.contract import Event, encode
+from edge.contract import decode_event, encode
 from edge.publish import session
 from edge.publish.discovery import BIRTH, Discovery
 from edge.publish.identity import Identity
@@ -301,6 +301,6 @@ class Traffic:
 
 def _marked(payload: bytes, replayed: bool, lost_before: int) -> bytes:
     """Return the event with what is known only when it is sent."""
-    event = msgspec.json.decode(payload, type=Event)
+    event = decode_event(payload)
     data = msgspec.structs.replace(event.data, replayed=replayed, lost_before=lost_before)
     return encode(msgspec.structs.replace(event, data=data))
