@@ -100,7 +100,7 @@ def measure(rate: float, seconds: float) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale.events", description=__doc__)
-    parser.add_argument("--rates", type=float, nargs="*", default=[50, 100, 200, 500, 1000, 2000])
+    parser.add_argument("--rates", type=float, nargs="*", default=[100, 500, 1000, 2000, 4000])
     parser.add_argument("--seconds", type=float, default=20.0, help="each (default: 20)")
     args = parser.parse_args()
     rows = []
