@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge.errors import ConfigError
 from edge.geometry import Box, Points, roll
 from edge.image import resize
-from edge.manifest import MODEL, Manifest, load_manifest
+from edge.manifest import MODEL, InputSpec, Manifest, load_manifest
 from edge.messages import Frame, Reason, Scores, Track
 from edge.schedule import Pace, Turn
 from edge.tflite import Network
@@ -97,6 +97,20 @@ def crop_upright(
     return np.asarray(upright, np.uint8)
 
 
+def crop_for(
+    spec: InputSpec, luma: NDArray[np.uint8], box: Box, landmarks: Points | None = None
+) -> NDArray[np.uint8]:
+    """Cut out a face for a model's input, upright by its eyes where `landmarks` are given.
+
+    Raises:
+        ValueError: the box has no area, or lies outside.
+    """
+    degrees = roll(landmarks, box) if landmarks else 0.0
+    if abs(degrees) < LEAST_ROLL:
+        return crop_face(luma, box, spec.margin, spec.width, spec.height)
+    return crop_upright(luma, box, degrees, spec.margin, spec.width, spec.height)
+
+
 def sharpness(face: NDArray[np.uint8]) -> float:
     """Variance of the Laplacian, at 48 pixels and relative to contrast.
 
@@ -153,16 +167,8 @@ class Model:
     def crop(
         self, luma: NDArray[np.uint8], box: Box, landmarks: Points | None = None
     ) -> NDArray[np.uint8]:
-        """Cut out a face as the manifest says, upright by its eyes where `landmarks` are given.
-
-        Raises:
-            ValueError: the box has no area, or lies outside.
-        """
-        spec = self.manifest.input
-        degrees = roll(landmarks, box) if landmarks else 0.0
-        if abs(degrees) < LEAST_ROLL:
-            return crop_face(luma, box, spec.margin, spec.width, spec.height)
-        return crop_upright(luma, box, degrees, spec.margin, spec.width, spec.height)
+        """Cut out a face as the manifest says; see `crop_for`."""
+        return crop_for(self.manifest.input, luma, box, landmarks)
 
     def infer(self, face: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return scores, shape (classes,), adding up to 1, of a face of the input's size."""

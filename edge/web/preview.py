@@ -178,6 +178,7 @@ class Preview:
         spec = load_manifest(find_model(config.classify.model)).input
         sight = Sight(
             spec,
+            config.classify.upright,
             self._rate,
             lambda: self._hub.wanted,
             lambda payload: self._hub.call(self._hub.show, payload),

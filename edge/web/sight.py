@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.classify import crop_face, sharpness
+from edge.classify import crop_for, sharpness
 from edge.image import shrink
 from edge.manifest import InputSpec
 from edge.messages import Frame, Mood
@@ -31,6 +31,7 @@ class Sight:
     def __init__(
         self,
         spec: InputSpec,
+        upright: bool,
         rate: float,
         wanted: Callable[[], bool],
         show: Callable[[bytes], None],
@@ -39,11 +40,13 @@ class Sight:
 
         Args:
             spec: of the emotion model: what of a face is measured.
+            upright: whether its crops are turned by the eyes, as `classify.upright` says.
             rate: most pictures a second.
             wanted: whether somebody waits for a picture.
             show: takes a message.
         """
         self._spec = spec
+        self._upright = upright
         self._interval_s = SLACK / rate
         self._wanted = wanted
         self._show = show
@@ -53,10 +56,10 @@ class Sight:
         """Send this frame if it is time and somebody waits."""
         if frame.t - self._last >= self._interval_s and self._wanted():
             self._last = frame.t
-            self._show(message(frame, moods, self._spec))
+            self._show(message(frame, moods, self._spec, upright=self._upright))
 
 
-def message(frame: Frame, moods: Sequence[Mood], spec: InputSpec) -> bytes:
+def message(frame: Frame, moods: Sequence[Mood], spec: InputSpec, *, upright: bool = True) -> bytes:
     """Return the binary message of a frame."""
     height, width = frame.luma.shape
     data = {
@@ -64,13 +67,13 @@ def message(frame: Frame, moods: Sequence[Mood], spec: InputSpec) -> bytes:
         "width": width,
         "height": height,
         "brightness": round(float(frame.luma.mean()), 1),
-        "faces": [_face(frame, mood, spec) for mood in moods],
+        "faces": [_face(frame, mood, spec, upright) for mood in moods],
     }
     head = json.dumps(data, separators=(",", ":")).encode()
     return struct.pack(">I", len(head)) + head + _jpeg(frame.luma)
 
 
-def _face(frame: Frame, mood: Mood, spec: InputSpec) -> dict[str, object]:
+def _face(frame: Frame, mood: Mood, spec: InputSpec, upright: bool) -> dict[str, object]:
     track = mood.track
     width, height = track.frame_size
     return {
@@ -85,11 +88,11 @@ def _face(frame: Frame, mood: Mood, spec: InputSpec) -> dict[str, object]:
         "reason": mood.reason,
         "since_s": round(frame.t - mood.since, 1),
         "unseen_s": round(frame.t - track.seen, 2),
-        "measures": _measures(frame, mood, spec),
+        "measures": _measures(frame, mood, spec, upright),
     }
 
 
-def _measures(frame: Frame, mood: Mood, spec: InputSpec) -> dict[str, float]:
+def _measures(frame: Frame, mood: Mood, spec: InputSpec, upright: bool) -> dict[str, float]:
     """Return what the limits of the configuration are held against, by their keys."""
     box = mood.track.box
     measures = {
@@ -98,7 +101,7 @@ def _measures(frame: Frame, mood: Mood, spec: InputSpec) -> dict[str, float]:
         "classify.min_face_px": round(min(box.width, box.height)),
     }
     try:
-        face = crop_face(frame.luma, box, spec.margin, spec.width, spec.height)
+        face = crop_for(spec, frame.luma, box, mood.track.landmarks if upright else None)
     except ValueError:  # carried out of the frame
         return measures
     return {
