@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fleet.chart import draw
-from benchmarks.fleet.mosquitto import Mosquitto
 from benchmarks.fleet.workers import Workers
+from benchmarks.mosquitto import Mosquitto
 from edge.client import Client
 
 ARRIVAL_S = 60.0  # for the last events to reach the subscriber

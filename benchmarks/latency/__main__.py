@@ -18,7 +18,7 @@ import psutil
 
 from benchmarks.common import ROOT, data_folder, publish
 from benchmarks.faces import people, write
-from benchmarks.fleet.mosquitto import Mosquitto
+from benchmarks.mosquitto import Mosquitto
 from benchmarks.versus.loops import yunet_path
 from edge.benchreport import spread
 

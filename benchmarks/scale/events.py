@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import publish
-from benchmarks.fleet.mosquitto import Mosquitto
 from benchmarks.fleet.workers import Workers
+from benchmarks.mosquitto import Mosquitto
 
 DEVICES = 50
 HEALTH_S = 30.0

@@ -19,8 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.mosquitto import Mosquitto
 from benchmarks.soak import clip
-from benchmarks.soak.broker import Comings, Mosquitto, Subscriber
+from benchmarks.soak.broker import SETTINGS, Comings, Subscriber
 from benchmarks.soak.watched import Sample, look
 
 GROWTH_MB = 2.0  # most that is borne after warm-up
@@ -62,7 +63,7 @@ def soak(args: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[S
     """Run it; return the result and the samples."""
     source = folder / "clip.avi"
     clip.make(source, args.fps)
-    broker = Mosquitto(folder)
+    broker = Mosquitto(folder, *SETTINGS)
     broker.start()
     subscriber = Subscriber(broker.port)
     outbox, log = folder / "outbox.db", folder / "log"

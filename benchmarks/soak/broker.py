@@ -6,77 +6,27 @@ import array
 import contextlib
 import fcntl
 import json
-import os
 import random
-import shutil
 import signal
-import socket
-import subprocess
 import termios
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from benchmarks.mosquitto import Mosquitto
+
 UP_S, AWAY_S = (8.0, 25.0), (2.0, 15.0)  # shortest and longest
-PATIENCE_S = 60.0
-
-
-class Mosquitto:
-    """One broker on a free loopback port; what it has acknowledged outlives its kill -9."""
-
-    def __init__(self, folder: Path) -> None:
-        program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-        if program is None:
-            raise SystemExit("mosquitto is not installed (apt-get install mosquitto)")
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = int(s.getsockname()[1])
-        settings = [
-            *(["user root"] if os.geteuid() == 0 else []),
-            f"listener {self.port} 127.0.0.1",
-            "allow_anonymous true",
-            "max_queued_messages 0",
-            # Without a bound in flight, what it acknowledges it has written to the subscriber.
-            "max_inflight_messages 0",
-            "persistence true",
-            f"persistence_location {folder}/",
-            "autosave_on_changes true",
-            "autosave_interval 1",
-            "set_tcp_nodelay true",
-        ]
-        config = folder / "mosquitto.conf"
-        config.write_text("\n".join(settings) + "\n")
-        self._command = [program, "-c", str(config)]
-        self._log = folder / "mosquitto.log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start, and wait until it listens."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
-            with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise SystemExit(f"mosquitto does not listen: {self._log}")
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        assert self._process is not None
-        self._process.send_signal(number)
-
-    def stop(self, number: signal.Signals) -> None:
-        """End it by a signal."""
-        if self._process is not None:
-            self._process.send_signal(number)
-            self._process.wait(PATIENCE_S)
-            self._process = None
+# Without a bound in flight, what it acknowledges it has written to the subscriber; and what it has
+# acknowledged outlives its kill -9.
+SETTINGS = (
+    "max_inflight_messages 0",
+    "autosave_on_changes true",
+    "autosave_interval 1",
+    "set_tcp_nodelay true",
+)
 
 
 class Comings:
