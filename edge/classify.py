@@ -69,19 +69,7 @@ def crop_upright(
 ) -> NDArray[np.uint8]:
     """Cut the same square as `crop_face`, turned about its middle so that a tilted head stands.
 
-    Args:
-        luma: shape (rows, columns).
-        box: pixels of `luma`; may reach past it, not lie wholly outside.
-        degrees: how far the head is tilted, clockwise in the picture.
-        margin: share of the side added on each side; negative cuts into the box.
-        width: pixels of the result.
-        height: pixels of the result.
-
-    Returns:
-        Shape (height, width).
-
-    Raises:
-        ValueError: the box has no area, or lies outside.
+    `degrees` is how far the head is tilted, clockwise in the picture; the rest is as there.
     """
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     reach = abs(cos) + abs(sin)  # side of the upright square around the turned one

@@ -23,7 +23,8 @@ PATIENCE_S = 20  # of a child: one that hangs is killed, and says nothing about 
 def tried(what: str, load: Callable[[], T]) -> T:
     """Return `load()`, unless a child crashed doing the same.
 
-    The child is a fork: call it before threads are started, of which one may hold a lock.
+    The child is a fork. Where there are threads already, as in `preview`, it may wait for a lock
+    that one of them held, until it is killed after `PATIENCE_S`.
 
     Raises:
         ConfigError: it did; the message names `what`. And whatever `load` raises.
