@@ -102,5 +102,4 @@ def test_train_stop_go_on_quantise_and_find(
     luma = np.asarray(cv2.resize(portrait(seed=2).luma, (64, 64), interpolation=cv2.INTER_AREA))
     faces = detector.detect(luma)
     wanted = Box(19.2, 15.2, 25.6, 33.6)
-    # About 0.6 on one machine; others round differently.
-    assert max((f.box.iou(wanted) for f in faces), default=0) > 0.3
+    assert max((f.box.iou(wanted) for f in faces), default=0) > 0.4
