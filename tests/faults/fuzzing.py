@@ -1,6 +1,6 @@
-"""How often a fuzz test tries: two hundred times by default; in CI ten thousand, of models 2,000.
+"""How often a fuzz test tries: two hundred times by default; in CI ten thousand.
 
-`EMOTION_EDGE_FUZZ=10000 scripts/test --all tests/faults` says how often instead of CI's numbers.
+`EMOTION_EDGE_FUZZ=100000 scripts/test --all tests/faults` says how often instead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ def _times(many: int) -> list[object]:
 
 
 TIMES = _times(10_000)
-MODEL_TIMES = _times(2000)  # each is written, hashed and loaded: a second for a hundred
 
 
 def fuzz(times: int, inputs: SearchStrategy[T], check: Callable[[T], None]) -> None:

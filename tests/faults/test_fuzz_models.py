@@ -14,7 +14,7 @@ import pytest
 from edge.errors import ConfigError
 from edge.manifest import MANIFEST, MODEL, Manifest, load_manifest
 from tests.conftest import ROOT
-from tests.faults.fuzzing import MODEL_TIMES, fuzz
+from tests.faults.fuzzing import TIMES, fuzz
 from tests.faults.loader import Loader
 from tests.faults.mutate import changed, mutate
 
@@ -39,7 +39,7 @@ def sealed(folder: Path, content: bytes) -> None:
     (folder / MANIFEST).write_text(json.dumps(manifest))
 
 
-@pytest.mark.parametrize("times", MODEL_TIMES)
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("model", [TINY, SHIPPED], ids=["tiny", "shipped"])
 def test_bytes_of_a_manifest(times: int, model: Path, tmp_path: Path) -> None:
     folder = copy(model, tmp_path / "m")
@@ -55,7 +55,7 @@ def test_bytes_of_a_manifest(times: int, model: Path, tmp_path: Path) -> None:
     mutate(times, (model / MANIFEST).read_bytes(), check)
 
 
-@pytest.mark.parametrize("times", MODEL_TIMES)
+@pytest.mark.parametrize("times", TIMES)
 def test_values_of_a_manifest_with_its_model(times: int, tmp_path: Path) -> None:
     folder = copy(TINY, tmp_path / "m")
     kinds: collections.Counter[str] = collections.Counter()
@@ -72,7 +72,7 @@ def test_values_of_a_manifest_with_its_model(times: int, tmp_path: Path) -> None
     assert kinds["refused"] > 0
 
 
-@pytest.mark.parametrize("times", MODEL_TIMES)
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("model", [TINY, SHIPPED], ids=["tiny", "shipped"])
 def test_a_model_file_that_was_changed_is_refused_by_its_sha256(
     times: int, model: Path, tmp_path: Path
@@ -91,7 +91,7 @@ def test_a_model_file_that_was_changed_is_refused_by_its_sha256(
     mutate(times, good, check)
 
 
-@pytest.mark.parametrize("times", MODEL_TIMES)
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("model", [TINY, SHIPPED], ids=["tiny", "shipped"])
 def test_a_hostile_model_file_is_refused_or_crashes_and_never_hangs(
     times: int, model: Path, tmp_path: Path
