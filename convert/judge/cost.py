@@ -69,11 +69,11 @@ def tflite_sums(path: Path) -> tuple[int, int]:
         used = [i for i in operator.inputs[1:] if i >= 0]
         weights += sum(int(np.prod(graph.tensors[i].shape)) for i in used)
         if kind == kinds.CONV_2D:  # kernel: out, height, width, in
-            sums += int(np.prod(output[1:])) * int(np.prod(kernel[1:]))
+            sums += int(np.prod(output)) * int(np.prod(kernel[1:]))
         elif kind == kinds.DEPTHWISE_CONV_2D:  # kernel: 1, height, width, out
-            sums += int(np.prod(output[1:])) * kernel[1] * kernel[2]
+            sums += int(np.prod(output)) * kernel[1] * kernel[2]
         else:
-            sums += int(np.prod(kernel))
+            sums += output[0] * int(np.prod(kernel))
     return sums, weights
 
 

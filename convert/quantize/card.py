@@ -70,6 +70,7 @@ def card(manifest: Manifest, *, data_name: str, notes: str = "") -> str:
             if p.get("temperature_fitted_on")
             else " |"
         ),
+        "| scores | the mean over a face and its mirror image |" if p.get("mirror") else "",
         f"| made from | {p.get('source', '?')}, sha256 {str(p.get('source_sha256'))[:16]}... |",
         FOR,
         "## Figures\n",

@@ -24,6 +24,7 @@ from convert.judge.truth import (
 from convert.load import FloatModel, add_model_options, load_float, use_tensorflow
 from convert.quantize.calibrate import Material, material
 from convert.quantize.folder import GateError, staged, write
+from convert.quantize.mirror import with_mirror
 from convert.quantize.parity import Parity, add_bar_options, bars_from, failures, measure
 from convert.quantize.record import record_beside
 from convert.quantize.signoff import describe, metrics_of, provenance_of, write_folder
@@ -71,6 +72,12 @@ def add_parser(subparsers: Any) -> None:
         "--calibration", type=int, default=70, help="faces to calibrate on (default %(default)s)"
     )
     p.add_argument("--seed", type=int, default=1, help="of their choice (default %(default)s)")
+    p.add_argument(
+        "--mirror",
+        action="store_true",
+        help="let the model average its scores of a face and of its mirror image: somewhat more "
+        "accurate, twice the time",
+    )
     p.add_argument("--split", help="to compare on (default: the data's test split)")
     p.add_argument("--notes", type=Path, help="Markdown to put into the card")
     add_truth_option(p)
@@ -114,7 +121,11 @@ def run(args: argparse.Namespace) -> int:
     columns = class_columns(data, model.labels)
     temperature = _temperature(args, model, seen, columns)
     fold_temperature(model, temperature)
-    tflite = to_tflite(model, args.mode, seen.calibration)
+    if args.mirror:
+        tflite = to_tflite(with_mirror(model, batch=1), args.mode, seen.calibration)
+        model = with_mirror(model)
+    else:
+        tflite = to_tflite(model, args.mode, seen.calibration)
     part, split = part_of(data, args.split)
     truth = truth_of(part, model.labels, args.truth)
     faces = part.faces()
@@ -170,8 +181,9 @@ def _temperature(
     targets = np.zeros((len(wanted), len(model.labels)), np.float32)
     targets[:, columns] = wanted
     with_target = targets.sum(axis=1) > 0
-    scores = model.predict(seen.held_out[with_target])
-    return fit_temperature(scores, targets[with_target])
+    faces = seen.held_out[with_target]
+    views = [faces, faces[:, :, ::-1]] if args.mirror else [faces]
+    return fit_temperature([model.predict(v) for v in views], targets[with_target])
 
 
 def _device_scores(

@@ -106,6 +106,7 @@ def provenance_of(
             else None
         ),
         "raw_luma": raw_luma,
+        "mirror": args.mirror,
         "calibration_faces": seen.per_class,
         "calibration_seed": args.seed,
         "training": record.kept or None,

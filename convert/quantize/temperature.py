@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,18 +29,20 @@ def cross_entropy(probabilities: NDArray[Any], targets: NDArray[Any]) -> float:
     return float(-(targets * logs).sum(axis=1).mean())
 
 
-def fit_temperature(probabilities: NDArray[Any], targets: NDArray[Any]) -> float:
+def fit_temperature(views: Sequence[NDArray[Any]], targets: NDArray[Any]) -> float:
     """Return the temperature with the least cross-entropy, found to 0.1 %.
 
     Args:
-        probabilities: (n, C) of the model at temperature 1, on faces it was not trained on.
+        views: probabilities, (n, C) each, of the model at temperature 1, on faces it was not
+            trained on; of several views of the same faces, the mean is judged.
         targets: (n, C), rows adding up to 1: one-hot labels or shares of raters.
     """
     low, high = np.log(LIMITS[0]), np.log(LIMITS[1])
-    ratio = (np.sqrt(5) - 1) / 2  # golden section: the loss has one minimum (it is convex in 1/T)
+    ratio = (np.sqrt(5) - 1) / 2  # golden section: one minimum (with one view, it is convex in 1/T)
 
     def loss(log_t: float) -> float:
-        return cross_entropy(tempered(probabilities, float(np.exp(log_t))), targets)
+        mean = np.mean([tempered(v, float(np.exp(log_t))) for v in views], axis=0)
+        return cross_entropy(mean, targets)
 
     a, b = high - ratio * (high - low), low + ratio * (high - low)
     loss_a, loss_b = loss(a), loss(b)

@@ -27,16 +27,16 @@ def test_temperature_one_changes_nothing() -> None:
 @pytest.mark.parametrize("wanted", [0.5, 1.0, 2.0, 4.0])
 def test_the_temperature_behind_soft_targets_is_found(wanted: float) -> None:
     targets = softmax(LOGITS / wanted)
-    assert fit_temperature(softmax(LOGITS), targets) == pytest.approx(wanted, rel=0.005)
+    assert fit_temperature([softmax(LOGITS)], targets) == pytest.approx(wanted, rel=0.005)
 
 
 def test_a_model_that_is_too_sure_is_cooled_down() -> None:
     rng = np.random.default_rng(6)
     true = np.array([rng.choice(7, p=p) for p in softmax(LOGITS / 3)])
-    assert fit_temperature(softmax(LOGITS), np.eye(7)[true]) == pytest.approx(3, rel=0.15)
+    assert fit_temperature([softmax(LOGITS)], np.eye(7)[true]) == pytest.approx(3, rel=0.15)
 
 
 def test_a_score_of_zero_does_not_break_it() -> None:
     scores = np.array([[1.0, 0.0], [0.6, 0.4]])
     assert math.isfinite(cross_entropy(scores, np.eye(2)))
-    assert math.isfinite(fit_temperature(scores, np.eye(2)))
+    assert math.isfinite(fit_temperature([scores], np.eye(2)))
