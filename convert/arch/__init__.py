@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from convert.arch import edge, mini_xception, plain_cnn, transfer
 
-OWN = {"edge": edge.build, "mini_xception": mini_xception.build, "plain_cnn": plain_cnn.build}
+OWN: dict[str, Callable[..., Any]] = {
+    "edge": edge.build,
+    "edge_fine": partial(edge.build, shape=edge.FINE),
+    "edge_wide": partial(edge.build, shape=edge.WIDE),
+    "mini_xception": mini_xception.build,
+    "plain_cnn": plain_cnn.build,
+}
 NAMES = (*OWN, *transfer.BACKBONES)
 
 

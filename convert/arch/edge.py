@@ -1,5 +1,8 @@
 """`edge`: a narrow residual network for 48x48 luma, made of what int8 kernels do fastest.
 
+Its two larger relatives, `edge_fine` and `edge_wide`, keep the full resolution for one layer more;
+they are there to teach it.
+
 Plain 3x3 convolutions rather than depthwise ones: a full convolution of few channels costs more
 arithmetic and less time, because int8 kernels keep the arithmetic units busy only with it. The
 shape follows He et al. 2016 (residual blocks) and He et al. 2019 ("Bag of Tricks", averaging
@@ -8,15 +11,28 @@ before a strided shortcut).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from convert.arch.blocks import layer_kinds, luma_to_unit
 
-BLOCKS = ((32, 1), (32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (192, 1))  # channels, stride
-STEM = 32  # channels of the first convolution, 5x5 with stride 2
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What tells the members of the family apart."""
+
+    stem: tuple[int, int, int]  # of the first convolution: channels, kernel, stride
+    blocks: tuple[tuple[int, int], ...]  # channels, stride
 
 
-def build(size: tuple[int, int], classes: int, *, fast: bool, dropout: float = 0.3) -> Any:
+EDGE = Shape((32, 5, 2), ((32, 1), (32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (192, 1)))
+FINE = Shape((24, 3, 1), ((32, 2), (48, 1), (96, 2), (96, 1), (192, 2), (256, 1)))
+WIDE = Shape((24, 3, 1), ((64, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1)))
+
+
+def build(
+    size: tuple[int, int], classes: int, *, fast: bool, shape: Shape = EDGE, dropout: float = 0.3
+) -> Any:
     """Return the network: (n, height, width, 1) luma 0..255 to (n, classes) probabilities."""
     import keras
     from keras import layers
@@ -45,8 +61,9 @@ def build(size: tuple[int, int], classes: int, *, fast: bool, dropout: float = 0
 
     inputs = keras.Input((*size, 1), name="luma_0_255")
     x = luma_to_unit(inputs)
-    x = layers.ReLU()(conv(x, STEM, kernel=5, stride=2))
-    for channels, stride in BLOCKS:
+    channels, kernel, stride = shape.stem
+    x = layers.ReLU()(conv(x, channels, kernel, stride))
+    for channels, stride in shape.blocks:
         x = block(x, channels, stride)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(dropout)(x)

@@ -10,7 +10,10 @@ from typing import Any
 from edge.errors import ConfigError
 
 RECORD = "train.json"
-KEPT = ("architecture", "seed", "recipe", "data", "validation", "seconds", "versions")
+KEPT = (
+    "architecture", "seed", "recipe", "begun_from", "teachers", "data", "validation", "seconds",
+    "versions",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

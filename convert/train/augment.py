@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import cv2
 import numpy as np
@@ -35,6 +35,13 @@ class Augmentation:
     low_resolution: float = 0.4  # smallest factor
     cutout_share: float = 0.4
     cutout: float = 0.4  # largest side, of the size
+
+    def scaled(self, share: float) -> Augmentation:
+        """Return changes that go `share` as far, and are as much rarer; mirroring stays."""
+        own = {f.name: getattr(self, f.name) * share for f in fields(self)}
+        own["flip_share"] = self.flip_share
+        own["low_resolution"] = min(0.9, max(0.1, 1 - (1 - self.low_resolution) * share))
+        return replace(self, **own)
 
 
 def augment(faces: Faces, how: Augmentation, rng: np.random.Generator) -> Faces:

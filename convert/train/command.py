@@ -12,22 +12,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from convert.arch import NAMES
 from convert.data import open_dataset
 from convert.data.dataset import TEST_SPLITS, Dataset
 from convert.train.options import add_options, recipe_from, size_of
 from convert.train.recipe import Recipe
+from convert.train.teacher import described, load_teachers, taking_turns
 from edge.errors import ConfigError, StorageError, UnavailableError, UsageError
-from edge.manifest import find_model
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from convert.data.dataset import Faces
     from convert.judge.scorer import Scorer
-    from convert.train.loop import Teacher, Training
+    from convert.train.loop import Training
     from convert.train.prepare import Counts, Part
 
 MODEL, RECORD, TABLE, PICTURE = "model.keras", "train.json", "curves.csv", "curves.png"
@@ -71,8 +66,10 @@ def run(args: argparse.Namespace) -> int:
     try:
         args.out.mkdir(parents=True, exist_ok=True)
         training = _training(args, recipe, data, train)
-        training.run(train, choose, args.out, teacher=_teacher(args.teacher, data.classes))
-        return _finish(args, recipe, data, counts, training)
+        teachers = load_teachers(args.teacher, data.classes)
+        teacher = taking_turns(teachers) if teachers else None
+        training.run(train, choose, args.out, teacher=teacher)
+        return _finish(args, recipe, data, counts, training, teachers)
     except OSError as e:
         raise StorageError(f"{e.filename or args.out}: {e.strerror or e}") from e
     except FloatingPointError as e:
@@ -130,45 +127,13 @@ def _training(args: argparse.Namespace, recipe: Recipe, data: Dataset, train: Pa
     return training
 
 
-def _teacher(given: Sequence[str], classes: tuple[str, ...]) -> Teacher | None:
-    """Return the mean score of all teachers, each asked for a face and for its mirror image."""
-    teachers = [_scorer(g, classes) for g in given]
-    if not teachers:
-        return None
-
-    def mean_score(faces: Faces) -> NDArray[np.float32]:
-        views = (faces, np.ascontiguousarray(faces[:, :, ::-1]))
-        mean: NDArray[np.float32] = np.mean(
-            [t.predict(v) for t in teachers for v in views], axis=0, dtype=np.float32
-        )
-        return mean
-
-    return mean_score
-
-
-def _scorer(given: str, classes: tuple[str, ...]) -> Scorer:
-    from convert.judge.scorer import FolderScorer
-    from convert.load import load_float
-
-    scorer: Scorer
-    if Path(given).suffix:
-        scorer = load_float(Path(given), classes=classes)
-    else:
-        scorer = FolderScorer(find_model(given))
-    if scorer.labels != classes:
-        raise ConfigError(
-            f"--teacher {given}: scores {', '.join(scorer.labels)}; allowed, as in the data: "
-            f"{', '.join(classes)}"
-        )
-    return scorer
-
-
 def _finish(
     args: argparse.Namespace,
     recipe: Recipe,
     data: Dataset,
     counts: Counts,
     training: Training,
+    teachers: Sequence[Scorer],
 ) -> int:
     from convert.train import curves
     from convert.train.record import versions
@@ -183,6 +148,8 @@ def _finish(
         "labels": list(data.classes),
         "seed": recipe.seed,
         "recipe": asdict(recipe),
+        "begun_from": described(args.begin) if args.begin else None,
+        "teachers": [described(t.path) for t in teachers],
         "data": {
             "source": Path(data.source).name,
             "faces": data.split_counts(),

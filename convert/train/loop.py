@@ -6,7 +6,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ from convert.train.prepare import Part
 from convert.train.progress import Progress
 from convert.train.recipe import Recipe
 from convert.train.schedule import averaging, learning_rate
+from convert.train.teacher import Teacher
 
 Floats = NDArray[np.float32]
 Batch = tuple[Floats, Floats, Floats]  # (n, h, w, 1) luma, (n, classes) targets, (n,) weights
-Teacher = Callable[[NDArray[np.uint8]], Floats]  # (n, h, w) luma to (n, classes) scores
 AVERAGE_EVERY = 8  # steps; an average of thousands of steps does not need each
 
 
@@ -203,7 +203,8 @@ class Training:
                 step, steps=steps, warmup=warmup, peak=recipe.rate
             )
             if teacher is not None and recipe.teacher > 0:
-                y = (1 - recipe.teacher) * y + recipe.teacher * teacher(x[..., 0].astype(np.uint8))
+                said = teacher(x[..., 0].astype(np.uint8), step)
+                y = (1 - recipe.teacher) * y + recipe.teacher * said
             self.model.reset_metrics()  # some versions of Keras else return a running mean
             loss = float(self.model.train_on_batch(x, y, sample_weight=w))
             total += loss

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from convert.train.augment import Augmentation
 from convert.train.recipe import PRECISIONS, Recipe
 from edge.errors import UsageError
 
@@ -50,7 +51,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="MODEL",
         help="a trained model whose scores are learnt as well: a Keras file, a model folder (int8 "
-        "is quickest) or the name of a shipped model; given several times, their mean",
+        "is quickest) or the name of a shipped model; given several times, they take turns",
     )
     targets.add_argument(
         "--teacher-weight",
@@ -99,7 +100,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="DECAY",
         help="of the averaged weights a step, 0 for none (default: %(default)s)",
     )
-    course.add_argument("--no-augment", action="store_true", help="show each face as it is")
+    course.add_argument(
+        "--augment",
+        type=float,
+        default=1.0,
+        metavar="SHARE",
+        help="how far faces are changed, of the usual; 0: not at all (default: %(default)s)",
+    )
     course.add_argument(
         "--holdout",
         type=float,
@@ -158,6 +165,7 @@ def recipe_from(args: argparse.Namespace) -> Recipe:
         ("--warmup", args.warmup, 0 <= args.warmup < args.epochs, "0 to below --epochs"),
         ("--weight-decay", args.weight_decay, 0 <= args.weight_decay < 1, "0 to below 1"),
         ("--averaging", args.averaging, 0 <= args.averaging < 1, "0 to below 1"),
+        ("--augment", args.augment, 0 <= args.augment <= 2, "0 to 2"),
         ("--holdout", args.holdout, 0 < args.holdout < 1, "above 0, below 1"),
         ("--limit", args.limit, args.limit is None or args.limit >= 1, "1 and above"),
     )
@@ -183,5 +191,5 @@ def recipe_from(args: argparse.Namespace) -> Recipe:
         holdout=args.holdout,
         seed=args.seed,
         precision=args.precision,
-        augmentation=None if args.no_augment else USUAL.augmentation,
+        augmentation=Augmentation().scaled(args.augment) if args.augment else None,
     )

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from typing import cast
+
+import msgspec
+
 from convert.quantize.card import card
 from edge.manifest import InputSpec, Manifest
 
@@ -48,3 +52,18 @@ def test_a_card_does_not_claim_to_know_other_data() -> None:
     text = card(MANIFEST, data_name="our-visitors")
     assert "FER2013" not in text
     assert "whoever made this model must say whose faces it saw" in text
+
+
+def test_a_card_names_what_a_model_learnt_from() -> None:
+    record = dict(cast("dict[str, object]", MANIFEST.provenance["training"]))
+    record["recipe"] = {"epochs": 5, "votes": 0.0, "teacher": 0.7}
+    record["begun_from"] = {"name": "a/model.keras", "sha256": "0" * 64}
+    record["teachers"] = [{"name": "b/model.keras", "sha256": "1" * 64}]
+    changed = msgspec.structs.replace(
+        MANIFEST, provenance={**MANIFEST.provenance, "training": record, "mirror": True}
+    )
+    text = card(changed, data_name="faces")
+    assert "5 epochs from a/model.keras on 90 faces with labels" in text
+    assert "The scores of b/model.keras are 70% of the targets." in text
+    assert "| scores | the mean over a face and its mirror image |" in text
+    assert "mirror" not in card(MANIFEST, data_name="faces")

@@ -68,3 +68,16 @@ def test_extreme_light_stays_within_luma() -> None:
 def test_a_face_of_one_pixel_survives() -> None:
     one = np.full((3, 1, 1), 9, np.uint8)
     assert augment(one, EVERYTHING, np.random.default_rng(0)).shape == (3, 1, 1)
+
+
+def test_less_of_everything_but_mirroring() -> None:
+    faint = Augmentation().scaled(0.01)
+    assert faint.flip_share == Augmentation().flip_share
+    given = faces(12)
+    moved = np.abs(
+        augment(given, replace(faint, flip_share=0), np.random.default_rng(2)) - given.astype(int)
+    )
+    usual = np.abs(changed(replace(Augmentation(), flip_share=0), seed=2) - given.astype(int))
+    assert moved.mean() < usual.mean() / 8
+    assert Augmentation().scaled(1) == Augmentation()
+    assert Augmentation().scaled(2).low_resolution == 0.1

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from convert.train import command
+from convert.train.augment import Augmentation
 from convert.train.options import recipe_from, size_of
 from edge.errors import EdgeError, UsageError
 
@@ -19,10 +20,12 @@ def parse(*options: str) -> argparse.Namespace:
 def test_the_usual_recipe_and_what_changes_it() -> None:
     recipe = recipe_from(parse())
     assert recipe.arch == "edge" and recipe.size == (48, 48) and recipe.augmentation is not None
-    changed = recipe_from(parse("--size", "64x48", "--no-augment", "--teacher", "t.keras"))
+    changed = recipe_from(parse("--size", "64x48", "--augment", "0", "--teacher", "t.keras"))
     assert changed.size == (48, 64)
     assert changed.augmentation is None
     assert changed.teacher == 0.5
+    half = recipe_from(parse("--augment", "0.5")).augmentation
+    assert half is not None and half.rotation_deg == Augmentation().rotation_deg / 2
 
 
 def test_all_that_is_out_of_range_is_said_at_once() -> None:

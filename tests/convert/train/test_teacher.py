@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from convert.judge.scorer import FolderScorer
-from convert.train.command import _teacher
+from convert.train.teacher import described, load_teachers, taking_turns
 from edge.errors import EdgeError
 from edge.manifest import find_model
 
 CLASSES = FolderScorer(find_model("emotion")).labels
 
 
-def test_several_teachers_give_the_mean_over_both_views() -> None:
+def test_several_teachers_take_turns_with_the_mean_over_both_views() -> None:
     faces = np.random.default_rng(1).integers(0, 256, (3, 48, 48), np.uint8)
-    teacher = _teacher(["emotion", "fer2013"], CLASSES)
-    assert teacher is not None
-    scores = teacher(faces)
-    scorers = [FolderScorer(find_model(n)) for n in ("emotion", "fer2013")]
-    alone = [s.predict(v) for s in scorers for v in (faces, faces[:, :, ::-1])]
-    np.testing.assert_allclose(scores, sum(alone) / 4, atol=1e-6)
-    np.testing.assert_allclose(teacher(np.ascontiguousarray(faces[:, :, ::-1])), scores, atol=1e-6)
-    assert not np.allclose(alone[0], alone[1])
+    names = ("emotion", "fer2013")
+    teacher = taking_turns(load_teachers(names, CLASSES))
+    mirrored = np.ascontiguousarray(faces[:, :, ::-1])
+    for step in range(4):
+        scorer = FolderScorer(find_model(names[step % 2]))
+        one, other = scorer.predict(faces), scorer.predict(mirrored)
+        assert not np.allclose(one, other)
+        np.testing.assert_allclose(teacher(faces, step), (one + other) / 2, atol=1e-6)
+        np.testing.assert_allclose(teacher(mirrored, step), (one + other) / 2, atol=1e-6)
 
 
-def test_no_teacher() -> None:
-    assert _teacher([], CLASSES) is None
+def test_the_record_says_which_teacher_it_was() -> None:
+    [teacher] = load_teachers(["fer2013"], CLASSES)
+    manifest = json.loads((find_model("fer2013") / "manifest.json").read_text())
+    assert described(teacher.path) == {
+        "name": "fer2013/model.tflite",
+        "sha256": manifest["sha256"],
+    }
 
 
 def test_a_teacher_of_other_classes_is_refused_by_name() -> None:
     with pytest.raises(EdgeError, match=r"--teacher emotion: scores .*; allowed, .*: yes, no") as e:
-        _teacher(["emotion"], ("yes", "no"))
+        load_teachers(["emotion"], ("yes", "no"))
     assert e.value.exit_code == 78
 
 
 @pytest.mark.parametrize(("given", "code"), [("missing.keras", 66), ("missing", 78)])
 def test_a_missing_teacher(given: str, code: int) -> None:
     with pytest.raises(EdgeError, match="missing") as e:
-        _teacher([given], CLASSES)
+        load_teachers([given], CLASSES)
     assert e.value.exit_code == code

@@ -164,15 +164,17 @@ def test_a_state_of_another_training_is_refused(parts: tuple[Part, Part], tmp_pa
 @pytest.mark.slow
 def test_a_teacher_takes_part(parts: tuple[Part, Part], tmp_path: Path) -> None:
     train, choose = parts
-    shapes = []
+    shapes, steps = [], []
 
-    def teacher(faces: np.ndarray) -> np.ndarray:
+    def teacher(faces: np.ndarray, step: int) -> np.ndarray:
         shapes.append((faces.shape, faces.dtype))
+        steps.append(step)
         return np.full((len(faces), 7), 1 / 7, np.float32)
 
     recipe = replace(RECIPE, epochs=1, warmup_epochs=0.1, teacher=0.5)
     history = loop.Training(recipe, 7).run(train, choose, tmp_path, teacher=teacher)
     assert shapes and set(shapes) == {((8, 48, 48), np.dtype(np.uint8))}
+    assert steps == list(range(len(steps)))
     assert set(history[0]) == {
         "epoch", "train_loss", "validation_loss", "validation_accuracy", "validation_mae", "seconds"
     }  # fmt: skip

@@ -1,0 +1,69 @@
+"""Teachers: trained models whose scores a network learns as well (Hinton et al. 2015)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.load import load_float, model_digest
+from edge.errors import ConfigError
+from edge.manifest import find_model
+
+if TYPE_CHECKING:
+    from convert.data.dataset import Faces
+    from convert.judge.scorer import Scorer
+
+# (n, h, w) luma and the step of the training to (n, classes) scores
+Teacher = Callable[["Faces", int], NDArray[np.float32]]
+
+
+def load_teachers(given: Sequence[str], classes: tuple[str, ...]) -> list[Scorer]:
+    """Return the models that are named: Keras files, model folders or shipped models.
+
+    Raises:
+        EdgeError: one is missing, broken, or scores other classes.
+    """
+    return [_load(name, classes) for name in given]
+
+
+def taking_turns(teachers: Sequence[Scorer]) -> Teacher:
+    """Return what asks one teacher a step, in turn, for a face and for its mirror image.
+
+    The loss is linear in the targets, so that over the steps a network learns the mean of all
+    teachers, for the time of one.
+    """
+
+    def scores(faces: Faces, step: int) -> NDArray[np.float32]:
+        teacher = teachers[step % len(teachers)]
+        mirrored = np.ascontiguousarray(faces[:, :, ::-1])
+        views = [teacher.predict(faces), teacher.predict(mirrored)]
+        mean: NDArray[np.float32] = np.mean(views, axis=0, dtype=np.float32)
+        return mean
+
+    return scores
+
+
+def described(path: Path) -> dict[str, str]:
+    """Return which model it was, for the record: file, its folder's name, and its sha256."""
+    path = path.resolve()
+    return {"name": f"{path.parent.name}/{path.name}", "sha256": model_digest(path)}
+
+
+def _load(name: str, classes: tuple[str, ...]) -> Scorer:
+    from convert.judge.scorer import FolderScorer
+
+    scorer: Scorer
+    if Path(name).suffix:
+        scorer = load_float(Path(name), classes=classes)
+    else:
+        scorer = FolderScorer(find_model(name))
+    if scorer.labels != classes:
+        raise ConfigError(
+            f"--teacher {name}: scores {', '.join(scorer.labels)}; allowed, as in the data: "
+            f"{', '.join(classes)}"
+        )
+    return scorer
