@@ -15,6 +15,7 @@ from edge.errors import EdgeError
 COMMANDS = (
     "convert.inspect.command",
     "convert.train.command",
+    "convert.train.average",
     "convert.judge.evaluate",
     "convert.judge.compare",
     "convert.judge.explain",

@@ -11,7 +11,6 @@ from convert.arch import edge, mini_xception, plain_cnn, transfer
 
 OWN: dict[str, Callable[..., Any]] = {
     "edge": edge.build,
-    "edge_fine": partial(edge.build, shape=edge.FINE),
     "edge_wide": partial(edge.build, shape=edge.WIDE),
     "mini_xception": mini_xception.build,
     "plain_cnn": plain_cnn.build,

@@ -1,7 +1,6 @@
 """`edge`: a narrow residual network for 48x48 luma, made of what int8 kernels do fastest.
 
-Its two larger relatives, `edge_fine` and `edge_wide`, keep the full resolution for one layer more;
-they are there to teach it.
+Its larger relative `edge_wide` keeps the full resolution for one layer more; it is there to teach.
 
 Plain 3x3 convolutions rather than depthwise ones: a full convolution of few channels costs more
 arithmetic and less time, because int8 kernels keep the arithmetic units busy only with it. The
@@ -19,14 +18,13 @@ from convert.arch.blocks import layer_kinds, luma_to_unit
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What tells the members of the family apart."""
+    """What tells the two apart."""
 
     stem: tuple[int, int, int]  # of the first convolution: channels, kernel, stride
     blocks: tuple[tuple[int, int], ...]  # channels, stride
 
 
 EDGE = Shape((32, 5, 2), ((32, 1), (32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (192, 1)))
-FINE = Shape((24, 3, 1), ((32, 2), (48, 1), (96, 2), (96, 1), (192, 2), (256, 1)))
 WIDE = Shape((24, 3, 1), ((64, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1)))
 
 

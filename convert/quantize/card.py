@@ -91,24 +91,34 @@ def _training(record: object) -> str:
     """Return what the training's record says; empty without one."""
     if not isinstance(record, dict):
         return ""
+    averaged = record.get("averaged")
+    if not averaged:
+        return f"## Training\n\n{_course(record)} The whole recipe is in `manifest.json`.\n"
+    courses = "\n".join(f"- {_course(r)}" for r in averaged)
+    return (
+        "## Training\n\nThe mean of the weights of trainings that began from one model (Wortsman "
+        f"et al. 2022); their recipes are in `manifest.json`.\n\n{courses}\n"
+    )
+
+
+def _course(record: dict[str, Any]) -> str:
     recipe, data = record.get("recipe", {}), record.get("data", {})
     votes = recipe.get("votes", 0)
     targets = "labels" if not votes else "raters' shares" if votes == 1 else "labels and shares"
     begun, teachers = record.get("begun_from"), record.get("teachers") or ()
     names = ", ".join(str(t["name"]) for t in teachers)
     return (
-        "## Training\n\n"
         f"Architecture `{record.get('architecture')}`, {recipe.get('epochs')} epochs"
         + (f" from {begun['name']}" if begun else "")
         + f" on {data.get('train')} faces with {targets} as targets, {data.get('validation')} held "
         f"out to choose by; {data.get('identical_to_test')} training faces that are identical to a "
-        "test face were left out. "
+        "test face were left out."
         + (
-            f"The scores of {names} are {recipe.get('teacher', 0):.0%} of the targets. "
+            f" The scores of {names} are {recipe.get('teacher', 0):.0%} of the targets."
             if names
             else ""
         )
-        + f"Seed {record.get('seed')}; the whole recipe is in `manifest.json`.\n"
+        + f" Seed {record.get('seed')}."
     )
 
 

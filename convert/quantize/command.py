@@ -26,10 +26,10 @@ from convert.quantize.calibrate import Material, material
 from convert.quantize.folder import GateError, staged, write
 from convert.quantize.mirror import with_mirror
 from convert.quantize.parity import Parity, add_bar_options, bars_from, failures, measure
-from convert.quantize.record import record_beside
 from convert.quantize.signoff import describe, metrics_of, provenance_of, write_folder
 from convert.quantize.temperature import LIMITS, fit_temperature, fold_temperature
 from convert.quantize.tflite import MODES, to_tflite
+from convert.train.record import record_beside
 from edge.errors import ConfigError, UsageError
 from edge.manifest import MANIFEST, MODEL, Manifest
 

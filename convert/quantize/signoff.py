@@ -18,7 +18,7 @@ from convert.quantize.calibrate import Material
 from convert.quantize.card import card
 from convert.quantize.folder import write
 from convert.quantize.parity import Parity
-from convert.quantize.record import Record
+from convert.train.record import Record
 from edge.errors import ConfigError
 from edge.manifest import MANIFEST, MODEL, Manifest
 

@@ -17,6 +17,7 @@ from convert.data import open_dataset
 from convert.data.dataset import TEST_SPLITS, Dataset
 from convert.train.options import add_options, recipe_from, size_of
 from convert.train.recipe import Recipe
+from convert.train.record import RECORD, versions
 from convert.train.teacher import described, load_teachers, taking_turns
 from edge.errors import ConfigError, StorageError, UnavailableError, UsageError
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from convert.train.loop import Training
     from convert.train.prepare import Counts, Part
 
-MODEL, RECORD, TABLE, PICTURE = "model.keras", "train.json", "curves.csv", "curves.png"
+MODEL, TABLE, PICTURE = "model.keras", "curves.csv", "curves.png"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         EdgeError: options, data, a model file or the environment are not usable.
     """
     recipe = recipe_from(args)
-    _choose_backend(args.backend)
+    choose_backend(args.backend)
     data = open_dataset(args.data, size_of(args.size))
     if args.votes is None and data.votes is not None:
         recipe = replace(recipe, votes=1.0)
@@ -76,7 +77,12 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(str(e)) from e
 
 
-def _choose_backend(name: str | None) -> None:
+def choose_backend(name: str | None) -> None:
+    """Let Keras run on `name`, or on what it is set to.
+
+    Raises:
+        EdgeError: there is no Keras, or it already runs on something else.
+    """
     if name is not None:
         os.environ["KERAS_BACKEND"] = name
     try:
@@ -136,10 +142,9 @@ def _finish(
     teachers: Sequence[Scorer],
 ) -> int:
     from convert.train import curves
-    from convert.train.record import versions
 
     history = training.history
-    _save_whole(training.kept, args.out / MODEL)
+    save_whole(training.kept, args.out / MODEL)
     curves.write_table(history, args.out / TABLE)
     record: dict[str, Any] = {
         "command": shlex.join(["emotion-convert", *sys.argv[1:]]),
@@ -172,7 +177,8 @@ def _finish(
     return 0
 
 
-def _save_whole(model: Any, path: Path) -> None:
+def save_whole(model: Any, path: Path) -> None:
+    """Save a Keras model so that there is either all of it or what was there before."""
     partial = path.with_name("partial-" + path.name)
     model.save(partial)
     partial.replace(path)

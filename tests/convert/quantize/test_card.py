@@ -67,3 +67,13 @@ def test_a_card_names_what_a_model_learnt_from() -> None:
     assert "The scores of b/model.keras are 70% of the targets." in text
     assert "| scores | the mean over a face and its mirror image |" in text
     assert "mirror" not in card(MANIFEST, data_name="faces")
+
+
+def test_a_card_lists_the_trainings_that_were_averaged() -> None:
+    one = cast("dict[str, object]", MANIFEST.provenance["training"])
+    record = {"averaged": [{**one, "seed": 11}, {**one, "seed": 12}]}
+    changed = msgspec.structs.replace(MANIFEST, provenance={"training": record})
+    text = card(changed, data_name="faces")
+    assert "The mean of the weights of trainings" in text
+    assert text.count("\n- Architecture `edge`, 5 epochs on 90 faces") == 2
+    assert "Seed 11." in text and "Seed 12." in text

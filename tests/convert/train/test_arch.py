@@ -18,7 +18,6 @@ import keras  # noqa: E402 - only where there is a backend
         ("mini_xception", 57_000, 60_000),
         ("plain_cnn", 4.4e6, 4.6e6),
         ("edge", 1.2e6, 1.9e6),
-        ("edge_fine", 1.9e6, 2e6),
         ("edge_wide", 2.7e6, 2.8e6),
     ],
 )
@@ -53,13 +52,13 @@ def test_transfer_architectures_take_weights_from_a_file(name: str, tmp_path: Pa
 
 
 def test_unknown_name_and_weights_without_a_backbone() -> None:
-    with pytest.raises(ValueError, match="architecture: got 'lenet'; allowed: edge, edge_fine, "):
+    with pytest.raises(ValueError, match="architecture: got 'lenet'; allowed: edge, edge_wide, "):
         arch.build("lenet", (48, 48), 7)
     with pytest.raises(ValueError, match="edge has no backbone; allowed with: vgg16"):
         arch.build("edge", (48, 48), 7, weights=Path("w.h5"))
 
 
-@pytest.mark.parametrize("name", ["edge", "edge_fine", "mini_xception"])
+@pytest.mark.parametrize("name", ["edge", "edge_wide", "mini_xception"])
 def test_fast_layers_compute_what_plain_ones_do(name: str) -> None:
     if keras.backend.backend() != "torch":
         pytest.skip("fast layers exist on torch only; set KERAS_BACKEND=torch")

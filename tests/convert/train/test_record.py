@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from convert.quantize.record import Record, record_beside
+from convert.train.record import Record, record_beside
 from edge.errors import ConfigError
 
 RECIPE = {"votes": 1.0, "holdout": 0.1, "epochs": 3}

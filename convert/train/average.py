@@ -1,0 +1,147 @@
+"""`emotion-convert average`: one model of the mean weights of several (Wortsman et al. 2022)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convert.data import open_dataset
+from convert.train.command import MODEL, choose_backend, save_whole
+from convert.train.record import KEPT, RECORD, versions
+from convert.train.teacher import described
+from edge.errors import ConfigError, StorageError, UsageError
+
+if TYPE_CHECKING:
+    from convert.data.dataset import Dataset
+    from convert.load import FloatModel
+    from convert.train.prepare import Part
+
+SAME = ("votes", "holdout", "size")  # else the trainings held out other faces
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command `average`."""
+    p = subparsers.add_parser(
+        "average",
+        help="make one model of the mean weights of several",
+        description="Averages the weights of trainings that began from the same model, which often "
+        "beats each of them at the cost of one (Wortsman et al. 2022, arXiv:2203.05482), and shows "
+        "how all do on the faces that the trainings held out.",
+    )
+    p.add_argument("data", type=Path, help="the data set that they were trained on")
+    p.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="model.keras of `train`")
+    p.add_argument("--out", type=Path, required=True, help="folder for model.keras and train.json")
+    p.add_argument("--backend", choices=("tensorflow", "torch", "jax"), help="of Keras")
+    p.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the average and print what it is worth.
+
+    Raises:
+        EdgeError: fewer than two models, one that cannot be read, or models that do not belong
+            together.
+    """
+    if len(args.models) < 2:
+        raise UsageError(f"average: got {len(args.models)} model; allowed: 2 and more")
+    choose_backend(args.backend)
+    records = [_record(path) for path in args.models]
+    recipe = records[0]["recipe"]
+    height, width = (int(n) for n in recipe["size"])
+    data = open_dataset(args.data, (height, width))
+    models = _loaded(args.models, data)
+    choose = _held_out(args.data, data, recipe, records)
+    rows = [(str(path), _judged(m, choose)) for path, m in zip(args.models, models, strict=True)]
+    mean = models[0]
+    weights = zip(*(m.network.get_weights() for m in models), strict=True)
+    mean.network.set_weights([np.mean(same, axis=0, dtype=np.float64) for same in weights])
+    figures = _judged(mean, choose)
+    try:
+        _write(args, mean, records, figures)
+    except OSError as e:
+        raise StorageError(f"{e.filename or args.out}: {e.strerror or e}") from e
+    for name, row in [*rows, (str(args.out / MODEL), figures)]:
+        print(f"{name}: " + ", ".join(f"held-out {k} {v:.4f}" for k, v in row.items()))
+    return 0
+
+
+def _record(model: Path) -> dict[str, Any]:
+    path = model.parent / RECORD
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        for key in SAME:
+            content["recipe"][key]
+        content["data"]["validation"]
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise ConfigError(f"{path}: not a record of training ({type(e).__name__}: {e})") from e
+    return content
+
+
+def _loaded(paths: list[Path], data: Dataset) -> list[FloatModel]:
+    from convert.load import load_float
+
+    models = [load_float(path, classes=data.classes) for path in paths]
+    shapes = [[w.shape for w in m.network.get_weights()] for m in models]
+    for path, own in zip(paths, shapes, strict=True):
+        if own != shapes[0]:
+            raise ConfigError(f"{path}: not of the same architecture as {paths[0]}")
+    return models
+
+
+def _held_out(
+    path: Path, data: Dataset, recipe: dict[str, Any], records: list[dict[str, Any]]
+) -> Part:
+    from convert.train.prepare import prepare
+
+    for key in SAME:
+        values = [r["recipe"][key] for r in records]
+        if any(v != values[0] for v in values):
+            raise ConfigError(f"average: {key} differs: {', '.join(map(str, values))}")
+    try:
+        _, choose, counts = prepare(data, votes=recipe["votes"], holdout=recipe["holdout"])
+    except ValueError as e:
+        raise ConfigError(f"{path}: {e}") from e
+    for record in records:
+        held_out = record["data"]["validation"]
+        if held_out != counts.validation:
+            raise ConfigError(f"{path}: {counts.validation} faces held out; a model had {held_out}")
+    return choose
+
+
+def _judged(model: FloatModel, choose: Part) -> dict[str, float]:
+    from convert.train.loop import judge
+
+    return judge(model.network, choose)
+
+
+def _write(
+    args: argparse.Namespace,
+    mean: FloatModel,
+    records: list[dict[str, Any]],
+    figures: dict[str, float],
+) -> None:
+    args.out.mkdir(parents=True, exist_ok=True)
+    averaged = [
+        described(path) | {k: record[k] for k in KEPT if k in record}
+        for path, record in zip(args.models, records, strict=True)
+    ]
+    record = {
+        "command": shlex.join(["emotion-convert", *sys.argv[1:]]),
+        "architecture": records[0].get("architecture"),
+        "parameters": int(mean.network.count_params()),
+        "labels": list(mean.labels),
+        "recipe": records[0]["recipe"],
+        "averaged": averaged,
+        "data": records[0]["data"],
+        "validation": {f"validation_{k}": v for k, v in figures.items()},
+        "versions": versions(),
+    }
+    save_whole(mean.network, args.out / MODEL)
+    text = json.dumps(record, indent=2) + "\n"
+    (args.out / RECORD).write_text(text, encoding="utf-8")
