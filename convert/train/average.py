@@ -15,7 +15,7 @@ from convert.data import open_dataset
 from convert.train.command import MODEL, choose_backend, save_whole
 from convert.train.record import KEPT, RECORD, versions
 from convert.train.teacher import described
-from edge.errors import ConfigError, StorageError, UsageError
+from edge.errors import ConfigError, NoInputError, StorageError, UsageError
 
 if TYPE_CHECKING:
     from convert.data.dataset import Dataset
@@ -53,8 +53,7 @@ def run(args: argparse.Namespace) -> int:
     choose_backend(args.backend)
     records = [_record(path) for path in args.models]
     recipe = records[0]["recipe"]
-    height, width = (int(n) for n in recipe["size"])
-    data = open_dataset(args.data, (height, width))
+    data = open_dataset(args.data, recipe["size"])
     models = _loaded(args.models, data)
     choose = _held_out(args.data, data, recipe, records)
     rows = [(str(path), _judged(m, choose)) for path, m in zip(args.models, models, strict=True)]
@@ -72,11 +71,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _record(model: Path) -> dict[str, Any]:
+    if not model.is_file():
+        raise NoInputError(f"{model}: no such file")
     path = model.parent / RECORD
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        for key in SAME:
-            content["recipe"][key]
+        recipe = content["recipe"]
+        height, width = recipe["size"]
+        recipe |= {"size": (int(height), int(width))}
+        recipe |= {"votes": float(recipe["votes"]), "holdout": float(recipe["holdout"])}
         content["data"]["validation"]
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise ConfigError(f"{path}: not a record of training ({type(e).__name__}: {e})") from e

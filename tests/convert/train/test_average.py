@@ -73,5 +73,8 @@ def test_models_that_do_not_belong_together(
     assert "holdout differs: 0.3, 0.4" in fails(78, "a", "other")
     assert train(trained, "edge", "--arch", "edge") == 0
     assert "not of the same architecture" in fails(78, "a", "edge")
-    (trained / "edge" / "train.json").unlink()
-    assert "train.json: not a record of training" in fails(78, "a", "edge")
+    for text in ("{", '{"recipe": {"size": 48}}', "[]"):
+        (trained / "edge" / "train.json").write_text(text)
+        assert "train.json: not a record of training" in fails(78, "a", "edge")
+    (trained / "edge" / "model.keras").unlink()
+    assert "no such file" in fails(66, "a", "edge")
