@@ -6,7 +6,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -100,25 +100,52 @@ def judge(model: Any, part: Part, batch: int = 256) -> dict[str, float]:
     return out
 
 
-def _distribute() -> None:
-    """Spread each batch over several accelerators, where Keras' distribution exists: on JAX."""
+def _distribute(batch: int, devices: Sequence[str] | None) -> None:
+    """Spread each batch over several devices, where Keras' distribution exists: on JAX.
+
+    Raises:
+        ValueError: the devices cannot share a batch evenly.
+    """
     import keras
 
     if keras.backend.backend() != "jax":
         return
-    devices = keras.distribution.list_devices()
-    if len(devices) > 1 and not any("cpu" in d.lower() for d in devices):
-        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+    if devices is None:
+        devices = [d for d in keras.distribution.list_devices() if "cpu" not in d.lower()]
+    n = len(devices)
+    if n < 2:
+        return
+    if batch % n:
+        raise ValueError(f"--batch: got {batch}; allowed on {n} devices: multiples of {n}")
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=list(devices)))
 
 
 class Training:
     """A network being trained and the average of its weights, which is what is kept."""
 
-    def __init__(self, recipe: Recipe, classes: int, *, weights: Path | None = None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        classes: int,
+        *,
+        weights: Path | None = None,
+        devices: Sequence[str] | None = None,
+    ) -> None:
+        """Build the network.
+
+        Args:
+            recipe: what to train and how.
+            classes: how many there are.
+            weights: of a transfer architecture's backbone.
+            devices: Keras' names of those that share each batch, on JAX; None: all accelerators.
+
+        Raises:
+            ValueError: the architecture has no backbone, or the devices cannot share a batch.
+        """
         import keras
 
         self.recipe = recipe
-        _distribute()
+        _distribute(recipe.batch, devices)
         keras.utils.set_random_seed(recipe.seed)
         keras.config.set_dtype_policy(recipe.precision)
         self.model = arch.build(recipe.arch, recipe.size, classes, fast=True, weights=weights)
