@@ -1,8 +1,7 @@
 """A network that looks at a face and at its mirror image, and gives the mean of both scores.
 
-Averaging over mirror images is how results on FER2013 are usually reported (Khaireddin and Chen
-2021, arXiv:2105.03588). Inside the model it needs nothing of the
-device but the time of a second face.
+The two views err differently, so their mean errs less. It asks nothing of the device
+but the time of a second face.
 """
 
 from __future__ import annotations
