@@ -13,6 +13,7 @@ import numpy as np
 
 from convert.data import open_dataset
 from convert.train.command import MODEL, choose_backend, save_whole
+from convert.train.options import BACKENDS
 from convert.train.record import KEPT, RECORD, versions
 from convert.train.teacher import described
 from edge.errors import ConfigError, NoInputError, StorageError, UsageError
@@ -37,7 +38,7 @@ def add_parser(subparsers: Any) -> None:
     p.add_argument("data", type=Path, help="the data set that they were trained on")
     p.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="model.keras of `train`")
     p.add_argument("--out", type=Path, required=True, help="folder for model.keras and train.json")
-    p.add_argument("--backend", choices=("tensorflow", "torch", "jax"), help="of Keras")
+    p.add_argument("--backend", choices=BACKENDS, help="of Keras")
     p.set_defaults(run=run)
 
 

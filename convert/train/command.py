@@ -66,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
     train, choose, counts = _prepared(args, recipe, data)
     try:
         args.out.mkdir(parents=True, exist_ok=True)
-        training = _training(args, recipe, data, train)
         teachers = load_teachers(args.teacher, data.classes)
+        training = _training(args, recipe, data, train, teachers)
         teacher = taking_turns(teachers) if teachers else None
         training.run(train, choose, args.out, teacher=teacher)
         return _finish(args, recipe, data, counts, training, teachers)
@@ -112,11 +112,18 @@ def _prepared(args: argparse.Namespace, recipe: Recipe, data: Dataset) -> tuple[
         raise ConfigError(f"{args.data}: {e}") from e
 
 
-def _training(args: argparse.Namespace, recipe: Recipe, data: Dataset, train: Part) -> Training:
+def _training(
+    args: argparse.Namespace,
+    recipe: Recipe,
+    data: Dataset,
+    train: Part,
+    teachers: Sequence[Scorer],
+) -> Training:
     from convert.train.loop import Training
 
     try:
-        training = Training(recipe, len(data.classes), weights=args.weights)
+        digests = [described(t.path)["sha256"] for t in teachers]
+        training = Training(recipe, len(data.classes), weights=args.weights, teachers=digests)
     except ValueError as e:
         raise UsageError(str(e)) from e
     if training.resume(args.out, train):

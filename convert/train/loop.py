@@ -130,6 +130,7 @@ class Training:
         *,
         weights: Path | None = None,
         devices: Sequence[str] | None = None,
+        teachers: Sequence[str] = (),
     ) -> None:
         """Build the network.
 
@@ -138,6 +139,7 @@ class Training:
             classes: how many there are.
             weights: of a transfer architecture's backbone.
             devices: Keras' names of those that share each batch, on JAX; None: all accelerators.
+            teachers: digests of those that teach: a training does not go on with others.
 
         Raises:
             ValueError: the architecture has no backbone, or the devices cannot share a batch.
@@ -145,6 +147,7 @@ class Training:
         import keras
 
         self.recipe = recipe
+        self.teachers = list(teachers)
         _distribute(recipe.batch, devices)
         keras.utils.set_random_seed(recipe.seed)
         keras.config.set_dtype_policy(recipe.precision)
@@ -187,7 +190,7 @@ class Training:
         return True
 
     def _purpose(self, train: Part) -> dict[str, Any]:
-        return {"faces": train.digest(), **asdict(self.recipe)}
+        return {"faces": train.digest(), "teachers": self.teachers, **asdict(self.recipe)}
 
     def run(
         self, train: Part, choose: Part, folder: Path, *, teacher: Teacher | None = None

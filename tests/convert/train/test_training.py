@@ -155,6 +155,8 @@ def test_a_state_of_another_training_is_refused(parts: tuple[Part, Part], tmp_pa
         loop.Training(RECIPE, 7).resume(tmp_path, train)
     with pytest.raises(DataError, match="was made with faces = "):
         loop.Training(short, 7).resume(tmp_path, choose)
+    with pytest.raises(DataError, match=r"was made with teachers = \[\], not \['ab12'\]"):
+        loop.Training(short, 7, teachers=["ab12"]).resume(tmp_path, train)
     whole = (tmp_path / STATE).read_bytes()
     (tmp_path / STATE).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match="not a usable training state"):
