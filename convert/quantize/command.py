@@ -27,7 +27,12 @@ from convert.quantize.folder import GateError, staged, write
 from convert.quantize.mirror import with_mirror
 from convert.quantize.parity import Parity, add_bar_options, bars_from, failures, measure
 from convert.quantize.signoff import describe, metrics_of, provenance_of, write_folder
-from convert.quantize.temperature import LIMITS, fit_temperature, fold_temperature
+from convert.quantize.temperature import (
+    LIMITS,
+    cross_entropy,
+    fit_temperature,
+    fold_temperature,
+)
 from convert.quantize.tflite import MODES, to_tflite
 from convert.train.record import record_beside
 from edge.errors import ConfigError, UsageError
@@ -126,6 +131,7 @@ def run(args: argparse.Namespace) -> int:
         model = with_mirror(model)
     else:
         tflite = to_tflite(model, args.mode, seen.calibration)
+    held_out = _held_out(model, seen, columns)
     part, split = part_of(data, args.split)
     truth = truth_of(part, model.labels, args.truth)
     faces = part.faces()
@@ -145,10 +151,11 @@ def run(args: argparse.Namespace) -> int:
         manifest = msgspec.structs.replace(
             manifest,
             metrics=metrics_of(model, parity, truth, reference, quantised, args.data, split),
-            provenance=provenance_of(args, model, seen, temperature, tflite, raw_luma, record),
+            provenance=provenance_of(args, model, seen, temperature, tflite, raw_luma, record)
+            | {"held_out": held_out},
         )
         write_folder(folder, manifest, tflite, args.data.resolve().name, notes)
-    _report(out, parity, temperature, len(tflite))
+    _report(out, parity, temperature, len(tflite), held_out)
     return 0
 
 
@@ -186,6 +193,19 @@ def _temperature(
     return fit_temperature([model.predict(v) for v in views], targets[with_target])
 
 
+def _held_out(
+    model: FloatModel, seen: Material, columns: NDArray[np.intp] | None
+) -> dict[str, float] | None:
+    """Return how the float model does on held-out training faces, which is what to choose by."""
+    known = np.flatnonzero(seen.truth >= 0)
+    if columns is None or not known.size:
+        return None
+    scores, truth = model.predict(seen.held_out[known]), columns[seen.truth[known]]
+    right = float((scores.argmax(axis=1) == truth).mean())
+    loss = cross_entropy(scores, np.eye(len(model.labels))[truth])
+    return {"faces": len(known), "accuracy": round(right, 4), "log_loss": round(loss, 4)}
+
+
 def _device_scores(
     folder: Path, manifest: Manifest, tflite: bytes, faces: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
@@ -214,8 +234,16 @@ def _check_input(path: Path, model: FloatModel, mode: str) -> bool:
     return raw
 
 
-def _report(out: Path, parity: Parity, temperature: float, size: int) -> None:
-    print(f"{out}: {size} bytes, temperature {temperature:g}")
+def _report(
+    out: Path, parity: Parity, temperature: float, size: int, held_out: dict[str, float] | None
+) -> None:
+    line = f"{out}: {size} bytes, temperature {temperature:g}"
+    if held_out is not None:
+        line += (
+            f"; on {held_out['faces']} held-out training faces accuracy "
+            f"{held_out['accuracy']:.2%}, log loss {held_out['log_loss']:.4f}"
+        )
+    print(line)
     print(_summary(parity))
 
 

@@ -100,6 +100,8 @@ def test_every_mode_gives_a_folder_that_the_device_runs(
     assert manifest["quantisation"] == mode
     assert manifest["labels"] == list(CLASSES)
     assert manifest["metrics"]["quantised"]["accuracy"] > 0.9
+    held_out = manifest["provenance"]["held_out"]
+    assert held_out["accuracy"] > 0.9 and 0 < held_out["log_loss"] < 0.5
     _, faces, float_scores = reference(keras_file, data_path)
     scores = FolderScorer(out).predict(faces)
     bar = 1e-4 if mode == "float32" else 0.1
