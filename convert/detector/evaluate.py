@@ -15,7 +15,6 @@ from convert.detector.compose import Composer
 from convert.detector.photos import Photo, load_photos, split
 from convert.detector.scores import Truth, judge
 from convert.detector.subject import Subject, interleaved, open_subject
-from convert.detector.tilted import tilt_table
 from convert.detector.videos import Clip, judge_clip, load_clip
 from edge.config import Detect, TrackKeys
 from edge.errors import NoInputError, UsageError
@@ -51,14 +50,6 @@ def add_parser(subparsers: Any) -> None:
         metavar="NAME[@WIDTH][:THRESHOLD][=MODEL]",
         help="what the videos' faces are taken from (default %(default)s: at full size)",
     )
-    p.add_argument("--emotions", type=Path, help="labelled faces: what boxes do to emotions")
-    p.add_argument("--emotion-model", default="emotion", help="model folder (default %(default)s)")
-    p.add_argument(
-        "--tilt",
-        action="store_true",
-        help="turn the faces of --portraits and --emotions to both sides: what the emotion model "
-        "says of tilted heads, cut out as they are and upright by their eyes",
-    )
     p.add_argument("--seed", type=int, default=7, help="of the pictures (default %(default)s)")
     p.add_argument("--json", type=Path, help="write the figures")
     p.add_argument("--html", type=Path, help="write a report with pictures")
@@ -69,8 +60,6 @@ def run(args: argparse.Namespace) -> int:
     """Judge, print a table, write what was asked for."""
     if bool(args.portraits) != bool(args.scenes):
         raise UsageError("--portraits and --scenes: allowed: both or none")
-    if args.tilt and not (args.portraits or args.emotions):
-        raise UsageError("--tilt: nothing to turn; give --portraits and --scenes, or --emotions")
     if not args.portraits and not args.clips:
         raise UsageError("nothing to judge on; give --portraits and --scenes, or --clips")
     if args.pictures < 1:
@@ -85,7 +74,6 @@ def run(args: argparse.Namespace) -> int:
     pictures: list[Luma] = []
     truths: list[Truth] = []
     real: list[Photo] = []
-    portraits: list[Photo] = []
     if args.portraits:
         _, portraits = split(load_photos(args.portraits))
         _, real = split(load_photos(args.scenes))
@@ -99,13 +87,6 @@ def run(args: argparse.Namespace) -> int:
         reference = open_subject(args.reference)
         clips = [load_clip(path, reference) for path in args.clips]
     verdict = verdict_of(subjects, pictures, truths, real, clips)
-    if args.emotions:
-        boxes = _emotions(args, subjects)
-        for label, own in boxes.items():
-            verdict[label]["emotions"] = own
-    if args.tilt:
-        for label, tilted in _tilted(args, subjects, portraits).items():
-            verdict[label]["tilted"] = tilted
     print(table(verdict))
     if args.json:
         args.json.write_text(json.dumps(verdict, indent=1) + "\n")
@@ -114,39 +95,6 @@ def run(args: argparse.Namespace) -> int:
 
         args.html.write_text(page(verdict, subjects, pictures, truths, clips), encoding="utf-8")
     return 0
-
-
-def _emotions(args: argparse.Namespace, subjects: Sequence[Subject]) -> dict[str, Any]:
-    from convert.data import open_dataset
-    from convert.detector.emotions import emotion_figures
-    from convert.judge.truth import part_of
-    from edge.classify import Model
-    from edge.manifest import find_model
-
-    data, _ = part_of(open_dataset(args.emotions), None)
-    model = Model(find_model(args.emotion_model))
-    return emotion_figures(subjects, open_subject(args.reference), model, data)
-
-
-def _tilted(
-    args: argparse.Namespace, subjects: Sequence[Subject], portraits: Sequence[Photo]
-) -> dict[str, Any]:
-    from convert.data import open_dataset
-    from convert.detector.emotions import judged_frames
-    from convert.detector.tilted import Posed, framed, tilt_figures
-    from convert.judge.truth import part_of
-    from edge.classify import Model
-    from edge.manifest import find_model
-
-    model = Model(find_model(args.emotion_model))
-    posed = []
-    if portraits:
-        posed.append(Posed(args.portraits.stem, [framed(p) for p in portraits], None))
-    if args.emotions:
-        data, _ = part_of(open_dataset(args.emotions), None)
-        posed.append(Posed(args.emotions.name, *judged_frames(model, data)))
-    figures = {s.label: {p.name: tilt_figures(s, model, p) for p in posed} for s in subjects}
-    return {label: own for label, own in figures.items() if any(own.values())}
 
 
 def verdict_of(
@@ -198,14 +146,6 @@ def table(verdict: dict[str, Any]) -> str:
                 f"  {name}: {found}, {f['false_a_minute']:.1f} false a minute, "
                 f"{f['false_tracks']} false tracks{_shift(f)}"
             )
-        if "emotions" in own:
-            f = own["emotions"]
-            lines.append(
-                f"  emotions: {f['accuracy'] or 0:.4f} right on {f['compared']} faces, with the "
-                f"reference's boxes {f['accuracy_of_reference'] or 0:.4f}"
-            )
-        if "tilted" in own:
-            lines.append(tilt_table(own["tilted"]))
     return "\n".join(lines)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convert.detector.emotions import HEIGHT, WIDTH
+from benchmarks.crops.boxes import HEIGHT, WIDTH
+from benchmarks.crops.tilted import Posed, framed, tilt_figures, tilt_table, turned
 from convert.detector.photos import Photo, load_photos, split
 from convert.detector.subject import Subject, open_subject
-from convert.detector.tilted import Posed, framed, tilt_figures, tilt_table, turned
 from edge.classify import Model
 from edge.geometry import Box
 from edge.manifest import find_model

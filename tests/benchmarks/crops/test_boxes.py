@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.crops.boxes import HEIGHT, SIDE, WIDTH, best_face, emotion_figures, frame_with
 from convert.data.dataset import Dataset
-from convert.detector.emotions import HEIGHT, SIDE, WIDTH, best_face, emotion_figures, frame_with
 from convert.detector.subject import Subject
 from edge.classify import Model
 from edge.geometry import Box

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.detector.emotions import HEIGHT, WIDTH, best_face
+from benchmarks.crops.boxes import HEIGHT, WIDTH, best_face
 from convert.detector.photos import Photo
 from convert.detector.subject import Subject
 from edge.classify import Model
