@@ -1,1 +1,1 @@
-"""The workshop: trains, judges and quantises the models that `edge` runs."""
+"""The workshop: trains, evaluates and quantises the models that `edge` runs."""

@@ -16,9 +16,9 @@ COMMANDS = (
     "convert.inspect.command",
     "convert.train.command",
     "convert.train.average",
-    "convert.judge.evaluate",
-    "convert.judge.compare",
-    "convert.judge.explain",
+    "convert.evaluate.command",
+    "convert.evaluate.compare",
+    "convert.evaluate.explain",
     "convert.quantize.command",
     "convert.detector.command",
     "convert.detector.evaluate",
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     top = argparse.ArgumentParser(
         prog="emotion-convert",
-        description="Trains, judges and quantises the models that emotion-edge runs.",
+        description="Trains, evaluates and quantises the models that emotion-edge runs.",
     )
     top.add_argument("-v", "--verbose", action="store_true", help="say more on standard error")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)

@@ -124,7 +124,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--margin",
         type=float,
         default=0.0,
-        help="added on each side of a detector's box on the device, share of the box "
+        help="added on each side of a detector's box on the device, fraction of the box "
         "(default %(default)s)",
     )
 

@@ -15,7 +15,7 @@ from benchmarks.crops.tilted import Posed, framed, tilt_figures, tilt_table
 from convert.data import open_dataset
 from convert.detector.photos import load_photos, split
 from convert.detector.subject import Subject, open_subject
-from convert.judge.truth import part_of
+from convert.evaluate.truth import part_of
 from edge.classify import Model
 from edge.manifest import find_model
 

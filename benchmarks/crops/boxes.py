@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convert.data import Dataset
 from convert.detector.subject import Subject
-from convert.judge.truth import class_columns, truth_of
+from convert.evaluate.truth import class_columns, truth_of
 from edge.classify import Model
 from edge.errors import ConfigError
 from edge.messages import Face

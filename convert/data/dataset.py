@@ -39,7 +39,7 @@ class Dataset:
         loader: decodes the faces at the given indices, shape (n, height, width), uint8 luma.
         labels: N class indices, -1 where there is none; None for an unlabelled data set.
         votes: (N, C) counts of raters who chose each class, or None.
-        attributes: slices such as `{"sex": N values}`, for judging groups separately.
+        attributes: slices such as `{"sex": N values}`, to evaluate groups separately.
         skipped: the pictures that were listed but could not be read.
         source: where the data came from, for reports.
     """
@@ -115,8 +115,8 @@ class Dataset:
         present = set(self.splits)
         return next((s for s in TEST_SPLITS if s in present), None)
 
-    def vote_shares(self) -> NDArray[np.float32]:
-        """Return the shares of raters, (N, C), rows adding up to 1, or to 0 without any vote.
+    def vote_distribution(self) -> NDArray[np.float32]:
+        """Return how each face's votes are distributed, (N, C); rows add up to 1, or 0 without any.
 
         Raises:
             ValueError: the data set has no votes.
@@ -124,8 +124,8 @@ class Dataset:
         if self.votes is None:
             raise ValueError("this data set has no raters' votes")
         total = self.votes.sum(axis=1, keepdims=True)
-        shares: NDArray[np.float32] = self.votes / np.maximum(total, 1.0)
-        return shares
+        distribution: NDArray[np.float32] = self.votes / np.maximum(total, 1.0)
+        return distribution
 
     def majority(self, *, at_least: int = 5) -> NDArray[np.int64]:
         """Return the class that more than half of the votes went to, or -1, shape (N,).

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convert.detector.scores import Found, Truth, match
 from convert.detector.subject import Subject
 from convert.detector.videos import Clip
-from convert.judge.page import Page
+from convert.evaluate.page import Page
 
 Luma = NDArray[np.uint8]
 MOST = 8  # pictures of each kind of mistake

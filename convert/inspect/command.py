@@ -12,10 +12,10 @@ import msgspec
 import numpy as np
 
 from convert.data import open_dataset
+from convert.evaluate.charts import face_png, histogram_chart
+from convert.evaluate.page import Page
 from convert.inspect.checks import BLANK_STD, BRIGHT, DARK, NEAR_BITS, TINY
 from convert.inspect.survey import Survey, summary, survey
-from convert.judge.charts import face_png, histogram_chart
-from convert.judge.page import Page
 
 SAMPLES = 8  # faces of each class
 SHOWN = 12  # groups or faces of each kind of trouble

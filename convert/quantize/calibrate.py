@@ -16,13 +16,13 @@ from edge.errors import NoInputError
 class Material:
     """Faces (n, height, width) uint8 for calibration; held-out ones with targets and truth.
 
-    The held-out faces are those that training with the same share holds out.
+    The held-out faces are those that training with the same `holdout` holds out.
     """
 
     calibration: NDArray[np.uint8]
     per_class: dict[str, int]
     held_out: NDArray[np.uint8]
-    targets: NDArray[np.float32]  # (n, C): labels, or shares of raters
+    targets: NDArray[np.float32]  # (n, C): labels, or distributions of votes
     truth: NDArray[np.int64]  # (n,): the label, or the raters' majority, -1 where they disagree
 
 
@@ -31,10 +31,10 @@ def material(data: Dataset, *, votes: bool, count: int, seed: int, holdout: floa
 
     Args:
         data: with a `train` split and labels or votes.
-        votes: targets are shares of raters, not labels.
+        votes: targets are distributions of votes, not labels.
         count: calibration faces; a class with fewer than its part gives all it has.
         seed: of the choice.
-        holdout: share of the training faces that was held out of training.
+        holdout: fraction of the training faces that was held out of training.
 
     Raises:
         NoInputError: there are not enough training faces.

@@ -13,16 +13,16 @@ TITLES = {
     "log_loss": "log loss, nats",
     "brier": "Brier score",
     "ece": "expected calibration error: best score against how often it is right",
-    "ece_shares": "the same against the share of raters who chose that class, all faces",
-    "mae_shares": "mean absolute error against the raters' shares, all faces",
+    "ece_shares": "the same against the fraction of raters who chose that class, all faces",
+    "mae_shares": "mean absolute error against the raters' votes, all faces",
 }
 
 FOR = """
 ## What it is for
 
-Scoring upright faces that a detector cut out, one at a time, in grey. It was judged on photographs;
-on a camera's frames, smooth the scores over a window as emotion-edge does, and take a best score
-below its confidence floor for "unknown".
+Scoring upright faces that a detector cut out, one at a time, in grey. It was evaluated on
+photographs; on a camera's frames, smooth the scores over a window as emotion-edge does, and take a
+best score below its confidence floor for "unknown".
 """
 
 NOT_FOR = """\
@@ -31,7 +31,7 @@ NOT_FOR = """\
 - Inferring emotions of people at work or in education: the EU's AI Act (Regulation 2024/1689,
   Article 5(1)(f)) prohibits it, except for medical or safety reasons.
 - Diagnosis, hiring, insurance, policing, or any decision about a person. A facial expression is
-  not a feeling (Barrett et al. 2019), and this model judges single faces without any context.
+  not a feeling (Barrett et al. 2019), and this model scores single faces without any context.
 - People who do not know about it. Tell them, and ask where the law says so.
 """
 
@@ -70,7 +70,7 @@ def card(manifest: Manifest, *, data_name: str, notes: str = "") -> str:
             if p.get("temperature_fitted_on")
             else " |"
         ),
-        "| scores | the mean over a face and its mirror image |" if p.get("mirror") else "",
+        "| scores | the mean over a face and its mirror image |" if p.get("flip") else "",
         f"| made from | {p.get('source', '?')}, sha256 {str(p.get('source_sha256'))[:16]}... |",
         FOR,
         "## Figures\n",
@@ -104,7 +104,7 @@ def _training(record: object) -> str:
 def _course(record: dict[str, Any]) -> str:
     recipe, data = record.get("recipe", {}), record.get("data", {})
     votes = recipe.get("votes", 0)
-    targets = "labels" if not votes else "raters' shares" if votes == 1 else "labels and shares"
+    targets = "labels" if not votes else "raters' votes" if votes == 1 else "labels and votes"
     begun, teachers = record.get("begun_from"), record.get("teachers") or ()
     names = ", ".join(str(t["name"]) for t in teachers)
     return (

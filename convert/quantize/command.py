@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data import open_dataset
-from convert.judge.truth import (
+from convert.evaluate.truth import (
     add_truth_option,
     choose_truth,
     class_columns,
@@ -23,8 +23,8 @@ from convert.judge.truth import (
 )
 from convert.load import FloatModel, add_model_options, load_float, use_tensorflow
 from convert.quantize.calibrate import Material, material
+from convert.quantize.flip import with_flip
 from convert.quantize.folder import GateError, staged, write
-from convert.quantize.mirror import with_mirror
 from convert.quantize.parity import Parity, add_bar_options, bars_from, failures, measure
 from convert.quantize.signoff import describe, metrics_of, provenance_of, write_folder
 from convert.quantize.temperature import (
@@ -63,22 +63,22 @@ def add_parser(subparsers: Any) -> None:
     )
     p.add_argument(
         "--calibrate-to",
-        choices=("truth", "shares"),
+        choices=("truth", "votes"),
         default="truth",
         help="what the temperature makes scores agree with: how often the best class is right "
-        "(truth, default), or the shares of raters who chose it",
+        "(truth, default), or how many of the raters chose it",
     )
     p.add_argument(
         "--holdout",
         type=float,
-        help="share that training held out (default: as the model's train.json says, else 0.05)",
+        help="fraction that training held out (default: as the model's train.json says, else 0.05)",
     )
     p.add_argument(
         "--calibration", type=int, default=70, help="faces to calibrate on (default %(default)s)"
     )
     p.add_argument("--seed", type=int, default=1, help="of their choice (default %(default)s)")
     p.add_argument(
-        "--mirror",
+        "--flip",
         action="store_true",
         help="let the model average its scores of a face and of its mirror image: somewhat more "
         "accurate, twice the time",
@@ -126,9 +126,9 @@ def run(args: argparse.Namespace) -> int:
     columns = class_columns(data, model.labels)
     temperature = _temperature(args, model, seen, columns)
     fold_temperature(model, temperature)
-    if args.mirror:
-        tflite = to_tflite(with_mirror(model, batch=1), args.mode, seen.calibration)
-        model = with_mirror(model)
+    if args.flip:
+        tflite = to_tflite(with_flip(model, batch=1), args.mode, seen.calibration)
+        model = with_flip(model)
     else:
         tflite = to_tflite(model, args.mode, seen.calibration)
     held_out = _held_out(model, seen, columns)
@@ -189,7 +189,7 @@ def _temperature(
     targets[:, columns] = wanted
     with_target = targets.sum(axis=1) > 0
     faces = seen.held_out[with_target]
-    views = [faces, faces[:, :, ::-1]] if args.mirror else [faces]
+    views = [faces, faces[:, :, ::-1]] if args.flip else [faces]
     return fit_temperature([model.predict(v) for v in views], targets[with_target])
 
 
@@ -210,7 +210,7 @@ def _device_scores(
     folder: Path, manifest: Manifest, tflite: bytes, faces: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
     """Return what the device's own classifier says, which also checks names and shapes."""
-    from convert.judge.scorer import FolderScorer
+    from convert.evaluate.scorer import FolderScorer
 
     write(folder / MODEL, tflite)
     write(folder / MANIFEST, msgspec.json.encode(manifest))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.judge.metrics import accuracy, confusion, macro_f1, per_class
+from convert.evaluate.metrics import accuracy, confusion, macro_f1, per_class
 
 Scores = NDArray[np.floating]
 
@@ -26,12 +26,12 @@ class Bars:
     `strict`, the drop itself counts, only that one face of a class is never too many.
     """
 
-    max_accuracy_drop: float = 0.005  # shares, so 0.005 is half a point
+    max_accuracy_drop: float = 0.005  # of 1, so 0.005 is half a point
     max_f1_drop: float = 0.02
     max_recall_drop: float = 0.02  # of any class
-    min_agreement: float = 0.95  # share of faces with the same best class
+    min_agreement: float = 0.95  # fraction of faces with the same best class
     max_shift: float = 0.25  # of any score of any face
-    max_moved: float = 0.04  # share of a face's score that went to other classes, mean
+    max_moved: float = 0.04  # fraction of a face's score that went to other classes, mean
     strict: bool = False
 
 
@@ -94,7 +94,7 @@ def failures(parity: Parity, bars: Bars, labels: tuple[str, ...]) -> list[str]:
 
     hold("agreement of the predicted class", parity.agreement, bars.min_agreement, at_least=True)
     hold("largest shift of a score", parity.largest_shift, bars.max_shift)
-    hold("share of the scores that moved", parity.moved, bars.max_moved)
+    hold("mean fraction of a face's score that moved", parity.moved, bars.max_moved)
 
     def hold_drop(what: str, lost: int, won: int, n: int, bar: float, *, spared: int) -> None:
         by_chance = 0.0 if bars.strict else Z95 * math.sqrt(lost + won) / n
@@ -125,12 +125,12 @@ def add_bar_options(parser: argparse.ArgumentParser) -> None:
         help="drops count as measured, not only when chance cannot explain them (95 %%)",
     )
     helps = {
-        "max_accuracy_drop": "share of faces",
+        "max_accuracy_drop": "fraction of faces",
         "max_f1_drop": "macro-F1",
         "max_recall_drop": "of any class",
-        "min_agreement": "share of faces with the same predicted class",
+        "min_agreement": "fraction of faces with the same predicted class",
         "max_shift": "of any score of any face",
-        "max_moved": "share of a face's score that went to other classes, mean over faces",
+        "max_moved": "fraction of a face's score that went to other classes, mean over faces",
     }
     for field in fields(Bars):
         if field.name == "strict":

@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.judge.figures import headline, rounded
-from convert.judge.truth import Truth
+from convert.evaluate.figures import headline, rounded
+from convert.evaluate.truth import Truth
 from convert.load import FloatModel, model_digest
 from convert.quantize.calibrate import Material
 from convert.quantize.card import card
@@ -106,7 +106,7 @@ def provenance_of(
             else None
         ),
         "raw_luma": raw_luma,
-        "mirror": args.mirror,
+        "flip": args.flip,
         "calibration_faces": seen.per_class,
         "calibration_seed": args.seed,
         "training": record.kept or None,

@@ -34,8 +34,8 @@ def fit_temperature(views: Sequence[NDArray[Any]], targets: NDArray[Any]) -> flo
 
     Args:
         views: probabilities, (n, C) each, of the model at temperature 1, on faces it was not
-            trained on; of several views of the same faces, the mean is judged.
-        targets: (n, C), rows adding up to 1: one-hot labels or shares of raters.
+            trained on; of several views of the same faces, their mean counts.
+        targets: (n, C), rows adding up to 1: one-hot labels or distributions of votes.
     """
     low, high = np.log(LIMITS[0]), np.log(LIMITS[1])
     ratio = (np.sqrt(5) - 1) / 2  # golden section: one minimum (with one view, it is convex in 1/T)

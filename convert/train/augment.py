@@ -15,11 +15,11 @@ Faces = NDArray[np.uint8]  # (n, height, width), luma 0-255
 class Augmentation:
     """How far a face may be changed; zero turns a change off.
 
-    Shares (`*_share`) say how many of the faces are changed at all. The geometric limits are
+    `*_probability` says how likely a face is changed at all. The geometric limits are
     about what a detector's box wanders by; the photometric ones what an indoor camera sees.
     """
 
-    flip_share: float = 0.5
+    flip_probability: float = 0.5
     rotation_deg: float = 12.0
     scale: float = 0.12  # of the size, either way
     shift: float = 0.08  # of the size, either way
@@ -27,20 +27,20 @@ class Augmentation:
     brightness: float = 30.0  # luma steps
     contrast: float = 0.3
     gamma: float = 0.35  # natural logarithm of the exponent
-    noise_share: float = 0.15
+    noise_probability: float = 0.15
     noise: float = 9.0  # largest standard deviation, luma steps
-    blur_share: float = 0.08
+    blur_probability: float = 0.08
     blur: float = 1.1  # largest sigma, pixels
-    low_resolution_share: float = 0.12
+    low_resolution_probability: float = 0.12
     low_resolution: float = 0.4  # smallest factor
-    cutout_share: float = 0.4
+    cutout_probability: float = 0.4
     cutout: float = 0.4  # largest side, of the size
 
-    def scaled(self, share: float) -> Augmentation:
-        """Return changes that go `share` as far, and are as much rarer; mirroring stays."""
-        own = {f.name: getattr(self, f.name) * share for f in fields(self)}
-        own["flip_share"] = self.flip_share
-        own["low_resolution"] = min(0.9, max(0.1, 1 - (1 - self.low_resolution) * share))
+    def scaled(self, strength: float) -> Augmentation:
+        """Return changes that go `strength` times as far, and are as much rarer; flipping stays."""
+        own = {f.name: getattr(self, f.name) * strength for f in fields(self)}
+        own["flip_probability"] = self.flip_probability
+        own["low_resolution"] = min(0.9, max(0.1, 1 - (1 - self.low_resolution) * strength))
         return replace(self, **own)
 
 
@@ -56,7 +56,7 @@ def augment(faces: Faces, how: Augmentation, rng: np.random.Generator) -> Faces:
 
 def _move(faces: Faces, how: Augmentation, rng: np.random.Generator) -> Faces:
     n, h, w = faces.shape
-    flip = np.where(rng.random(n) < how.flip_share, -1.0, 1.0)
+    flip = np.where(rng.random(n) < how.flip_probability, -1.0, 1.0)
     angle = np.deg2rad(rng.uniform(-how.rotation_deg, how.rotation_deg, n))
     scale = np.exp(rng.uniform(-how.scale, how.scale, n))
     stretch = np.exp(rng.uniform(-how.stretch, how.stretch, n) / 2)
@@ -75,18 +75,18 @@ def _move(faces: Faces, how: Augmentation, rng: np.random.Generator) -> Faces:
     return out
 
 
-def _chosen(n: int, share: float, rng: np.random.Generator) -> NDArray[np.intp]:
-    return np.flatnonzero(rng.random(n) < share)
+def _chosen(n: int, probability: float, rng: np.random.Generator) -> NDArray[np.intp]:
+    return np.flatnonzero(rng.random(n) < probability)
 
 
 def _soften(faces: Faces, how: Augmentation, rng: np.random.Generator) -> None:
     n, h, w = faces.shape
-    for i in _chosen(n, how.low_resolution_share, rng):
+    for i in _chosen(n, how.low_resolution_probability, rng):
         factor = rng.uniform(how.low_resolution, 0.9)
         small = (max(1, round(w * factor)), max(1, round(h * factor)))
         less = cv2.resize(faces[i], small, interpolation=cv2.INTER_AREA)
         faces[i] = cv2.resize(less, (w, h), interpolation=cv2.INTER_LINEAR)
-    for i in _chosen(n, how.blur_share, rng):
+    for i in _chosen(n, how.blur_probability, rng):
         faces[i] = cv2.GaussianBlur(faces[i], (0, 0), rng.uniform(0.4, max(how.blur, 0.41)))
 
 
@@ -105,7 +105,7 @@ def _relight(faces: Faces, how: Augmentation, rng: np.random.Generator) -> Faces
 
 
 def _add_noise(faces: Faces, how: Augmentation, rng: np.random.Generator) -> None:
-    chosen = _chosen(len(faces), how.noise_share, rng)
+    chosen = _chosen(len(faces), how.noise_probability, rng)
     if chosen.size == 0:
         return
     sigma = rng.uniform(1.0, max(how.noise, 1.0), (len(chosen), 1, 1)).astype(np.float32)
@@ -115,7 +115,7 @@ def _add_noise(faces: Faces, how: Augmentation, rng: np.random.Generator) -> Non
 
 def _cut_out(faces: Faces, how: Augmentation, rng: np.random.Generator) -> None:
     n, h, w = faces.shape
-    for i in _chosen(n, how.cutout_share, rng):
+    for i in _chosen(n, how.cutout_probability, rng):
         high, wide = (rng.uniform(0.1, max(how.cutout, 0.1), 2) * (h, w)).astype(int)
         y, x = rng.integers(0, h - high + 1), rng.integers(0, w - wide + 1)
         faces[i, y : y + high, x : x + wide] = rng.integers(0, 256)

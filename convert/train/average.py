@@ -57,11 +57,11 @@ def run(args: argparse.Namespace) -> int:
     data = open_dataset(args.data, recipe["size"])
     models = _loaded(args.models, data)
     choose = _held_out(args.data, data, recipe, records)
-    rows = [(str(path), _judged(m, choose)) for path, m in zip(args.models, models, strict=True)]
+    rows = [(str(path), _evaluated(m, choose)) for path, m in zip(args.models, models, strict=True)]
     mean = models[0]
     weights = zip(*(m.network.get_weights() for m in models), strict=True)
     mean.network.set_weights([np.mean(same, axis=0, dtype=np.float64) for same in weights])
-    figures = _judged(mean, choose)
+    figures = _evaluated(mean, choose)
     try:
         _write(args, mean, records, figures)
     except OSError as e:
@@ -118,10 +118,10 @@ def _held_out(
     return choose
 
 
-def _judged(model: FloatModel, choose: Part) -> dict[str, float]:
-    from convert.train.loop import judge
+def _evaluated(model: FloatModel, choose: Part) -> dict[str, float]:
+    from convert.train.loop import evaluate
 
-    return judge(model.network, choose)
+    return evaluate(model.network, choose)
 
 
 def _write(

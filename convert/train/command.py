@@ -22,7 +22,7 @@ from convert.train.teacher import described, load_teachers, taking_turns
 from edge.errors import ConfigError, StorageError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
-    from convert.judge.scorer import Scorer
+    from convert.evaluate.scorer import Scorer
     from convert.train.loop import Training
     from convert.train.prepare import Counts, Part
 
@@ -192,11 +192,11 @@ def save_whole(model: Any, path: Path) -> None:
 
 
 def _tested(training: Training, recipe: Recipe, data: Dataset) -> dict[str, Any]:
-    from convert.train.loop import judge
-    from convert.train.prepare import judged_part
+    from convert.train.loop import evaluate
+    from convert.train.prepare import evaluation_part
 
     name = next((s for s in TEST_SPLITS if s in data.splits and s != "validation"), None)
     if name is None:
         raise UsageError("--test: the data has no test split")
-    figures = judge(training.kept, judged_part(data.split(name), votes=recipe.votes))
+    figures = evaluate(training.kept, evaluation_part(data.split(name), votes=recipe.votes))
     return {"split": name, **figures}

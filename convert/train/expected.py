@@ -19,7 +19,7 @@ DECAY = 1e-5
 
 
 def expected_labels(data: Dataset) -> NDArray[np.float32]:
-    """Return the chance of each label given the votes, (n, C); softmax regression on the shares.
+    """Return the chance of each label given the votes, (n, C); softmax regression on them.
 
     It is fitted on the faces given that have a label and votes; the others get even chances.
 
@@ -28,12 +28,12 @@ def expected_labels(data: Dataset) -> NDArray[np.float32]:
     """
     if data.labels is None:
         raise ValueError("targets: the data has no labels")
-    shares = data.vote_shares().astype(np.float64)
-    n, c = shares.shape
-    # The square root tells no vote from one of ten, which a share alone hardly does.
-    x = np.concatenate([shares, np.sqrt(shares), np.ones((n, 1))], axis=1)
+    distribution = data.vote_distribution().astype(np.float64)
+    n, c = distribution.shape
+    # The square root tells no vote from one of ten, which a fraction alone hardly does.
+    x = np.concatenate([distribution, np.sqrt(distribution), np.ones((n, 1))], axis=1)
     y = np.eye(c)[np.maximum(data.labels, 0)]
-    known = (data.labels >= 0) & (shares.sum(axis=1) > 0)
+    known = (data.labels >= 0) & (distribution.sum(axis=1) > 0)
     out = np.full((n, c), 1 / c)
     if known.any():
         x, y = x[known], y[known]

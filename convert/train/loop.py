@@ -79,8 +79,8 @@ def ahead(source: Iterator[Batch], depth: int = 3) -> Iterator[Batch]:
         stopping.set()
 
 
-def judge(model: Any, part: Part, batch: int = 256) -> dict[str, float]:
-    """Return loss, accuracy and, with votes, the mean absolute error against raters' shares."""
+def evaluate(model: Any, part: Part, batch: int = 256) -> dict[str, float]:
+    """Return loss, accuracy and, with votes, the mean absolute error against the raters' votes."""
     scores = np.concatenate(
         [
             np.asarray(model.predict_on_batch(part.faces[i : i + batch, ..., None].astype("f4")))
@@ -94,9 +94,9 @@ def judge(model: Any, part: Part, batch: int = 256) -> dict[str, float]:
         "loss": float(cross[usable].mean()),
         "accuracy": float((scores.argmax(axis=1) == part.truth)[counted].mean()),
     }
-    if part.shares is not None:
-        voted = part.shares.sum(axis=1) > 0
-        out["mae"] = float(np.abs(scores - part.shares)[voted].mean())
+    if part.distribution is not None:
+        voted = part.distribution.sum(axis=1) > 0
+        out["mae"] = float(np.abs(scores - part.distribution)[voted].mean())
     return out
 
 
@@ -205,7 +205,7 @@ class Training:
             began = time.monotonic()
             loss = self._epoch(train, epoch, per_epoch, steps, bar, teacher)
             figures = {"epoch": float(epoch + 1), "train_loss": loss}
-            figures |= {f"validation_{k}": v for k, v in judge(self.kept, choose).items()}
+            figures |= {f"validation_{k}": v for k, v in evaluate(self.kept, choose).items()}
             figures["seconds"] = time.monotonic() - began
             self.history.append(figures)
             live = checkpoint.variables(self.model, self.optimizer)

@@ -19,7 +19,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     targets.add_argument(
         "--votes",
         type=float,
-        metavar="SHARE",
+        metavar="WEIGHT",
         help="weight of the raters' votes against the labels, 0 to 1 "
         "(default: 1 where the data has votes, else 0)",
     )
@@ -27,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--expected",
         type=float,
         default=USUAL.expected,
-        metavar="SHARE",
+        metavar="WEIGHT",
         help="of a label that is replaced by what the raters' votes lead one to expect, "
         "which takes noise out of labels (default: %(default)s)",
     )
@@ -35,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--smoothing",
         type=float,
         default=USUAL.smoothing,
-        metavar="SHARE",
+        metavar="FRACTION",
         help="of a label that is spread over all classes (default: %(default)s)",
     )
     targets.add_argument(
@@ -57,7 +57,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--teacher-weight",
         type=float,
         default=0.5,
-        metavar="SHARE",
+        metavar="WEIGHT",
         help="of the teacher's scores in the targets (default: %(default)s)",
     )
     begin = parser.add_argument_group("where it begins")
@@ -104,14 +104,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--augment",
         type=float,
         default=1.0,
-        metavar="SHARE",
+        metavar="STRENGTH",
         help="how far faces are changed, of the usual; 0: not at all (default: %(default)s)",
     )
     course.add_argument(
         "--holdout",
         type=float,
         default=USUAL.holdout,
-        metavar="SHARE",
+        metavar="FRACTION",
         help="of the training faces kept to choose by, where the data has no "
         "validation split (default: %(default)s)",
     )

@@ -26,7 +26,7 @@ class Part:
     targets: Floats
     weights: Floats
     truth: NDArray[np.int64]
-    shares: Floats | None  # of raters, where there are votes
+    distribution: Floats | None  # of raters, where there are votes
 
     def digest(self) -> str:
         """Return a digest of all that is learnt from: faces, targets and weights."""
@@ -58,9 +58,9 @@ def targets_of(
 
     Args:
         data: labels, votes or both.
-        votes: weight of the raters' shares against the label, 0 (label only) to 1 (votes only).
-        expected: share of a label that is replaced by what the votes lead one to expect.
-        smoothing: share of a target that is spread evenly over all classes.
+        votes: weight of the raters' votes against the label, 0 (label only) to 1 (votes only).
+        expected: fraction of a label that is replaced by what the votes lead one to expect.
+        smoothing: fraction of a target that is spread evenly over all classes.
 
     Raises:
         ValueError: what the weight asks for is not in the data.
@@ -77,17 +77,17 @@ def targets_of(
             label = (1 - expected) * label + expected * expected_labels(data)
         out += (1 - votes) * label
     if votes > 0:
-        shares = data.vote_shares()
-        usable &= shares.sum(axis=1) > 0
-        out += votes * shares
+        distribution = data.vote_distribution()
+        usable &= distribution.sum(axis=1) > 0
+        out += votes * distribution
     return (1 - smoothing) * out + smoothing / c, usable
 
 
 def class_weights(targets: Floats, power: float) -> Floats:
     """Return one weight a class, inverse to its frequency to `power`; 1 on average over faces."""
-    share = np.maximum(targets.mean(axis=0), 1e-6)
-    weight = share ** (-power)
-    result: Floats = (weight / (weight * share).sum()).astype(np.float32)
+    frequency = np.maximum(targets.mean(axis=0), 1e-6)
+    weight = frequency ** (-power)
+    result: Floats = (weight / (weight * frequency).sum()).astype(np.float32)
     return result
 
 
@@ -113,7 +113,7 @@ def prepare(
         expected: see `targets_of`.
         smoothing: see `targets_of`.
         balance: 0 weighs faces alike, 1 classes alike.
-        holdout: share of the training faces to choose by, above 0 and below 1.
+        holdout: fraction of the training faces to choose by, above 0 and below 1.
         limit: use only so many training faces (for a trial run).
 
     Raises:
@@ -146,23 +146,29 @@ def prepare(
     weight = _weights(train, targets, votes, balance)
     learnt = train.select(used)
     return (
-        Part(learnt.faces(), targets[used], weight[used], _truth(learnt, votes), _shares(learnt)),
-        judged_part(choose, votes=votes),
+        Part(
+            learnt.faces(),
+            targets[used],
+            weight[used],
+            _truth(learnt, votes),
+            _votes(learnt),
+        ),
+        evaluation_part(choose, votes=votes),
         Counts(len(used), len(choose), identical, without),
     )
 
 
-def judged_part(data: Dataset, *, votes: float) -> Part:
-    """Return all faces of `data` for judging; a face without a target weighs nothing.
+def evaluation_part(data: Dataset, *, votes: float) -> Part:
+    """Return all faces of `data` to evaluate on; a face without a target weighs nothing.
 
-    What learns from votes alone is judged by the raters, anything else by the labels.
+    What learns from votes alone is evaluated by the raters' votes, anything else by the labels.
 
     Raises:
-        ValueError: what it is to be judged by is not in the data.
+        ValueError: what it is to be evaluated by is not in the data.
     """
     targets, usable = targets_of(data, votes=1.0 if votes == 1 else 0.0)
     weights = usable.astype(np.float32)
-    return Part(data.faces(), targets, weights, _truth(data, votes), _shares(data))
+    return Part(data.faces(), targets, weights, _truth(data, votes), _votes(data))
 
 
 def _truth(data: Dataset, votes: float) -> NDArray[np.int64]:
@@ -172,14 +178,14 @@ def _truth(data: Dataset, votes: float) -> NDArray[np.int64]:
     return data.labels
 
 
-def _shares(data: Dataset) -> Floats | None:
-    return None if data.votes is None else data.vote_shares()
+def _votes(data: Dataset) -> Floats | None:
+    return None if data.votes is None else data.vote_distribution()
 
 
 def _weights(data: Dataset, targets: Floats, votes: float, balance: float) -> Floats:
     weight = targets @ class_weights(targets, balance)
     if votes > 0 and data.votes is not None:
-        # A share of three raters is worth less than a share of ten.
+        # Three votes say less than ten.
         total = data.votes.sum(axis=1)
         known = 1 - votes + votes * total / max(float(total.max()), 1.0)
         weight = weight * known.astype(np.float32)

@@ -26,8 +26,8 @@ class Recipe:
     momentum: float = 0.9
     weight_decay: float = 5e-3  # decoupled: a step shrinks a kernel by rate times this
     averaging: float = 0.999  # decay of the averaged weights a step; 0 turns averaging off
-    votes: float = 0.0  # weight of the raters' shares in the targets, 0 to 1
-    expected: float = 0.0  # share of a label replaced by what the votes lead one to expect
+    votes: float = 0.0  # weight of the raters' votes in the targets, 0 to 1
+    expected: float = 0.0  # fraction of a label replaced by what the votes lead one to expect
     smoothing: float = 0.0
     balance: float = 0.0
     teacher: float = 0.0  # weight of the teacher's scores in the targets, 0 to 1

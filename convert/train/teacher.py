@@ -15,7 +15,7 @@ from edge.manifest import find_model
 
 if TYPE_CHECKING:
     from convert.data.dataset import Faces
-    from convert.judge.scorer import Scorer
+    from convert.evaluate.scorer import Scorer
 
 # (n, h, w) luma and the step of the training to (n, classes) scores
 Teacher = Callable[["Faces", int], NDArray[np.float32]]
@@ -39,8 +39,8 @@ def taking_turns(teachers: Sequence[Scorer]) -> Teacher:
 
     def scores(faces: Faces, step: int) -> NDArray[np.float32]:
         teacher = teachers[step % len(teachers)]
-        mirrored = np.ascontiguousarray(faces[:, :, ::-1])
-        views = [teacher.predict(faces), teacher.predict(mirrored)]
+        flipped = np.ascontiguousarray(faces[:, :, ::-1])
+        views = [teacher.predict(faces), teacher.predict(flipped)]
         mean: NDArray[np.float32] = np.mean(views, axis=0, dtype=np.float32)
         return mean
 
@@ -54,7 +54,7 @@ def described(path: Path) -> dict[str, str]:
 
 
 def _load(name: str, classes: tuple[str, ...]) -> Scorer:
-    from convert.judge.scorer import FolderScorer
+    from convert.evaluate.scorer import FolderScorer
 
     scorer: Scorer
     if Path(name).suffix:

@@ -52,7 +52,7 @@ def test_evaluate_prints_json_and_nothing_else(
     assert sum(sum(row) for row in found["confusion"]) == found["counted"]
     assert found["accuracy_ci95"][0] <= found["accuracy"] <= found["accuracy_ci95"][1]
     assert set(found["raters"]["spearman_per_class"]) == set(found["per_class"])
-    kinds = {row["harm"] for row in found["robustness"]}
+    kinds = {row["corruption"] for row in found["robustness"]}
     assert kinds == {
         "none", "shift", "scale", "rotation", "blur", "darkness", "noise", "occlusion",
     }  # fmt: skip

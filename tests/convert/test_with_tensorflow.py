@@ -12,9 +12,9 @@ import pytest
 
 from convert.cli import main
 from convert.data import open_dataset
-from convert.judge.attention import method_for
-from convert.judge.cost import keras_sums, tflite_sums
-from convert.judge.scorer import FolderScorer
+from convert.evaluate.attention import method_for
+from convert.evaluate.cost import keras_sums, tflite_sums
+from convert.evaluate.scorer import FolderScorer
 from convert.load import FloatModel, load_float, use_tensorflow
 from convert.quantize.temperature import tempered
 from convert.quantize.tflite import MODES
@@ -109,19 +109,19 @@ def test_every_mode_gives_a_folder_that_the_device_runs(
     assert list(tmp_path.iterdir()) == [out]
 
 
-def test_a_mirrored_model_scores_a_face_and_its_mirror_image_alike(
+def test_a_flip_averaged_model_scores_a_face_and_its_mirror_image_alike(
     keras_file: Path, data_path: Path, tmp_path: Path
 ) -> None:
     plain, both = tmp_path / "plain", tmp_path / "both"
     assert quantize(keras_file, data_path, plain, "--temperature", "1") == 0
-    assert quantize(keras_file, data_path, both, "--temperature", "1", "--mirror") == 0
+    assert quantize(keras_file, data_path, both, "--temperature", "1", "--flip") == 0
     model, faces, one = reference(keras_file, data_path)
     other = model.predict(faces[:, :, ::-1])
     assert np.abs(one - other).max() > 0.1  # so that there is something to average
     scores = FolderScorer(both).predict(faces)
     assert np.abs(scores - (one + other) / 2).max() < 0.05
     assert np.array_equal(scores, FolderScorer(both).predict(faces[:, :, ::-1]))
-    assert json.loads((both / "manifest.json").read_text())["provenance"]["mirror"] is True
+    assert json.loads((both / "manifest.json").read_text())["provenance"]["flip"] is True
     assert "mirror image" in (both / "README.md").read_text()
     sums, weights = tflite_sums(both / "model.tflite")
     assert (sums // 2, weights) == tflite_sums(plain / "model.tflite")

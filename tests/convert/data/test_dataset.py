@@ -27,7 +27,7 @@ def test_majority_needs_more_than_half_and_five_raters() -> None:
 
 
 def test_shares_add_up_to_one_or_are_nothing() -> None:
-    assert make([[1, 3, 0], [0, 0, 0]]).vote_shares().tolist() == [[0.25, 0.75, 0], [0, 0, 0]]
+    assert make([[1, 3, 0], [0, 0, 0]]).vote_distribution().tolist() == [[0.25, 0.75, 0], [0, 0, 0]]
 
 
 def test_a_selection_of_a_selection_keeps_all_columns_together() -> None:

@@ -43,7 +43,7 @@ def test_a_card_says_what_it_can_what_it_saw_and_what_it_is_not_for() -> None:
     assert "| accuracy | 0.8000 | 0.7000 |" in text
     assert "| recall of sad | 0.6000 | - |" in text
     assert "| temperature folded in | 0.7, fitted to truth of 50 held-out training faces |" in text
-    assert "`edge`, 5 epochs on 90 faces with raters' shares as targets, 5 held out" in text
+    assert "`edge`, 5 epochs on 90 faces with raters' votes as targets, 5 held out" in text
     assert "FER+ (Barsoum et al. 2016, MIT)" in text
     assert "## What it must not be used for" in text
 
@@ -60,7 +60,7 @@ def test_a_card_names_what_a_model_learnt_from() -> None:
     record["begun_from"] = {"name": "a/model.keras", "sha256": "0" * 64}
     record["teachers"] = [{"name": "b/model.keras", "sha256": "1" * 64}]
     changed = msgspec.structs.replace(
-        MANIFEST, provenance={**MANIFEST.provenance, "training": record, "mirror": True}
+        MANIFEST, provenance={**MANIFEST.provenance, "training": record, "flip": True}
     )
     text = card(changed, data_name="faces")
     assert "5 epochs from a/model.keras on 90 faces with labels" in text

@@ -46,7 +46,7 @@ def test_every_bar_is_named_with_value_and_limit() -> None:
     assert failures(worse, Bars(), LABELS) == [
         "agreement of the predicted class: got 0.9000; allowed: at least 0.95",
         "largest shift of a score: got 0.5000; allowed: at most 0.25",
-        "share of the scores that moved: got 0.1000; allowed: at most 0.04",
+        "mean fraction of a face's score that moved: got 0.1000; allowed: at most 0.04",
         "drop of accuracy: got 0.1000; allowed: at most 0.005",
         "drop of macro-F1: got 0.1000; allowed: at most 0.02",
         "drop of recall of sad: got 0.2000; allowed: at most 0.02",

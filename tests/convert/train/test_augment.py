@@ -9,7 +9,7 @@ from convert.train.augment import Augmentation, augment
 from tests.convert.data.samples import faces
 
 NOTHING = Augmentation(
-    flip_share=0,
+    flip_probability=0,
     rotation_deg=0,
     scale=0,
     shift=0,
@@ -17,12 +17,14 @@ NOTHING = Augmentation(
     brightness=0,
     contrast=0,
     gamma=0,
-    noise_share=0,
-    blur_share=0,
-    low_resolution_share=0,
-    cutout_share=0,
+    noise_probability=0,
+    blur_probability=0,
+    low_resolution_probability=0,
+    cutout_probability=0,
 )
-EVERYTHING = Augmentation(noise_share=1, blur_share=1, low_resolution_share=1, cutout_share=1)
+EVERYTHING = Augmentation(
+    noise_probability=1, blur_probability=1, low_resolution_probability=1, cutout_probability=1
+)
 
 
 def changed(how: Augmentation, seed: int = 0, n: int = 12) -> np.ndarray:
@@ -50,18 +52,18 @@ def test_the_same_seed_makes_the_same_faces() -> None:
 
 
 def test_a_flip_is_the_mirror_image_and_nothing_else() -> None:
-    out = changed(replace(NOTHING, flip_share=1))
+    out = changed(replace(NOTHING, flip_probability=1))
     np.testing.assert_array_equal(out, faces(12)[:, :, ::-1])
 
 
 def test_extreme_light_stays_within_luma() -> None:
     black, white = np.zeros((8, 48, 48), np.uint8), np.full((8, 48, 48), 255, np.uint8)
-    how = Augmentation(brightness=120, contrast=0.9, gamma=2, noise_share=1, noise=60)
+    how = Augmentation(brightness=120, contrast=0.9, gamma=2, noise_probability=1, noise=60)
     for given in (black, white):
         out = augment(given, how, np.random.default_rng(2))
         assert out.dtype == np.uint8  # a sum past 255 that wrapped would show as a dark speck
-    assert augment(white, Augmentation(brightness=0, contrast=0, gamma=0, cutout_share=0,
-                                       noise_share=1, noise=3),
+    assert augment(white, Augmentation(brightness=0, contrast=0, gamma=0, cutout_probability=0,
+                                       noise_probability=1, noise=3),
                    np.random.default_rng(2)).min() > 200  # fmt: skip
 
 
@@ -70,14 +72,15 @@ def test_a_face_of_one_pixel_survives() -> None:
     assert augment(one, EVERYTHING, np.random.default_rng(0)).shape == (3, 1, 1)
 
 
-def test_less_of_everything_but_mirroring() -> None:
+def test_less_of_everything_but_flipping() -> None:
     faint = Augmentation().scaled(0.01)
-    assert faint.flip_share == Augmentation().flip_share
+    assert faint.flip_probability == Augmentation().flip_probability
     given = faces(12)
     moved = np.abs(
-        augment(given, replace(faint, flip_share=0), np.random.default_rng(2)) - given.astype(int)
+        augment(given, replace(faint, flip_probability=0), np.random.default_rng(2))
+        - given.astype(int)
     )
-    usual = np.abs(changed(replace(Augmentation(), flip_share=0), seed=2) - given.astype(int))
+    usual = np.abs(changed(replace(Augmentation(), flip_probability=0), seed=2) - given.astype(int))
     assert moved.mean() < usual.mean() / 8
     assert Augmentation().scaled(1) == Augmentation()
     assert Augmentation().scaled(2).low_resolution == 0.1

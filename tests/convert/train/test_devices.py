@@ -30,7 +30,7 @@ from convert.train.prepare import Part
 from convert.train.recipe import Recipe
 
 rng = np.random.default_rng(0)
-n = 47  # the odd faces are judged too
+n = 47  # the odd faces are evaluated too
 truth = rng.integers(0, 7, n)
 faces = rng.integers(0, 256, (n, 48, 48), np.uint8)
 part = Part(faces, np.eye(7, dtype=np.float32)[truth], np.ones(n, np.float32), truth, None)

@@ -74,7 +74,7 @@ def test_targets_between_votes_and_labels(tmp_path: Path) -> None:
 def test_expected_labels_learn_what_votes_mean(tmp_path: Path) -> None:
     data = open_dataset(mosaic(tmp_path, n=140, n_test=1)).split("train")
     assert data.labels is not None
-    sure = data.vote_shares().max(axis=1) == 1  # every other face: all ten raters agree
+    sure = data.vote_distribution().max(axis=1) == 1  # every other face: all ten raters agree
     data.labels[sure] = (data.labels[sure] + 1) % 7  # they mean the next class
     expected = expected_labels(data)
     np.testing.assert_allclose(expected.sum(axis=1), 1, atol=1e-5)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from convert.judge.scorer import FolderScorer
+from convert.evaluate.scorer import FolderScorer
 from convert.train.teacher import described, load_teachers, taking_turns
 from edge.errors import EdgeError
 from edge.manifest import find_model
@@ -19,14 +19,14 @@ def test_several_teachers_take_turns_with_the_mean_over_both_views() -> None:
     faces = np.random.default_rng(1).integers(0, 256, (3, 48, 48), np.uint8)
     names = ("emotion", "fer2013")
     teacher = taking_turns(load_teachers(names, CLASSES))
-    mirrored = np.ascontiguousarray(faces[:, :, ::-1])
+    flipped = np.ascontiguousarray(faces[:, :, ::-1])
     for step in range(4):
         scorer = FolderScorer(find_model(names[step % 2]))
-        one, other = scorer.predict(faces), scorer.predict(mirrored)
-        mirrors_itself = scorer.model.manifest.provenance.get("mirror", False)
-        assert np.allclose(one, other) == mirrors_itself
+        one, other = scorer.predict(faces), scorer.predict(flipped)
+        averages_flips = scorer.model.manifest.provenance.get("flip", False)
+        assert np.allclose(one, other) == averages_flips
         np.testing.assert_allclose(teacher(faces, step), (one + other) / 2, atol=1e-6)
-        np.testing.assert_allclose(teacher(mirrored, step), (one + other) / 2, atol=1e-6)
+        np.testing.assert_allclose(teacher(flipped, step), (one + other) / 2, atol=1e-6)
 
 
 def test_the_record_says_which_teacher_it_was() -> None:

@@ -14,12 +14,12 @@ import msgspec
 import numpy as np
 
 from convert.data import Dataset, open_dataset
-from convert.judge.cost import latencies, multiply_adds, one_face, parameters, size_bytes
-from convert.judge.evaluate import against, describe
-from convert.judge.figures import rounded
-from convert.judge.scorer import FolderScorer, Scorer
-from convert.judge.source import add_scorer_options, open_scorer
-from convert.judge.truth import part_of
+from convert.evaluate.command import against, describe
+from convert.evaluate.cost import latencies, multiply_adds, one_face, parameters, size_bytes
+from convert.evaluate.figures import rounded
+from convert.evaluate.scorer import FolderScorer, Scorer
+from convert.evaluate.source import add_scorer_options, open_scorer
+from convert.evaluate.truth import part_of
 from convert.load import use_tensorflow
 from edge.errors import UsageError
 
@@ -116,7 +116,7 @@ COLUMNS = {
     "cpu_ratio": "times the first",
 }
 FIGURES = {
-    "votes": {"accuracy": "accuracy (raters)", "ece": "ECE (raters)", "mae_shares": "MAE (shares)"},
+    "votes": {"accuracy": "accuracy (raters)", "ece": "ECE (raters)", "mae_shares": "MAE (votes)"},
     "labels": {"accuracy": "accuracy (labels)", "ece": "ECE (labels)"},
 }
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.crops import to_size
-from convert.judge.scorer import FolderScorer, Scorer
+from convert.evaluate.scorer import FolderScorer, Scorer
 from convert.load import FloatModel
 from edge.errors import UnavailableError
 

@@ -18,11 +18,11 @@ MIN_VOTES = 5  # raters who must agree at least, besides being more than half of
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
-    """Of N faces: `classes` (N,), -1 where a face does not count, and `shares` (N, C) or None."""
+    """Of N faces: `classes` (N,), -1 for one that does not count; votes' `distribution` (N, C)."""
 
     kind: str  # `votes`: the raters' majority; `labels`: the data set's own
     classes: NDArray[np.int64]
-    shares: NDArray[np.float32] | None
+    distribution: NDArray[np.float32] | None
 
     @property
     def counted(self) -> NDArray[np.intp]:
@@ -75,13 +75,13 @@ def truth_of(data: Dataset, labels: Sequence[str], kind: str) -> Truth | None:
     column = class_columns(data, labels)
     if column is None or (kind == "labels" and data.labels is None):
         return None
-    shares = None
+    distribution = None
     if data.votes is not None:
-        shares = np.zeros((len(data), len(labels)), np.float32)
-        shares[:, column] = data.vote_shares()
+        distribution = np.zeros((len(data), len(labels)), np.float32)
+        distribution[:, column] = data.vote_distribution()
     own = data.majority(at_least=MIN_VOTES) if kind == "votes" else data.labels
     assert own is not None  # one of the two exists, see above
-    return Truth(kind, np.where(own >= 0, column[np.maximum(own, 0)], -1), shares)
+    return Truth(kind, np.where(own >= 0, column[np.maximum(own, 0)], -1), distribution)
 
 
 def class_columns(data: Dataset, labels: Sequence[str]) -> NDArray[np.intp] | None:

@@ -1,4 +1,4 @@
-"""What cameras, detectors and life do to a face, each at named levels, for judging robustness."""
+"""What cameras, detectors and life do to a face, each at named levels, to measure robustness."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 Faces = NDArray[np.uint8]  # (n, height, width), luma 0-255
-Spoil = Callable[[Faces, float, np.random.Generator], Faces]
+Corrupt = Callable[[Faces, float, np.random.Generator], Faces]
 
 
 @dataclass(frozen=True, slots=True)
-class Harm:
-    """One kind of harm; `levels` in `unit`, mild first."""
+class Corruption:
+    """One kind of corruption (Hendrycks and Dietterich 2019); `levels` in `unit`, mild first."""
 
     name: str
     unit: str
     levels: tuple[float, ...]
-    spoil: Spoil
+    apply: Corrupt
 
 
 def _warp(faces: Faces, matrices: NDArray[np.float64]) -> Faces:
@@ -87,12 +87,12 @@ def occlude(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
     return out
 
 
-HARMS = (
-    Harm("shift", "of the size", (0.05, 0.1, 0.2), shift),
-    Harm("scale", "times", (0.8, 1.25), scale),
-    Harm("rotation", "degrees", (10, 20, 30), rotate),
-    Harm("blur", "sigma, of the width", (0.01, 0.02, 0.04), blur),
-    Harm("darkness", "times luma", (0.5, 0.25), darken),
-    Harm("noise", "luma steps", (5, 10, 20), noise),
-    Harm("occlusion", "of the side", (0.2, 0.4), occlude),
+CORRUPTIONS = (
+    Corruption("shift", "of the size", (0.05, 0.1, 0.2), shift),
+    Corruption("scale", "times", (0.8, 1.25), scale),
+    Corruption("rotation", "degrees", (10, 20, 30), rotate),
+    Corruption("blur", "sigma, of the width", (0.01, 0.02, 0.04), blur),
+    Corruption("darkness", "times luma", (0.5, 0.25), darken),
+    Corruption("noise", "luma steps", (5, 10, 20), noise),
+    Corruption("occlusion", "of the side", (0.2, 0.4), occlude),
 )

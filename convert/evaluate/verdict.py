@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data import Dataset
-from convert.judge import metrics
-from convert.judge.figures import headline
-from convert.judge.scorer import Scorer
-from convert.judge.spoil import HARMS
-from convert.judge.truth import Truth
+from convert.evaluate import metrics
+from convert.evaluate.corruptions import CORRUPTIONS
+from convert.evaluate.figures import headline
+from convert.evaluate.scorer import Scorer
+from convert.evaluate.truth import Truth
 
 Scores = NDArray[np.float32]
 MIN_SLICE = 20  # faces: a figure of fewer says nothing
@@ -48,8 +48,8 @@ def full(scores: Scores, truth: Truth, labels: Sequence[str]) -> dict[str, Any]:
     }
     out["confusion"] = matrix
     out["reliability"] = _curve(chosen.max(axis=1), (best == right).astype(float))
-    if truth.shares is not None:
-        out["raters"] = raters(scores, truth.shares, labels)
+    if truth.distribution is not None:
+        out["raters"] = raters(scores, truth.distribution, labels)
     return out
 
 
@@ -58,10 +58,12 @@ def _curve(confidence: metrics.Floats, right: metrics.Floats) -> dict[str, Any]:
     return {"confidence": curve.confidence, "accuracy": curve.accuracy, "count": curve.count}
 
 
-def raters(scores: Scores, shares: NDArray[np.float32], labels: Sequence[str]) -> dict[str, Any]:
-    """Return how well scores, (n, C), match the shares of raters, (n, C)."""
-    voted = shares.sum(axis=1) > 0
-    p, q = scores[voted].astype(np.float64), shares[voted].astype(np.float64)
+def raters(
+    scores: Scores, distribution: NDArray[np.float32], labels: Sequence[str]
+) -> dict[str, Any]:
+    """Return how well scores, (n, C), match the distribution of the raters' votes, (n, C)."""
+    voted = distribution.sum(axis=1) > 0
+    p, q = scores[voted].astype(np.float64), distribution[voted].astype(np.float64)
     agreeing = q[np.arange(len(q)), p.argmax(axis=1)]
     constant = np.abs(q - q.mean(axis=0)).mean() if len(q) else float("nan")
     return {
@@ -78,25 +80,25 @@ def raters(scores: Scores, shares: NDArray[np.float32], labels: Sequence[str]) -
 def robustness(
     scorer: Scorer, data: Dataset, truth: Truth, *, faces: int, seed: int
 ) -> list[dict[str, Any]]:
-    """Return accuracy and mean confidence under each harm at each level, on the same faces.
+    """Return accuracy and mean confidence under each corruption at each level, on the same faces.
 
     Args:
         scorer: the model.
         data: faces; a random `faces` of those that count are used.
         truth: of `data`.
         faces: at most so many.
-        seed: of the choice and of the harm.
+        seed: of the choice and of the corruption.
     """
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.permutation(truth.counted)[:faces])
     whole, right = data.faces(chosen), truth.classes[chosen]
     before = scorer.predict(whole)
     rows = [_row("none", "", 0.0, before, before, right)]
-    for harm in HARMS:
-        for level in harm.levels:
-            spoilt = harm.spoil(whole, level, np.random.default_rng(seed))
-            after = scorer.predict(spoilt)
-            rows.append(_row(harm.name, harm.unit, level, after, before, right))
+    for corruption in CORRUPTIONS:
+        for level in corruption.levels:
+            corrupted = corruption.apply(whole, level, np.random.default_rng(seed))
+            after = scorer.predict(corrupted)
+            rows.append(_row(corruption.name, corruption.unit, level, after, before, right))
     return rows
 
 
@@ -105,7 +107,7 @@ def _row(
 ) -> dict[str, Any]:
     best = after.argmax(axis=1)
     return {
-        "harm": name,
+        "corruption": name,
         "level": level,
         "unit": unit,
         "faces": len(right),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.crops import Faces, to_input
-from convert.judge.scorer import Scorer
+from convert.evaluate.scorer import Scorer
 from convert.load import FloatModel
 
 Maps = NDArray[np.float32]  # (n, rows, columns), any size and range; larger: more evidence

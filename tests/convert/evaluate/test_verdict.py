@@ -4,9 +4,18 @@ import numpy as np
 import pytest
 
 from convert.data import Dataset
-from convert.judge.spoil import HARMS, blur, darken, noise, occlude, rotate, scale, shift
-from convert.judge.truth import Truth
-from convert.judge.verdict import full, raters, robustness, slices
+from convert.evaluate.corruptions import (
+    CORRUPTIONS,
+    blur,
+    darken,
+    noise,
+    occlude,
+    rotate,
+    scale,
+    shift,
+)
+from convert.evaluate.truth import Truth
+from convert.evaluate.verdict import full, raters, robustness, slices
 from edge.manifest import InputSpec
 from tests.convert.data import samples
 
@@ -15,7 +24,7 @@ FACES = samples.faces(40)
 
 
 class ByBrightness:
-    """Scores a face by its mean luma: what it says under harm can be worked out."""
+    """Scores a face by its mean luma: what it says under corruption can be worked out."""
 
     name = "by brightness"
     labels = LABELS
@@ -42,12 +51,12 @@ def test_darkness_changes_the_mind_of_a_model_that_goes_by_brightness() -> None:
     scorer = ByBrightness()
     truth = Truth("labels", scorer.predict(FACES).argmax(axis=1), None)
     rows = robustness(scorer, dataset(), truth, faces=40, seed=1)
-    by_name = {(r["harm"], r["level"]): r for r in rows}
+    by_name = {(r["corruption"], r["level"]): r for r in rows}
     assert by_name["none", 0.0]["accuracy"] == 1.0
     dark = float((truth.classes == 1).mean())
     assert by_name["darkness", 0.25]["accuracy"] == pytest.approx(dark)
     assert by_name["darkness", 0.25]["agreement"] == pytest.approx(dark)
-    assert len(rows) == 1 + sum(len(h.levels) for h in HARMS)
+    assert len(rows) == 1 + sum(len(h.levels) for h in CORRUPTIONS)
 
 
 def test_groups_are_judged_for_themselves() -> None:
@@ -63,8 +72,10 @@ def test_groups_are_judged_for_themselves() -> None:
 
 def test_raters_figures_by_hand() -> None:
     scores = np.array([[0.8, 0.2], [0.4, 0.6], [0.5, 0.5]], np.float32)
-    shares = np.array([[1.0, 0.0], [0.2, 0.8], [0.0, 0.0]], np.float32)  # the last has no votes
-    found = raters(scores, shares, LABELS)
+    distribution = np.array(
+        [[1.0, 0.0], [0.2, 0.8], [0.0, 0.0]], np.float32
+    )  # the last has no votes
+    found = raters(scores, distribution, LABELS)
     assert found["faces"] == 2
     assert found["mae"] == pytest.approx(0.2)
     assert found["mae_of_a_constant"] == pytest.approx(0.4)
@@ -99,11 +110,11 @@ def test_harm_is_what_it_says() -> None:
     assert soft[24, 34] == soft.max()
 
 
-@pytest.mark.parametrize("harm", HARMS, ids=lambda h: h.name)
-def test_harm_keeps_shape_and_repeats_itself(harm) -> None:
-    for level in harm.levels:
-        first = harm.spoil(FACES, level, np.random.default_rng(7))
-        again = harm.spoil(FACES, level, np.random.default_rng(7))
+@pytest.mark.parametrize("corruption", CORRUPTIONS, ids=lambda h: h.name)
+def test_corruption_keeps_shape_and_repeats_itself(corruption) -> None:
+    for level in corruption.levels:
+        first = corruption.apply(FACES, level, np.random.default_rng(7))
+        again = corruption.apply(FACES, level, np.random.default_rng(7))
         assert first.shape == FACES.shape
         assert first.dtype == np.uint8
         assert (first == again).all()

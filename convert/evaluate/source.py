@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from convert.data import Dataset, open_dataset
-from convert.judge.scorer import FolderScorer, Scorer
+from convert.evaluate.scorer import FolderScorer, Scorer
 from convert.load import RANGES, add_model_options, load_float
 from edge.errors import ConfigError, NoInputError
 from edge.manifest import MANIFEST, MODEL, InputSpec, Manifest, find_model, sha256_of

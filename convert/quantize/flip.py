@@ -13,7 +13,7 @@ from convert.load import FloatModel
 from edge.errors import ConfigError
 
 
-def with_mirror(model: FloatModel, *, batch: int | None = None) -> FloatModel:
+def with_flip(model: FloatModel, *, batch: int | None = None) -> FloatModel:
     """Return the model of the mean scores of a face and its mirror image; the weights are shared.
 
     Args:
@@ -24,11 +24,11 @@ def with_mirror(model: FloatModel, *, batch: int | None = None) -> FloatModel:
         ConfigError: it is a SavedModel, which cannot be built upon.
     """
     if not model.keras:
-        raise ConfigError(f"{model.path}: --mirror needs a Keras model; this is a SavedModel")
-    return replace(model, network=_mirrored(model.network, batch))
+        raise ConfigError(f"{model.path}: --flip needs a Keras model; this is a SavedModel")
+    return replace(model, network=_averaged_over_flip(model.network, batch))
 
 
-def _mirrored(network: Any, batch: int | None) -> Any:
+def _averaged_over_flip(network: Any, batch: int | None) -> Any:
     import keras
     from keras import ops
 
@@ -36,4 +36,4 @@ def _mirrored(network: Any, batch: int | None) -> Any:
     # One call with both views, not two calls: weights are packed and stored once.
     scores = network(ops.concatenate([inputs, ops.flip(inputs, axis=2)], axis=0))
     both = ops.reshape(scores, (2, batch or -1, network.output_shape[1]))
-    return keras.Model(inputs, ops.mean(both, axis=0), name=f"{network.name}_mirror")
+    return keras.Model(inputs, ops.mean(both, axis=0), name=f"{network.name}_flip")

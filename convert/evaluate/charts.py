@@ -36,14 +36,14 @@ def _png(figure: Any) -> bytes:
 
 
 def confusion_chart(matrix: NDArray[np.int64], labels: Sequence[str]) -> bytes:
-    """Draw counts, coloured by the share of each row (the truth)."""
+    """Draw counts, coloured by the fraction of each row (the truth)."""
     side = 2.4 + 0.55 * len(labels)
     figure, axes = _figure(side, side * 0.92)
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    fraction = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.imshow(fraction, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(matrix):
-        colour = "white" if share[row, column] > 0.5 else "black"
-        text = f"{count}\n{share[row, column]:.0%}"
+        colour = "white" if fraction[row, column] > 0.5 else "black"
+        text = f"{count}\n{fraction[row, column]:.0%}"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=7)
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
     axes.set_yticks(range(len(labels)), labels)
@@ -73,11 +73,11 @@ def reliability_chart(curve: dict[str, Any], title: str, truth_label: str) -> by
 
 
 def robustness_chart(rows: Sequence[dict[str, Any]]) -> bytes:
-    """Draw accuracy under every harm beside that of the untouched faces."""
-    harmed = [r for r in rows if r["harm"] != "none"]
-    names = [f"{r['harm']} {r['level']:g}" for r in harmed]
+    """Draw accuracy under every corruption beside that of the untouched faces."""
+    corrupted = [r for r in rows if r["corruption"] != "none"]
+    names = [f"{r['corruption']} {r['level']:g}" for r in corrupted]
     figure, axes = _figure(7, 0.22 * len(names) + 1.2)
-    axes.barh(range(len(names)), [r["accuracy"] for r in harmed], color=BLUE)
+    axes.barh(range(len(names)), [r["accuracy"] for r in corrupted], color=BLUE)
     axes.axvline(rows[0]["accuracy"], color=RED, lw=1, label="untouched")
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.invert_yaxis()

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from convert.judge import metrics
+from convert.evaluate import metrics
 
 TRUTH = np.array([0, 0, 1, 1, 1, 2])
 PREDICTED = np.array([0, 1, 1, 1, 0, 0])
@@ -81,8 +81,10 @@ def test_rank_correlation_shares_ranks_among_ties() -> None:
 
 
 def test_mean_absolute_error_is_over_faces_and_classes() -> None:
-    scores, shares = np.array([[0.6, 0.4], [1.0, 0.0]]), np.array([[0.5, 0.5], [0.7, 0.3]])
-    assert metrics.mean_absolute_error(scores, shares) == pytest.approx((0.1 + 0.1 + 0.3 + 0.3) / 4)
+    scores, distribution = np.array([[0.6, 0.4], [1.0, 0.0]]), np.array([[0.5, 0.5], [0.7, 0.3]])
+    assert metrics.mean_absolute_error(scores, distribution) == pytest.approx(
+        (0.1 + 0.1 + 0.3 + 0.3) / 4
+    )
 
 
 def test_bootstrap_interval_of_a_proportion() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.judge import metrics
-from convert.judge.truth import Truth
+from convert.evaluate import metrics
+from convert.evaluate.truth import Truth
 
 Scores = NDArray[np.float32]
 
@@ -19,7 +19,7 @@ def headline(scores: Scores, truth: Truth, labels: Sequence[str]) -> dict[str, A
     """Return the few figures that go into manifests, tables and cards.
 
     `ece` is over the faces that count, right or wrong; `ece_shares` over all faces that have
-    votes, against the share of raters who chose the class: does a score of 0.6 mean six in ten?
+    votes, against the fraction of raters who chose the class: does a score of 0.6 mean six in ten?
 
     Args:
         scores: (n, C).
@@ -38,13 +38,13 @@ def headline(scores: Scores, truth: Truth, labels: Sequence[str]) -> dict[str, A
         "brier": metrics.brier(right, chosen) if len(right) else None,
         "ece": metrics.reliability(chosen.max(axis=1), (best == right).astype(float)).ece,
     }
-    if truth.shares is not None:
-        voted = truth.shares.sum(axis=1) > 0
-        shares = truth.shares[voted].astype(np.float64)
+    if truth.distribution is not None:
+        voted = truth.distribution.sum(axis=1) > 0
+        distribution = truth.distribution[voted].astype(np.float64)
         of_voted = scores[voted].astype(np.float64)
-        agreeing = shares[np.arange(len(shares)), of_voted.argmax(axis=1)]
+        agreeing = distribution[np.arange(len(distribution)), of_voted.argmax(axis=1)]
         out["ece_shares"] = metrics.reliability(of_voted.max(axis=1), agreeing).ece
-        out["mae_shares"] = metrics.mean_absolute_error(of_voted, shares)
+        out["mae_shares"] = metrics.mean_absolute_error(of_voted, distribution)
     recall = metrics.per_class(matrix).recall
     out["recall"] = {name: finite(value) for name, value in zip(labels, recall, strict=True)}
     return out

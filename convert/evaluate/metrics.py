@@ -50,7 +50,7 @@ def per_class(matrix: NDArray[np.int64]) -> PerClass:
 
 
 def accuracy(matrix: NDArray[np.int64]) -> float:
-    """Return the share of right answers."""
+    """Return the fraction of right answers."""
     return float(np.trace(matrix) / max(matrix.sum(), 1))
 
 
@@ -71,7 +71,7 @@ class Reliability:
     """Confidence against truth in `BINS` equal bins of confidence, (BINS,); nan in empty bins."""
 
     confidence: Floats  # mean of the best score
-    accuracy: Floats  # how often, or by what share of raters, that class was right
+    accuracy: Floats  # how often, or by what fraction of raters, that class was right
     count: NDArray[np.int64]
 
     @property
@@ -87,7 +87,7 @@ def reliability(confidence: Floats, right: Floats, bins: int = BINS) -> Reliabil
 
     Args:
         confidence: (n,) best scores, in [0, 1].
-        right: (n,) 1 for a right answer and 0 for a wrong one, or the share of raters who agree.
+        right: (n,) 1 for a right answer and 0 for a wrong one, or the fraction of raters who agree.
         bins: how many.
     """
     index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
@@ -104,9 +104,9 @@ def brier(truth: Classes, scores: Scores) -> float:
     return float(((scores - target) ** 2).sum(axis=1).mean())
 
 
-def mean_absolute_error(scores: Scores, shares: Scores) -> float:
-    """Return the mean over faces and classes of |score - share of raters|."""
-    return float(np.abs(scores.astype(np.float64) - shares).mean())
+def mean_absolute_error(scores: Scores, distribution: Scores) -> float:
+    """Return the mean over faces and classes of |score - fraction of raters|."""
+    return float(np.abs(scores.astype(np.float64) - distribution).mean())
 
 
 def spearman(a: Floats, b: Floats) -> float:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data import Dataset
-from convert.judge.charts import confusion_chart, face_png, reliability_chart, robustness_chart
-from convert.judge.page import Page
-from convert.judge.truth import Truth
+from convert.evaluate.charts import confusion_chart, face_png, reliability_chart, robustness_chart
+from convert.evaluate.page import Page
+from convert.evaluate.truth import Truth
 
 WORST = 24  # pictures of confident mistakes
 HEADLINES = ("accuracy", "macro_f1", "log_loss", "brier", "ece", "ece_shares", "mae_shares")
@@ -23,11 +23,11 @@ def pictures(verdict: dict[str, Any], labels: tuple[str, ...]) -> dict[str, byte
     if "confusion" in verdict:
         out["confusion"] = confusion_chart(np.asarray(verdict["confusion"]), labels)
         title = f"calibration error {verdict['ece']:.3f}"
-        out["reliability"] = reliability_chart(verdict["reliability"], title, "share right")
+        out["reliability"] = reliability_chart(verdict["reliability"], title, "fraction right")
     if "raters" in verdict:
         raters = verdict["raters"]
         out["raters"] = reliability_chart(
-            raters["reliability"], f"against raters: {raters['ece']:.3f}", "share of raters"
+            raters["reliability"], f"against raters: {raters['ece']:.3f}", "fraction of raters"
         )
     if verdict.get("robustness"):
         out["robustness"] = robustness_chart(verdict["robustness"])
@@ -62,7 +62,7 @@ def page(
     if verdict.get("robustness"):
         out.heading("Robustness")
         out.picture(charts["robustness"])
-        keys = ("harm", "level", "unit", "faces", "accuracy", "agreement", "confidence")
+        keys = ("corruption", "level", "unit", "faces", "accuracy", "agreement", "confidence")
         out.table(keys, [[row[k] for k in keys] for row in verdict["robustness"]])
     for name, part in verdict.get("slices", {}).items():
         out.heading(f"Groups: {name}")
@@ -91,10 +91,10 @@ def _figures(out: Page, verdict: dict[str, Any], charts: dict[str, bytes]) -> No
 
 
 def _raters(out: Page, raters: dict[str, Any], chart: bytes) -> None:
-    out.heading("Against the shares of raters")
+    out.heading("Against the distribution of the raters' votes")
     out.text(
         f"Mean absolute error {raters['mae']:.4f} on {raters['faces']} faces; always answering "
-        f"with the mean shares would have {raters['mae_of_a_constant']:.4f}."
+        f"with the mean distribution would have {raters['mae_of_a_constant']:.4f}."
     )
     rank = raters["spearman_per_class"]
     out.table(

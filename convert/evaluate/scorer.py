@@ -37,7 +37,7 @@ class Scorer(Protocol):
 
 
 class FolderScorer:
-    """A model folder, run by `edge.classify.Model`, so that what is judged is what runs."""
+    """A model folder, run by `edge.classify.Model`, so that what is evaluated is what runs."""
 
     def __init__(self, folder: Path, runtime: str = "auto", *, file: Path | None = None) -> None:
         """Load and check the folder; raises what `edge.classify.Model` raises.

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data import Dataset, open_dataset
-from convert.judge.figures import headline, rounded
-from convert.judge.page import cell
-from convert.judge.report import HEADLINES, page, pictures, save_pictures
-from convert.judge.scorer import FolderScorer, Scorer
-from convert.judge.source import add_scorer_options, input_description, open_data, open_scorer
-from convert.judge.truth import Truth, add_truth_option, choose_truth, part_of, truth_of
-from convert.judge.verdict import full, robustness, slices
+from convert.evaluate.figures import headline, rounded
+from convert.evaluate.page import cell
+from convert.evaluate.report import HEADLINES, page, pictures, save_pictures
+from convert.evaluate.scorer import FolderScorer, Scorer
+from convert.evaluate.source import add_scorer_options, input_description, open_data, open_scorer
+from convert.evaluate.truth import Truth, add_truth_option, choose_truth, part_of, truth_of
+from convert.evaluate.verdict import full, robustness, slices
 from edge.errors import UsageError
 
 
@@ -27,9 +27,9 @@ def add_parser(subparsers: Any) -> None:
     """Add `evaluate` to the command line."""
     p = subparsers.add_parser(
         "evaluate",
-        help="judge a model on a data set",
-        description="Judge a Keras model, a .tflite or a model folder; .tflite models run through "
-        "the device's own classifier.",
+        help="evaluate a model on a data set",
+        description="Evaluate a Keras model, a .tflite or a model folder; .tflite models run "
+        "through the device's own classifier.",
     )
     p.add_argument("model", help="a path, or the name of a shipped model")
     p.add_argument("data", type=Path, help="a data set: folder or table")
@@ -43,7 +43,7 @@ def add_parser(subparsers: Any) -> None:
         type=int,
         default=1000,
         metavar="N",
-        help="faces to spoil in every way; 0: none (default %(default)s)",
+        help="faces to corrupt in every way; 0: none (default %(default)s)",
     )
     p.add_argument("--seed", type=int, default=1, help="default %(default)s")
     add_truth_option(p)
@@ -52,7 +52,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge, and print or write what was asked for."""
+    """Evaluate, and print or write what was asked for."""
     if args.robustness < 0:
         raise UsageError(f"--robustness: got {args.robustness}; allowed: 0 and more")
     data = open_dataset(args.data)
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     part, split = part_of(data, args.split)
     truth = truth_of(part, scorer.labels, wanted_truth(scorer, args.truth, part))
     scores = scorer.predict(part.faces())
-    verdict = judge(scorer, scores, part, truth, faces=args.robustness, seed=args.seed)
+    verdict = evaluate(scorer, scores, part, truth, faces=args.robustness, seed=args.seed)
     verdict["data"] = {"name": args.data.resolve().name, "split": split, **verdict["data"]}
     verdict = rounded(verdict)
     if args.csv:
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def wanted_truth(scorer: Scorer, option: str, data: Dataset) -> str:
-    """Return the truth to judge by: `auto` is what the model's manifest says, if the data can."""
+    """Return the truth to use: `auto` is what the model's manifest says, if the data has it."""
     if option != "auto" or not isinstance(scorer, FolderScorer):
         return option
     kind = scorer.model.manifest.metrics.get("truth_kind")
@@ -88,7 +88,7 @@ def wanted_truth(scorer: Scorer, option: str, data: Dataset) -> str:
     return str(kind) if possible else option
 
 
-def judge(
+def evaluate(
     scorer: Scorer,
     scores: NDArray[np.float32],
     data: Dataset,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convert.data import Dataset
-from convert.judge.truth import choose_truth, part_of, truth_of
+from convert.evaluate.truth import choose_truth, part_of, truth_of
 from edge.errors import ConfigError, NoInputError
 
 
@@ -32,7 +32,7 @@ def test_labels_come_in_the_order_of_the_model() -> None:
     assert truth is not None
     assert truth.classes.tolist() == [2, 0, -1]
     assert truth.counted.tolist() == [0, 1]
-    assert truth.shares is None
+    assert truth.distribution is None
 
 
 def test_a_majority_is_more_than_half_and_at_least_five() -> None:
@@ -40,8 +40,8 @@ def test_a_majority_is_more_than_half_and_at_least_five() -> None:
     truth = truth_of(dataset(("a", "b"), [0, 0, 0, 0], votes), ("b", "a"), "votes")
     assert truth is not None
     assert truth.classes.tolist() == [1, -1, -1, 0]
-    assert truth.shares is not None
-    assert truth.shares[0] == pytest.approx([4 / 9, 5 / 9])
+    assert truth.distribution is not None
+    assert truth.distribution[0] == pytest.approx([4 / 9, 5 / 9])
 
 
 def test_data_about_something_else_has_no_truth() -> None:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data import open_dataset
-from convert.judge.attention import method_for, overlay
-from convert.judge.source import add_scorer_options, open_data, open_scorer
-from convert.judge.truth import add_truth_option, part_of, truth_of
+from convert.evaluate.attention import method_for, overlay
+from convert.evaluate.source import add_scorer_options, open_data, open_scorer
+from convert.evaluate.truth import add_truth_option, part_of, truth_of
 from edge.errors import StorageError, UsageError
 
 SIDE = 96  # pixels of a face in the picture
