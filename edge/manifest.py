@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge.errors import ConfigError
+from edge.prior import as_vector
 
 MANIFEST = "manifest.json"
 MODEL = "model.tflite"
@@ -37,6 +38,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     input: InputSpec
     quantisation: Literal["int8", "int16x8", "float16", "dynamic", "float32"]
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    # Class probabilities of the training data by label (`edge.prior`); empty: not known.
+    prior: dict[str, Annotated[float, Meta(gt=0, lt=1)]] = {}
     metrics: dict[str, object] = {}
     provenance: dict[str, object] = {}
     decode: dict[str, object] = {}  # task face: how its outputs become boxes
@@ -101,4 +104,9 @@ def load_manifest(folder: Path) -> Manifest:
         raise ConfigError(f"{path}: labels: {len(manifest.labels)} given; allowed: 2 to 1000")
     if len(set(manifest.labels)) != len(manifest.labels):
         raise ConfigError(f"{path}: labels: the same label twice")
+    if manifest.prior:
+        try:
+            as_vector(manifest.prior, manifest.labels)
+        except ValueError as e:
+            raise ConfigError(f"{path}: {e}") from e
     return manifest
