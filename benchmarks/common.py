@@ -95,7 +95,9 @@ def publish(
         notes: what one must know to read the table.
         more: goes into the JSON file.
     """
-    from edge.bench import machine  # here: contenders have an environment without edge's packages
+    from edge.tools.bench import (
+        machine,  # here: contenders have an environment without edge's packages
+    )
 
     RESULTS.mkdir(exist_ok=True)
     when = datetime.now(UTC).strftime("%Y-%m-%d")

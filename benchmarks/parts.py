@@ -13,8 +13,8 @@ import numpy as np
 from benchmarks.common import data_folder, mjpeg, publish
 from edge.classify import Model
 from edge.config import Motion
-from edge.manifest import find_model
 from edge.messages import Frame
+from edge.model.manifest import find_model
 from edge.motion import MotionGate
 
 EACH = 50  # calls a turn

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edge.classify import crop_face
 from edge.geometry import Box
-from edge.manifest import InputSpec
+from edge.model.manifest import InputSpec
 
 Faces = NDArray[np.uint8]  # (n, height, width), luma 0-255
 

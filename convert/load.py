@@ -18,7 +18,7 @@ from convert.crops import Faces, to_input
 from convert.quiet import quiet
 from convert.safety import check_model_file
 from edge.errors import ConfigError, UnavailableError
-from edge.manifest import InputSpec, sha256_of
+from edge.model.manifest import InputSpec, sha256_of
 
 BATCH = 256  # faces; larger gains nothing on a CPU
 RANGES = {"0..255": (0.0, 1.0), "0..1": (0.0, 1 / 255), "-1..1": (127.5, 1 / 127.5)}  # mean, scale

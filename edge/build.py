@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 
 import cv2
 
-from edge import __version__, device
-from edge.budget import BudgetKeeper
+from edge import __version__, host
 from edge.camera import open_camera
 from edge.classify import Limits, Model, TrackClassifier
 from edge.config import Config
@@ -19,15 +18,15 @@ from edge.detect import open_detector
 from edge.errors import ConfigError
 from edge.events import EventRules
 from edge.loop import Pipeline
-from edge.manifest import MODEL, find_model
+from edge.model.manifest import MODEL, find_model
+from edge.model.sandbox import tried
+from edge.model.tflite import import_runtime, runtime_version
 from edge.motion import MotionGate
 from edge.publish import Identity, open_publisher
-from edge.schedule import Pace, Turn
+from edge.rates import BudgetKeeper, Pace, Turn
 from edge.smooth import MoodSmoother
 from edge.stages import Camera, Clock, Control, FaceDetector, Observer, Publisher
-from edge.tflite import import_runtime, runtime_version
 from edge.track import FaceTracker
-from edge.trial import tried
 
 LEAST_DETECT_RATE = 2.0  # 1/s: any less, and boxes are too old for their faces to be scored
 
@@ -83,7 +82,7 @@ def build(
     pace = Pace()
     return Pipeline(
         camera=camera,
-        budget=BudgetKeeper(config.budget, pace, cpu_s, device.temperature_c, device.throttled),
+        budget=BudgetKeeper(config.budget, pace, cpu_s, host.temperature_c, host.throttled),
         motion=MotionGate(config.motion, config.track.lost_s),
         detector=detector,
         detect_turn=Turn(config.detect.rate, pace, LEAST_DETECT_RATE),

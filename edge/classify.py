@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from edge.errors import ConfigError
 from edge.geometry import Box, Points, roll
 from edge.image import resize
-from edge.manifest import MODEL, InputSpec, Manifest, load_manifest
 from edge.messages import Frame, Reason, Scores, Track
-from edge.schedule import Pace, Turn
-from edge.tflite import Network
+from edge.model.manifest import MODEL, InputSpec, Manifest, load_manifest
+from edge.model.tflite import Network
+from edge.rates import Pace, Turn
 
 # s: a box carried on for longer without a detection is not scored: it may hold anything by now.
 STALE_S = 0.6

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from edge import device
+from edge import host
 from edge.clock import rfc3339
 from edge.contract import Health
 from edge.messages import CameraLost, Frame, Mood
@@ -105,7 +105,7 @@ class HealthMonitor:
         """Return how the device is, over the time since the last message."""
         span = max(now - self._since, 1e-9)
         camera, outbox = self._camera.stats(), self._publisher.stats()
-        throttled = device.throttled()
+        throttled = host.throttled()
         reasons = sorted(str(r) for r in self._reasons)
         if self._status in ("camera_lost", "paused"):
             reasons.append(self._status)
@@ -127,7 +127,7 @@ class HealthMonitor:
             outbox_lost=outbox.lost,
             outbox_oldest_s=round(outbox.oldest_s, 1),
             refused=outbox.refused,
-            memory_mb=device.memory_mb(),
-            temperature_c=device.temperature_c(),
+            memory_mb=host.memory_mb(),
+            temperature_c=host.temperature_c(),
             throttled=throttled,
         )

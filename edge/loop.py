@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from edge.budget import BudgetKeeper
 from edge.health import HealthMonitor
 from edge.messages import CameraLost, Frame, Mood, Reason
 from edge.motion import MotionGate
-from edge.schedule import Turn
+from edge.rates import BudgetKeeper, Turn
 from edge.stages import (
     Camera,
     Classifier,

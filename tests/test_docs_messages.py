@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from edge import schema
+from edge.schema import jsonschema as schema
 
 GUIDE = Path(__file__).parents[1] / "docs/subscribers.md"
 SHOWN = re.findall(r"<!-- schema: (\w+) -->\n```json\n(.*?)```", GUIDE.read_text(), re.S)

@@ -17,7 +17,7 @@ from convert.detector.photos import load_photos, split
 from convert.detector.subject import Subject, open_subject
 from convert.evaluate.truth import part_of
 from edge.classify import Model
-from edge.manifest import find_model
+from edge.model.manifest import find_model
 
 SPEC = "NAME[@WIDTH][:THRESHOLD][=MODEL]"
 

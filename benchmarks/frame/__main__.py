@@ -13,8 +13,8 @@ import numpy as np
 
 from benchmarks.common import FPS, ROOT, data_folder, mjpeg, publish
 from benchmarks.versus.loops import OurLoop
-from edge.bench import STAGES, Samples, Timed
 from edge.errors import EdgeError
+from edge.tools.bench import STAGES, Samples, Timed
 
 PICTURE = ROOT / "docs" / "pictures" / "frame-cost.png"
 WARM_UP = 30  # frames

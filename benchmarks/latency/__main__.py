@@ -20,7 +20,7 @@ from benchmarks.common import ROOT, data_folder, publish
 from benchmarks.faces import people, write
 from benchmarks.mosquitto import Mosquitto
 from benchmarks.versus.loops import yunet_path
-from edge.benchreport import spread
+from edge.tools.bench_report import spread
 
 WARM_UP_S = 4.0  # start, first connection, first faces
 COLUMNS = (

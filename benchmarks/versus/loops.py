@@ -164,8 +164,8 @@ class OurLoop:
     ) -> None:
         from edge.build import build
         from edge.configfile import load
-        from edge.replay import ReplayClock
         from edge.stages import Control
+        from edge.tools.replay import ReplayClock
 
         model = [f"detect.model={yunet_path(data)}"] if detector == "yunet" else []
         self.config = load(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge.manifest import Manifest
+from edge.model.manifest import Manifest
 
 NOT_FOR = """\
 ## What it must not be used for

@@ -24,7 +24,7 @@ from convert.quantize.folder import GateError, staged, write
 from convert.quantize.tflite import run_converter, spanning
 from edge.detect.decode import UNIT_PX, decode
 from edge.errors import ConfigError, UsageError
-from edge.manifest import MANIFEST, MODEL, InputSpec, Manifest
+from edge.model.manifest import MANIFEST, MODEL, InputSpec, Manifest
 
 Luma = NDArray[np.uint8]
 Maps = dict[str, NDArray[np.float32]]
@@ -186,7 +186,7 @@ def compare(model: Any, tflite: Path, pictures: Sequence[Luma]) -> dict[str, flo
     """Return how far the file on the device's runtime and the float network find the same faces."""
     from convert.detector.scores import overlap
     from edge.detect.face import CHANNELS
-    from edge.tflite import Network
+    from edge.model.tflite import Network
 
     network = Network(tflite)
     table = network.input_table(0, 1)

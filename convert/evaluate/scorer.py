@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convert.crops import Faces, to_size
 from edge.classify import Model
-from edge.manifest import MODEL, InputSpec
+from edge.model.manifest import MODEL, InputSpec
 
 
 class Scorer(Protocol):

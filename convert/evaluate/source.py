@@ -14,7 +14,7 @@ from convert.data import Dataset, open_dataset
 from convert.evaluate.scorer import FolderScorer, Scorer
 from convert.load import RANGES, add_model_options, load_float
 from edge.errors import ConfigError, NoInputError
-from edge.manifest import MANIFEST, MODEL, InputSpec, Manifest, find_model, sha256_of
+from edge.model.manifest import MANIFEST, MODEL, InputSpec, Manifest, find_model, sha256_of
 
 
 def add_scorer_options(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +65,7 @@ def open_data(path: Path, scorer: Scorer) -> Dataset:
 
 def _loose(path: Path, args: argparse.Namespace, classes: tuple[str, ...]) -> Scorer:
     """Score with a `.tflite` that has no manifest, by making one for the time being."""
-    from edge.tflite import Network
+    from edge.model.tflite import Network
 
     network = Network(path, args.runtime)
     shape = network.input_shape

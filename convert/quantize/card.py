@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge.manifest import Manifest
+from edge.model.manifest import Manifest
 
 # What the figures are called; all but the first two: smaller is better.
 TITLES = {

@@ -36,7 +36,7 @@ from convert.quantize.temperature import (
 from convert.quantize.tflite import MODES, to_tflite
 from convert.train.record import record_beside
 from edge.errors import ConfigError, UsageError
-from edge.manifest import MANIFEST, MODEL, Manifest
+from edge.model.manifest import MANIFEST, MODEL, Manifest
 
 log = logging.getLogger(__name__)
 
@@ -223,7 +223,7 @@ def _check_input(path: Path, model: FloatModel, mode: str) -> bool:
     Raises:
         ConfigError: the model takes luma 0 to 255, but its int8 input is not luma - 128.
     """
-    from edge.tflite import Network
+    from edge.model.tflite import Network
 
     network = Network(path)
     shifted = np.arange(256) - 128

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edge.errors import ConfigError, EdgeError
-from edge.manifest import MANIFEST
+from edge.model.manifest import MANIFEST
 
 
 class GateError(EdgeError):

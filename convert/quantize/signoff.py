@@ -20,7 +20,7 @@ from convert.quantize.folder import write
 from convert.quantize.parity import Parity
 from convert.train.record import Record
 from edge.errors import ConfigError
-from edge.manifest import MANIFEST, MODEL, Manifest
+from edge.model.manifest import MANIFEST, MODEL, Manifest
 
 
 def describe(args: argparse.Namespace, model: FloatModel) -> Manifest:

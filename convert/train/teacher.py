@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convert.load import load_float, model_digest
 from edge.errors import ConfigError
-from edge.manifest import find_model
+from edge.model.manifest import find_model
 
 if TYPE_CHECKING:
     from convert.data.dataset import Faces

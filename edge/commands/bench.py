@@ -42,16 +42,16 @@ def run(args: argparse.Namespace) -> int:
 
     import msgspec
 
-    from edge import logs
-    from edge.bench import Meter
-    from edge.benchreport import table
     from edge.build import build
     from edge.camera import is_live, open_camera
     from edge.clock import SystemClock
     from edge.commands.run import Stopper
     from edge.health import HealthMonitor
     from edge.loop import run as run_loop
+    from edge.service import logs
     from edge.stages import Control
+    from edge.tools.bench import Meter
+    from edge.tools.bench_report import table
 
     logs.setup(config.log.level)
     clock, control, rng = SystemClock(), Control(), random.Random(0)

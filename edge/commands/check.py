@@ -65,7 +65,7 @@ def _runtime(config: Config) -> str:
     import cv2
     import numpy as np
 
-    from edge.tflite import choose_runtime, runtime_version
+    from edge.model.tflite import choose_runtime, runtime_version
 
     runtime = choose_runtime(config.classify.runtime)
     return f"{runtime_version(runtime)}, numpy {np.__version__}, OpenCV {cv2.__version__}"

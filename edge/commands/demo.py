@@ -43,9 +43,9 @@ def run(args: argparse.Namespace) -> int:
         sets += [f"mqtt.host={host}", f"mqtt.port={port or 1883}", "output.stdout=off"]
     config = load_config(args, sets)
 
-    from edge import logs
     from edge.clock import SystemClock
     from edge.commands.run import serve
+    from edge.service import logs
 
     logs.setup(config.log.level)
     if not args.json:
@@ -90,7 +90,7 @@ class _Screen:
     """Prints events."""
 
     def __init__(self, labels: Sequence[str], started: float, *, as_json: bool) -> None:
-        from edge.screen import header
+        from edge.tools.screen import header
 
         self._started = started
         self._as_json = as_json
@@ -98,8 +98,8 @@ class _Screen:
             _say(header(labels))
 
     def show(self, event: Event) -> None:
-        from edge.replay import line
-        from edge.screen import pretty
+        from edge.tools.replay import line
+        from edge.tools.screen import pretty
 
         if self._as_json:
             sys.stdout.write(line(event))

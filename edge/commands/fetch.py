@@ -9,7 +9,7 @@ from pathlib import Path
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
-    from edge.fetch import DOWNLOADS
+    from edge.model.fetch import DOWNLOADS
 
     parser = commands.add_parser(
         "fetch",
@@ -30,7 +30,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Download, print the path, return 0."""
-    from edge.fetch import DOWNLOADS, fetch, stores
+    from edge.model.fetch import DOWNLOADS, fetch, stores
 
     folder = args.to or stores(os.environ, root=os.geteuid() == 0)[0]
     print(fetch(DOWNLOADS[args.what], folder, url=args.url))

@@ -62,7 +62,7 @@ def _identity(config: Config) -> Identity:
     from edge import __version__
     from edge.build import device_name
     from edge.contract import ModelInfo
-    from edge.manifest import find_model, load_manifest
+    from edge.model.manifest import find_model, load_manifest
     from edge.publish import Identity
 
     manifest = load_manifest(find_model(config.classify.model))

@@ -73,9 +73,9 @@ def run(args: argparse.Namespace) -> int:
     import os
     import random
 
-    from edge import logs
     from edge.clock import SystemClock
     from edge.commands.run import Stopper
+    from edge.service import logs
     from edge.stages import Control
     from edge.web.listen import parse
     from edge.web.preview import TICK_S, Preview, PreviewHub

@@ -48,16 +48,16 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(
         args, [f"camera.source={args.file}", "camera.every_frame=true", "camera.loop=false"]
     )
-    from edge import logs
-    from edge.annotate import Annotator
     from edge.build import build
     from edge.camera import open_camera
     from edge.health import HealthMonitor
     from edge.loop import run as run_loop
     from edge.publish.jsonl import EventsOnly
     from edge.publish.stamp import Stamper
-    from edge.replay import BOOT_ID, ClockedCamera, FrameLines, Progress, ReplayClock, line
+    from edge.service import logs
     from edge.stages import Control
+    from edge.tools.annotate import Annotator
+    from edge.tools.replay import BOOT_ID, ClockedCamera, FrameLines, Progress, ReplayClock, line
 
     logs.setup(config.log.level)
     clock, control, rng = ReplayClock(), Control(), random.Random(SEED)
@@ -107,7 +107,7 @@ def _print(text: str) -> None:
 
 
 def _stats(frames: int, load_s: float, run_s: float) -> None:
-    from edge.device import memory_mb
+    from edge.host import memory_mb
 
     figures = {
         "frames": frames,

@@ -41,8 +41,8 @@ def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM, SIGINT, or the end of a file."""
     import faulthandler
 
-    from edge import logs
     from edge.clock import SystemClock
+    from edge.service import logs
 
     config = load_config(args)
     logs.setup(config.log.level)
@@ -75,8 +75,8 @@ def serve(
     from edge.build import build
     from edge.health import HealthMonitor
     from edge.loop import run as run_loop
-    from edge.notify import Notifier
     from edge.publish import open_publisher, read_boot_id
+    from edge.service.notify import Notifier
     from edge.stages import Control
 
     notifier = Notifier.from_env()
@@ -95,7 +95,7 @@ def serve(
     )
     progress = _Progress(notifier.ready, notifier.progress)
     if reload is not None and not os.isatty(0):  # at a terminal, SIGHUP is the end of it
-        from edge.reload import Reloader
+        from edge.service.reload import Reloader
 
         reloader = Reloader(p, config, reload, notifier)
         signal.signal(signal.SIGHUP, reloader.ask)
@@ -128,7 +128,7 @@ def _metered(maker: PublisherMaker) -> PublisherMaker:
         UnavailableError: its library is not installed.
     """
     try:
-        from edge.metrics import MeteredPublisher
+        from edge.publish.metrics import MeteredPublisher
     except ImportError as e:
         raise UnavailableError(
             f"metrics.enabled: {e.name} is missing: pip install 'emotion-edge[metrics]'"

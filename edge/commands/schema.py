@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
         UsageError: there is no such document.
         StorageError: a file cannot be written.
     """
-    from edge.documents import documents
+    from edge.schema.documents import documents
 
     made = documents()
     if args.write is not None:

@@ -11,7 +11,7 @@ def open_detector(config: Detect, *, runtime: str = "auto", threads: int = 1) ->
 
     Args:
         config: the section `detect`.
-        runtime: TFLite runtime, for detectors that need one; see `edge.tflite`.
+        runtime: TFLite runtime, for detectors that need one; see `edge.model.tflite`.
         threads: of that runtime.
 
     Raises:

@@ -16,9 +16,9 @@ from edge.detect.decode import UNIT_PX, decode
 from edge.errors import ConfigError
 from edge.geometry import Box
 from edge.image import shrink
-from edge.manifest import MODEL, find_model, load_manifest
 from edge.messages import Face
-from edge.tflite import Network
+from edge.model.manifest import MODEL, find_model, load_manifest
+from edge.model.tflite import Network
 
 OWN = "face"  # the shipped model
 CHANNELS = {1: "score", 4: "box", 10: "marks"}  # an output is known by its last dimension

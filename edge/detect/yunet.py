@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from edge.config import Detect
 from edge.errors import ConfigError
-from edge.fetch import YUNET, find
 from edge.geometry import Box
 from edge.image import shrink
 from edge.messages import Face
+from edge.model.fetch import YUNET, find
 
 NMS_OVERLAP = 0.3  # the value of OpenCV's own sample
 TOP_K = 200  # candidates kept before suppression

@@ -21,7 +21,7 @@ import msgspec
 
 from edge import config
 from edge.contract import Event, decode_event, encode
-from edge.publish.aside import set_aside
+from edge.publish.quarantine import set_aside
 from edge.publish.store import Counters, Row, Store, is_damage, remove, salvage_seq
 from edge.stages import Clock, OutboxStats
 

@@ -17,7 +17,7 @@ from paho.mqtt.properties import Properties
 
 from edge.config import Mqtt
 from edge.errors import ConfigError
-from edge.secretfile import refuse_public
+from edge.secrets import refuse_public
 
 CREDENTIAL = "mqtt-password"  # name under $CREDENTIALS_DIRECTORY, systemd.exec(5)
 MAX_SECRET_BYTES = 65_535  # what MQTT allows for a password

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import ConfigError, UsageError
-from edge.secretfile import refuse_public
+from edge.secrets import refuse_public
 
 TOKEN_BYTES = 16  # 128 bits: not to be guessed
 TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")  # what a URL takes as it stands

@@ -17,7 +17,7 @@ from edge.errors import EdgeError
 from edge.health import HealthMonitor
 from edge.loop import Pipeline
 from edge.loop import run as run_loop
-from edge.manifest import find_model, load_manifest
+from edge.model.manifest import find_model, load_manifest
 from edge.stages import Clock, Control
 from edge.web.looking import Bystander, SharedCamera, Wish, Wishes, private
 from edge.web.savefile import save

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from edge.classify import crop_for, sharpness
 from edge.image import shrink
-from edge.manifest import InputSpec
 from edge.messages import Frame, Mood
+from edge.model.manifest import InputSpec
 
 MAX_WIDTH = 960  # pixels of the picture sent; more only costs time on the way
 QUALITY = 75  # of JPEG, 0-100: faces show no blocks, 640x480 has about 40 kB

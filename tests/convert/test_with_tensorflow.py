@@ -18,7 +18,7 @@ from convert.evaluate.scorer import FolderScorer
 from convert.load import FloatModel, load_float, use_tensorflow
 from convert.quantize.temperature import tempered
 from convert.quantize.tflite import MODES
-from edge.tflite import Network
+from edge.model.tflite import Network
 
 pytestmark = pytest.mark.slow
 CLASSES = ("happy", "sad", "neutral")

@@ -11,7 +11,7 @@ from edge.classify import Limits, Model, TrackClassifier, crop_face, crop_uprigh
 from edge.errors import ConfigError
 from edge.geometry import Box, Points
 from edge.messages import Frame, Reason, Track
-from edge.tflite import dequantise
+from edge.model.tflite import dequantise
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 TINY = ["tiny-float", "tiny-int8", "tiny-rgb"]

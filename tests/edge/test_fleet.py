@@ -15,7 +15,7 @@ from edge.clock import SystemClock, rfc3339
 from edge.contract import Health, State, encode
 from tests.broker import Broker, passwords, running, subscribed
 from tests.edge.publish.rig import WHO, mood, publishing
-from tests.edge.test_metrics import HEALTH
+from tests.edge.publish.test_metrics import HEALTH
 from tests.waiting import free_port, wait_until
 
 WALL = 1795176000.0  # when HEALTH was measured

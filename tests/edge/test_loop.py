@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pytest
 
-from edge.budget import BudgetKeeper
 from edge.config import Alert, Budget, Motion
 from edge.contract import Health
 from edge.events import EventRules
@@ -16,7 +15,7 @@ from edge.health import HealthMonitor
 from edge.loop import Pipeline, run
 from edge.messages import CameraLost, Change, Frame, Mood, Scores, Track
 from edge.motion import MotionGate
-from edge.schedule import Pace, Turn
+from edge.rates import BudgetKeeper, Pace, Turn
 from edge.stages import CameraStats, Control, OutboxStats
 from tests.fakes import FakeClock
 

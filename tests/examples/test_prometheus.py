@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from edge.config import Metrics
-from edge.metrics import MeteredPublisher
+from edge.publish.metrics import MeteredPublisher
 from tests.edge.publish.rig import WHO, change
-from tests.edge.test_metrics import HEALTH, Silent
+from tests.edge.publish.test_metrics import HEALTH, Silent
 from tests.waiting import PATIENCE_S, free_port, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples/grafana"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from edge import schema
+from edge.schema import jsonschema as schema
 
 CONFIG = Path(__file__).parents[2] / "examples/telegraf/telegraf.conf"
 

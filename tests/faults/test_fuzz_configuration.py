@@ -21,7 +21,7 @@ from edge.config import Config
 from edge.configfile import MAX_FILE_BYTES, effective, load
 from edge.detect import open_detector
 from edge.errors import ConfigError, NoInputError
-from edge.manifest import find_model
+from edge.model.manifest import find_model
 from tests.conftest import ROOT
 from tests.faults.fuzzing import TIMES, fuzz
 from tests.faults.mutate import ANY_JSON, mutate

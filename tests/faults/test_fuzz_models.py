@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from edge.errors import ConfigError
-from edge.manifest import MANIFEST, MODEL, Manifest, load_manifest
+from edge.model.manifest import MANIFEST, MODEL, Manifest, load_manifest
 from tests.conftest import ROOT
 from tests.faults.fuzzing import TIMES, fuzz
 from tests.faults.loader import Loader

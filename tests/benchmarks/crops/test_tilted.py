@@ -13,8 +13,8 @@ from convert.detector.photos import Photo, load_photos, split
 from convert.detector.subject import Subject, open_subject
 from edge.classify import Model
 from edge.geometry import Box
-from edge.manifest import find_model
 from edge.messages import Face
+from edge.model.manifest import find_model
 
 
 def test_a_photograph_stands_with_its_face_in_the_middle() -> None:

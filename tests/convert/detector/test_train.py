@@ -60,7 +60,7 @@ def test_train_stop_go_on_quantise_and_find(
     from edge.config import Detect
     from edge.detect import open_detector
     from edge.geometry import Box
-    from edge.manifest import load_manifest
+    from edge.model.manifest import load_manifest
 
     portraits = [portrait(f"A_{k:04}", seed=k) for k in range(4)]
     scenes = [scene(k) for k in range(4)] + [peopled(k) for k in range(4)]

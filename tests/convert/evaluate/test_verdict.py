@@ -16,7 +16,7 @@ from convert.evaluate.corruptions import (
 )
 from convert.evaluate.truth import Truth
 from convert.evaluate.verdict import full, raters, robustness, slices
-from edge.manifest import InputSpec
+from edge.model.manifest import InputSpec
 from tests.convert.data import samples
 
 LABELS = ("bright", "dark")

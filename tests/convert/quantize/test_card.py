@@ -5,7 +5,7 @@ from typing import cast
 import msgspec
 
 from convert.quantize.card import card
-from edge.manifest import InputSpec, Manifest
+from edge.model.manifest import InputSpec, Manifest
 
 MANIFEST = Manifest(
     name="own",

@@ -10,7 +10,7 @@ import pytest
 from convert.evaluate.scorer import FolderScorer
 from convert.train.teacher import described, load_teachers, taking_turns
 from edge.errors import EdgeError
-from edge.manifest import find_model
+from edge.model.manifest import find_model
 
 CLASSES = FolderScorer(find_model("emotion")).labels
 

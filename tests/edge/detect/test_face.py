@@ -18,7 +18,7 @@ from edge.detect.face import TfliteFaceDetector
 from edge.errors import ConfigError
 from edge.follow import likeness
 from edge.geometry import Box, roll
-from edge.manifest import MODEL, find_model
+from edge.model.manifest import MODEL, find_model
 from tests.conftest import DEMO_CLIP, ROOT
 
 Luma = NDArray[np.uint8]

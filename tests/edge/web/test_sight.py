@@ -11,8 +11,8 @@ import numpy as np
 
 from edge.classify import crop_for, sharpness
 from edge.geometry import Box
-from edge.manifest import find_model, load_manifest
 from edge.messages import Frame, Mood, Track
+from edge.model.manifest import find_model, load_manifest
 from edge.web.sight import message
 
 SPEC = load_manifest(find_model("emotion")).input

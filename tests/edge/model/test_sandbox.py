@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from edge.errors import ConfigError
-from edge.manifest import MODEL
-from edge.tflite import choose_runtime
-from edge.trial import tried
+from edge.model.manifest import MODEL
+from edge.model.sandbox import tried
+from edge.model.tflite import choose_runtime
 from tests.conftest import ROOT
 from tests.faults.mutate import mutated
 from tests.faults.test_fuzz_models import copy, sealed

@@ -20,14 +20,14 @@ from edge.config import Metrics
 from edge.contract import Health
 from edge.errors import UnavailableError
 from edge.messages import Change, Mood
-from edge.metrics import MeteredPublisher
+from edge.publish.metrics import MeteredPublisher
 from edge.stages import OutboxStats
 from tests.broker import Broker
 from tests.daemon import CLIP, daemon
 from tests.edge.publish.rig import WHO, change, mood
 from tests.waiting import PATIENCE_S, free_port, wait_until
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 HEALTH = Health(
     time="2026-11-20T12:00:00.000Z",
     uptime_s=60.0,

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from edge import cli
-from edge.benchreport import Report, Spread, StageCost, advise, spread, table
 from edge.config import Config, Detect
+from edge.tools.bench_report import Report, Spread, StageCost, advise, spread, table
 from tests.conftest import DEMO_CLIP
 
 QUIET = Spread(1.0, 1.0, 1.0)

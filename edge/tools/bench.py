@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge import device
-from edge.benchreport import Report, StageCost, advise, spread
+from edge import host
 from edge.config import Config
 from edge.loop import Pipeline
 from edge.messages import CameraLost, Frame, Mood
 from edge.stages import Camera, CameraStats, Clock, Control
+from edge.tools.bench_report import Report, StageCost, advise, spread
 
 WARM_UP = 10  # frames that are not counted: caches fill, the first face is found
 # What of the pipeline is timed: (attribute, method, name in the report).
@@ -142,7 +142,7 @@ class Meter:
         ]
         share = cpu_ms * fps / 1e3
         stats = self._camera.stats()
-        throttled, latency = device.throttled(), spread([x * 1e3 for x in self._latencies])
+        throttled, latency = host.throttled(), spread([x * 1e3 for x in self._latencies])
         return Report(
             machine=machine(),
             source=stats.description,
@@ -154,8 +154,8 @@ class Meter:
             cpu_ms=cpu_ms,
             cpu_share=share,
             latency_ms=latency,
-            memory_mb=device.memory_mb(),
-            temperature_c=device.temperature_c(),
+            memory_mb=host.memory_mb(),
+            temperature_c=host.temperature_c(),
             throttled=throttled,
             dropped=stats.dropped,
             stages=stages,
@@ -179,7 +179,7 @@ def machine() -> str:
         ),
         "unknown processor",
     )
-    return f"{name}, {device.cores()} cores, {platform.machine()}"
+    return f"{name}, {host.cores()} cores, {platform.machine()}"
 
 
 def _lines(path: Path) -> list[str]:

@@ -1,6 +1,6 @@
 """Recordings replayed against reviewed events, and what must hold on clips of real people.
 
-After a wanted change: `python -m tests.edge.test_replay`, then read the difference before it is
+After a wanted change: `python -m tests.edge.tools.test_replay`, then read the difference before it is
 committed.
 """
 

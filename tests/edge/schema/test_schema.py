@@ -20,19 +20,21 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge import asyncapi, cli, schema
+from edge import cli
 from edge.clock import SystemClock
 from edge.config import Config
 from edge.contract import Health, encode
-from edge.documents import documents
 from edge.publish.stamp import Stamper
+from edge.schema import asyncapi
+from edge.schema import jsonschema as schema
+from edge.schema.documents import documents
 from tests import node
 from tests.broker import Broker
 from tests.daemon import daemon
 from tests.edge.publish.rig import WHO, change, mood
 from tests.waiting import PATIENCE_S, wait_until
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 FORMATS = jsonschema.FormatChecker(())
 
 

@@ -1,4 +1,4 @@
-"""Keeps the process to its share of a core by detecting and scoring less often.
+"""How often work is done: whose turn it is, and how far the budget and heat slow it down.
 
 Windows and hold times are seconds and mean the same at every pace; there are fewer samples in them.
 """
@@ -6,10 +6,11 @@ Windows and hold times are seconds and mean the same at every pace; there are fe
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from edge.config import Budget as Limits
-from edge.schedule import Pace
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,48 @@ LEAST = 0.05  # pace that is never undercut; turns have their own least rates be
 COOLER, WARMER = 0.8, 1.05  # factor on the budget, each period, while too hot and afterwards
 MOST_COOLED = 0.25  # of the budget remains at least
 COOL_C = 3.0  # degrees below the limit at which the budget is given back
+# s: camera timestamps jitter and 30 frames/s are not exact thirtieths; a frame that comes this
+# much early still has the turn, else a rate of 10 at 30 frames/s would become 7.5.
+EARLY_S = 5e-4
+
+
+@dataclass(slots=True)
+class Pace:
+    """Share of the configured rates that is being used; one for all turns."""
+
+    factor: float = 1.0  # (0, 1]
+
+
+class Turn:
+    """Says when something of a given rate is due."""
+
+    def __init__(self, rate: float, pace: Pace | None = None, least: float = 0.0) -> None:
+        """Make the first call due at once, further ones `rate` times a second on average.
+
+        Args:
+            rate: times a second, at full pace.
+            pace: slows the turns that follow.
+            least: times a second that stay, whatever the pace; no more than `rate`.
+        """
+        self.rate = rate
+        self._pace = pace or Pace()
+        self._least = least
+        self._plan = -math.inf  # s: when the last turn was due
+
+    def due(self, t: float, share: float = 1.0) -> bool:
+        """Return whether it is time at `t` (s); saying yes takes the turn.
+
+        Args:
+            t: seconds, never decreasing.
+            share: of the rate that is needed now, in (0, 1].
+        """
+        period = 1 / max(self.rate * share * self._pace.factor, min(self.rate, self._least))
+        planned = self._plan + period
+        if t < planned - EARLY_S:
+            return False
+        # From the plan rather than from `t`, so that the mean rate holds; missed turns are gone.
+        self._plan = planned if planned + period > t else t
+        return True
 
 
 class BudgetKeeper:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from edge import logs
 from edge.config import Config
 from edge.errors import EdgeError
 from edge.events import EventRules
 from edge.loop import Pipeline
-from edge.notify import Notifier
+from edge.service import logs
+from edge.service.notify import Notifier
 from edge.smooth import MoodSmoother
 
 log = logging.getLogger(__name__)

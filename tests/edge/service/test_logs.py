@@ -10,7 +10,7 @@ from pathlib import Path
 
 PROGRAM = """
 import logging, sys
-from edge import logs
+from edge.service import logs
 logs.setup(sys.argv[1])
 log = logging.getLogger("edge.camera")
 log.debug("looking"); log.info("open"); log.warning("lost\\nagain"); log.critical("gone")

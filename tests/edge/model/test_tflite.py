@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from edge import tflite
 from edge.errors import UnavailableError
+from edge.model import tflite
 
 
 def install(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from edge import schema
 from edge.contract import CONTRACT_VERSION
 from edge.publish.requests import VERBS
+from edge.schema import jsonschema
 
 MQTT_BINDING = "0.2.0"
 _SCHEMAS = "#/components/schemas/"
@@ -77,7 +77,7 @@ def document() -> dict[str, Any]:
             "parameters": _parameters(),
             "messages": {c.message: _message(c) for c in CHANNELS},
             "schemas": {
-                **schema.components(_SCHEMAS + "{name}"),
+                **jsonschema.components(_SCHEMAS + "{name}"),
                 "Availability": {
                     "title": "Availability",
                     "description": "Plain text. The broker says `offline` (the last will) when "

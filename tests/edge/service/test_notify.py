@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.notify import Notifier
+from edge.service.notify import Notifier
 
 Receive = Callable[[], list[str]]
 
@@ -116,7 +116,7 @@ def test_a_watchdog_that_is_not_ours_is_not_fed(
 def test_a_manager_that_went_away_is_told_of_once_and_again_when_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG, "edge.notify")
+    caplog.set_level(logging.DEBUG, "edge.service.notify")
     path = tmp_path / "notify"
     notifier = Notifier(str(path), watchdog_s=4.0)
     notifier.progress(0.0)

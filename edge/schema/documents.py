@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from edge import asyncapi, reference, schema
+from edge.schema import asyncapi, jsonschema, reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +24,19 @@ def documents() -> dict[str, Document]:
         name: Document(
             contract / "schemas" / f"{name}.json",
             f"JSON Schema of {name} messages",
-            schema.text(schema.message_schema(name)),
+            jsonschema.text(jsonschema.message_schema(name)),
         )
-        for name in schema.MESSAGES
+        for name in jsonschema.MESSAGES
     }
     made["config"] = Document(
         contract / "schemas" / "config.json",
         "JSON Schema of the configuration",
-        schema.text(schema.config_schema()),
+        jsonschema.text(jsonschema.config_schema()),
     )
     made["asyncapi"] = Document(
         contract / "asyncapi.json",
         "AsyncAPI 3 document: topics, messages, MQTT bindings",
-        schema.text(asyncapi.document()),
+        jsonschema.text(asyncapi.document()),
     )
     made["configuration"] = Document(
         PurePosixPath("configuration.md"),

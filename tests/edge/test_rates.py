@@ -6,9 +6,8 @@ import logging
 
 import pytest
 
-from edge.budget import LEAST, BudgetKeeper, corrected
 from edge.config import Budget
-from edge.schedule import Pace, Turn
+from edge.rates import LEAST, BudgetKeeper, Pace, Turn, corrected
 
 
 class Process:

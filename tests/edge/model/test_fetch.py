@@ -12,7 +12,7 @@ import pytest
 
 from edge.cli import main
 from edge.errors import StorageError, UnavailableError, UsageError
-from edge.fetch import DOWNLOADS, SYSTEM_STORE, YUNET, Download, fetch, stores
+from edge.model.fetch import DOWNLOADS, SYSTEM_STORE, YUNET, Download, fetch, stores
 
 CONTENT = bytes(range(256)) * 1000
 WANTED = Download(

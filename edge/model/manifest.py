@@ -57,7 +57,7 @@ def find_model(name_or_path: str) -> Path:
     Raises:
         ConfigError: there is no such folder, or it lacks the two files.
     """
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
     # A checkout has models/ beside edge/, a wheel inside it.
     shipped = [here / "models", here.parent / "models"]
     folders = [Path(name_or_path)]

@@ -1,0 +1,1 @@
+"""The daemon's life: started, told apart from hung, reloaded, stopped."""
