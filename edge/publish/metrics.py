@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import get_args
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.process_collector import ProcessCollector
@@ -19,15 +19,16 @@ from prometheus_client.registry import Collector
 
 from edge import config
 from edge.contract import Health, Status
-from edge.errors import UnavailableError
+from edge.errors import EdgeError
 from edge.messages import Change, EventType, Mood
 from edge.publish import Identity
+from edge.publish.metrics_server import MetricsServer
 from edge.stages import OutboxStats, Publisher
 
 log = logging.getLogger(__name__)
 
+AWAY = frozenset({"broker_away", "broker_refused", "client_id_taken"})  # reasons in `stats`
 STATUSES: tuple[str, ...] = get_args(get_args(Status)[0])
-CLOSE_S = 0.5  # for a scrape that is under way
 
 
 class MeteredPublisher:
@@ -44,15 +45,12 @@ class MeteredPublisher:
         registry = CollectorRegistry()
         registry.register(self._collector)
         ProcessCollector(registry=registry)
-        where = f"{settings.address}:{settings.port}"
         try:
-            self._server, self._thread = start_http_server(
-                settings.port, settings.address, registry
-            )
-        except OSError as e:
+            self._server = MetricsServer(registry, settings.address, settings.port)
+        except EdgeError:
             inner.close(0.1)
-            raise UnavailableError(f"metrics: {where}: {e.strerror or e}") from e
-        log.info("metrics on http://%s/metrics", where)
+            raise
+        log.info("metrics on %s", self._server.url)
 
     def publish(self, change: Change, /) -> None:
         """Count the event and hand it on."""
@@ -76,9 +74,7 @@ class MeteredPublisher:
     def close(self, timeout_s: float, /) -> None:
         """Close the publisher behind, then stop listening."""
         self._inner.close(timeout_s)
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(CLOSE_S)
+        self._server.close()
 
 
 class HealthCollector(Collector):
@@ -124,6 +120,8 @@ class HealthCollector(Collector):
             yield from self._health(self.health)
 
     def _outbox(self, s: OutboxStats) -> Iterator[Metric]:
+        here = not AWAY & set(s.problems)
+        yield _gauge("broker_connected", "0 while the broker is away or refuses us.", float(here))
         yield _gauge("outbox_events", "Events the broker has not acknowledged.", s.depth)
         yield _gauge("outbox_oldest_age_seconds", "Age of the oldest of them.", s.oldest_s)
         yield _counter("events_lost", "Events dropped because the outbox was full.", s.lost)

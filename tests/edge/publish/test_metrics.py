@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from edge.clock import SystemClock
@@ -21,6 +23,7 @@ from edge.contract import Health
 from edge.errors import UnavailableError
 from edge.messages import Change, Mood
 from edge.publish.metrics import MeteredPublisher
+from edge.publish.metrics_server import MetricsServer
 from edge.stages import OutboxStats
 from tests.broker import Broker
 from tests.daemon import CLIP, daemon
@@ -107,6 +110,82 @@ def test_health_in_base_units() -> None:
     assert v["emotion_edge_health_timestamp_seconds"] == 1795176000
     assert v["emotion_edge_status{status=running}"] == 1
     assert v["emotion_edge_status{status=camera_lost}"] == 0
+    assert v["emotion_edge_broker_connected"] == 1
+
+
+class Away(Silent):
+    """The same, but its broker is away."""
+
+    def stats(self) -> OutboxStats:
+        return OutboxStats(problems=("broker_away",))
+
+
+def test_a_broker_that_is_away_is_a_gauge() -> None:
+    port = free_port()
+    metered = MeteredPublisher(Away(), WHO, Metrics(enabled=True, port=port))
+    try:
+        assert values(scrape(port))["emotion_edge_broker_connected"] == 0
+    finally:
+        metered.close(0.1)
+
+
+# A process that may have few descriptors, as the attacked one had 1,024.
+FEW = """
+import resource, sys, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+from edge.config import Metrics
+from edge.publish.metrics import MeteredPublisher
+from edge.publish.metrics_server import MetricsServer
+from tests.edge.publish.rig import WHO
+from tests.edge.publish.test_metrics import Silent
+MeteredPublisher(Silent(), WHO, Metrics(enabled=True, port=int(sys.argv[1])))
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /metrics HTTP/1.1\r\nHost: x\r\n"])
+def test_half_requests_leave_descriptors_and_scrapes_alone(sent: bytes) -> None:
+    port = free_port()
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", FEW, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as server,
+        contextlib.ExitStack() as clients,
+    ):
+        assert server.stdout is not None and server.stdout.readline() == b"ready\n"
+        for _ in range(300):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", port)))
+            with contextlib.suppress(ConnectionError):  # it may have hung up already
+                client.sendall(sent)
+        for _ in range(3):
+            assert values(scrape(port))["emotion_edge_outbox_events"] == 4
+        assert len(list(Path(f"/proc/{server.pid}/fd").iterdir())) < 64
+        assert server.stdin is not None
+        server.stdin.close()
+
+
+def test_who_dribbles_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.publish.metrics_server.MAX_S", 0.1)
+    port = free_port()
+    metered = MeteredPublisher(Silent(), WHO, Metrics(enabled=True, port=port))
+    try:
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.settimeout(PATIENCE_S)
+            client.sendall(b"GET /metrics HTTP/1.1\r\n")
+            assert client.recv(1) == b""
+        assert values(scrape(port))
+    finally:
+        metered.close(0.1)
+
+
+def test_it_listens_on_ipv6_too() -> None:
+    server = MetricsServer(CollectorRegistry(), "::1", 0)
+    try:
+        with urllib.request.urlopen(server.url, timeout=PATIENCE_S) as answer:
+            assert answer.status == 200
+    finally:
+        server.close()
 
 
 def test_what_a_device_does_not_know_is_left_out() -> None:
