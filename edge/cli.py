@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import importlib
 import os
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -71,6 +72,9 @@ def enter() -> NoReturn:
     (before 3.14) would end that thread by unwinding it through C++ code, which aborts the process.
     """
     code = main()
+    for number in (signal.SIGTERM, signal.SIGINT):  # not by a signal, once the work is done
+        if signal.getsignal(number) is not signal.SIG_DFL:
+            signal.signal(number, signal.SIG_IGN)
     if any(t.name == "camera" for t in threading.enumerate()):
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()

@@ -33,8 +33,10 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True):
     source: Annotated[
         str,
         Meta(
+            pattern=r"\S",
             description="a video, GIF, image or folder of images; a device such as "
-            "/dev/v4l/by-id/... or an index; rtsp:// or http:// stream; 'rpicam'; 'command'"
+            "/dev/v4l/by-id/... or an index; rtsp:// or http:// stream; 'rpicam'; 'command'",
+            extra={"allowed": "a path, an index, an address, rpicam or command"},
         ),
     ] = "0"
     width: Annotated[int, Meta(ge=16, le=4096, description="pixels asked for")] = 640

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import edge.config
 from edge.backoff import Backoff, Waits
-from edge.camera.doubt import Doubt
+from edge.camera.framecheck import FrameCheck
 from edge.camera.opencv import Luma, turned
 from edge.camera.slot import Slot
 from edge.camera.source import LiveSource, SourceLostError
@@ -39,7 +39,7 @@ class LiveCamera:
         clock: Clock,
         rng: random.Random,
         *,
-        doubt: Doubt | None = None,
+        check: FrameCheck | None = None,
         steady_s: float = STEADY_S,
         hung_s: float = HUNG_S,
     ) -> None:
@@ -47,7 +47,7 @@ class LiveCamera:
         self._config = config
         self._clock = clock
         self._backoff = Backoff(Waits(config.backoff_min_s, config.backoff_max_s), rng)
-        self._doubt = doubt or Doubt()
+        self._check = check or FrameCheck()
         self._steady_s = steady_s
         self._hung_s = hung_s
         self._slot = Slot()
@@ -145,7 +145,7 @@ class LiveCamera:
         good = self._clock.now()  # s: the last good picture, or the opening
         first: float | None = None  # s: first frame of this session
         shape: tuple[int, ...] = ()
-        doubt: str | None = None
+        problem: str | None = None
         while not self._closing.is_set():
             luma = self._source.read()
             now = self._alive = self._clock.now()
@@ -155,8 +155,8 @@ class LiveCamera:
                         f"the picture's size changed from {shape} to {luma.shape}"
                     )
                 shape = luma.shape
-                doubt = self._doubt.of(now, luma)
-                if doubt is None:
+                problem = self._check.problem(now, luma)
+                if problem is None:
                     good = now
                     if first is None:
                         first = now
@@ -165,7 +165,7 @@ class LiveCamera:
                     if now - first >= self._steady_s:
                         self._steady(first)
             if now - good > self._patience_s(first=first is None):
-                raise SourceLostError(doubt or f"no frame for {now - good:.1f} s")
+                raise SourceLostError(problem or f"no frame for {now - good:.1f} s")
 
     def _put(self, t: float, luma: Luma) -> None:
         self._slot.put(Frame(self._seq, t, turned(luma, self._config.rotate)))

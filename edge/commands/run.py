@@ -167,7 +167,8 @@ class Stopper:
         """On a signal set `control.stopping` and call `close_camera`."""
         self._control = control
         self._close_camera = close_camera
-        self._asked = threading.Event()
+        self._asked, self._ask = os.pipe()  # read and written end
+        os.set_blocking(self._ask, False)
         self._over = False
 
     def __enter__(self) -> Stopper:
@@ -179,13 +180,19 @@ class Stopper:
 
     def __exit__(self, *_: object) -> None:
         self._over = True
-        self._asked.set()
+        self._wake()
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        # Nothing here may take a lock: another signal may come at any line, and would wait for it.
         self._control.stopping = True
-        self._asked.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # full of earlier signals, or gone
+            os.write(self._ask, b"!")
 
     def _wait(self) -> None:
-        self._asked.wait()
+        # The pipe stays open as long as the process: a late signal must not write elsewhere.
+        os.read(self._asked, 1)
         if not self._over:
             self._close_camera()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge.config import Config
+from edge.errors import ConfigError
 from edge.publish.identity import Identity, read_boot_id
 from edge.publish.jsonl import EventsOnly, JsonLines
 from edge.publish.mqtt import MqttPublisher
@@ -51,10 +52,18 @@ def open_publisher(
 
 
 def outbox_path(configured: str, env: Mapping[str, str] = os.environ) -> Path | None:
-    """Return where the outbox is; None: in memory."""
+    """Return where the outbox is; None: in memory.
+
+    Raises:
+        ConfigError: the path is taken by something that is not a file; opening a FIFO would hang.
+    """
     if configured == "memory":
         return None
     if configured:
-        return Path(configured)
+        path = Path(configured)
+        for name in (path, *(path.with_name(path.name + end) for end in ("-wal", "-journal"))):
+            if name.exists() and not name.is_file():
+                raise ConfigError(f"outbox.path: {name}: not a regular file; allowed: a file")
+        return path
     state = env.get("STATE_DIRECTORY", "").split(":")[0]  # systemd.exec(5); may name several
     return Path(state) / "outbox.db" if state else None

@@ -80,6 +80,7 @@ def test_other_variables_of_ours_are_not_keys() -> None:
         ("port=1", "port: got '1'; allowed: section.key, such as mqtt.port"),
         ("mqtt.prot=1", "mqtt.prot: unknown key"),
         ("mqtt.port=x", "mqtt.port: got 'x'; allowed: 1 to 65535"),
+        ("camera.source=", "camera.source: got ''; allowed: a path, an index, an address"),
         ("camera.loop=maybe", "camera.loop: got 'maybe'; allowed: true or false"),
         ("smooth.enter=nan", "smooth.enter: got nan"),
     ],

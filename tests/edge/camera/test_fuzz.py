@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge.camera import probe
-from edge.camera.doubt import Doubt
+from edge.camera.framecheck import FrameCheck
 from edge.camera.v4l2 import luma_of_raw
 from edge.config import Camera as Config
 from edge.errors import NoInputError
@@ -39,7 +39,7 @@ def test_jpeg_buffers() -> None:
 
 def test_raw_buffers_and_pictures_of_any_size() -> None:
     rng = random.Random(2)
-    doubt = Doubt(frozen_s=5)
+    check = FrameCheck(frozen_s=5)
     pictures = 0
     for i in range(10_000):
         width, height = rng.choice([(8, 6), (64, 48), (1, 1), (33, 7)])
@@ -50,7 +50,7 @@ def test_raw_buffers_and_pictures_of_any_size() -> None:
         if luma is not None:
             pictures += 1
             assert luma.shape == (height, width)
-            doubt.of(float(i), luma)
+            check.problem(float(i), luma)
     assert pictures > 1000
 
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from edge.camera.command import CommandSource
-from edge.camera.doubt import Doubt
+from edge.camera.framecheck import FrameCheck
 from edge.camera.live import LiveCamera
 from edge.camera.opencv import Luma
 from edge.camera.source import LiveSource
@@ -115,7 +115,7 @@ def test_a_frozen_picture_is_lost_and_stays_lost_until_it_changes(tmp_path: Path
     thaw = tmp_path / "thaw"
     stuck = f"write(frame(i if os.path.exists({str(thaw)!r}) else 7))"
     config = python_camera(stuck, stall_s=0.5, open_timeout_s=2.0)
-    with watching(live(config, doubt=Doubt(frozen_s=0.5))) as w:
+    with watching(live(config, check=FrameCheck(frozen_s=0.5))) as w:
         w.wait_frames()
         w.wait_lost("frozen")
         before = len(w.frames)

@@ -1,4 +1,4 @@
-"""The small parts of live cameras: slot, doubt, back-off, addresses, raw buffers."""
+"""The small parts of live cameras: slot, frame check, back-off, addresses, raw buffers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from edge.address import redacted
 from edge.backoff import Backoff, Waits
-from edge.camera.doubt import Doubt, is_noise
+from edge.camera.framecheck import FrameCheck, is_noise
 from edge.camera.slot import Slot
 from edge.camera.v4l2 import luma_of_raw
 from edge.messages import Frame
@@ -73,22 +73,22 @@ def scene(seed: int = 0) -> np.ndarray:
     return np.clip(wide + rng.normal(0, 3, wide.shape), 0, 255).astype(np.uint8)
 
 
-def test_a_picture_that_never_changes_is_doubted_after_a_while() -> None:
-    doubt = Doubt(frozen_s=30)
+def test_a_picture_that_never_changes_is_a_problem_after_a_while() -> None:
+    check = FrameCheck(frozen_s=30)
     still = scene()
-    reasons = [doubt.of(t, still.copy()) for t in range(40)]
+    reasons = [check.problem(t, still.copy()) for t in range(40)]
     assert reasons[:31] == [None] * 31
     assert all(r is not None and "same picture" in r for r in reasons[31:])
-    assert doubt.of(40, scene(1)) is None
+    assert check.problem(40, scene(1)) is None
 
 
 def test_one_grey_level_in_one_pixel_is_a_change() -> None:
-    doubt = Doubt(frozen_s=1)
+    check = FrameCheck(frozen_s=1)
     picture = scene()
     for t in range(10):
         picture = picture.copy()
         picture[3, 5] ^= 1
-        assert doubt.of(t, picture) is None
+        assert check.problem(t, picture) is None
 
 
 def test_noise_is_not_a_picture_and_scenes_are() -> None:
@@ -103,13 +103,15 @@ def test_noise_is_not_a_picture_and_scenes_are() -> None:
     assert not is_noise(np.zeros((1, 1), np.uint8))
 
 
-def test_noise_is_doubted_until_a_picture_comes() -> None:
+def test_noise_is_a_problem_until_a_picture_comes() -> None:
     rng = np.random.default_rng(1)
-    doubt = Doubt()
-    assert doubt.of(0.0, scene()) is None
-    garbage = [doubt.of(1 + i / 30, rng.integers(0, 256, (120, 160), np.uint8)) for i in range(9)]
+    check = FrameCheck()
+    assert check.problem(0.0, scene()) is None
+    garbage = [
+        check.problem(1 + i / 30, rng.integers(0, 256, (120, 160), np.uint8)) for i in range(9)
+    ]
     assert all(g is not None and "noise" in g for g in garbage)
-    assert doubt.of(2.0, scene(2)) is None
+    assert check.problem(2.0, scene(2)) is None
 
 
 def test_waits_double_up_to_the_cap_and_are_spread() -> None:

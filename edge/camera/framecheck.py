@@ -1,4 +1,4 @@
-"""Says of pictures that they cannot be what a working camera sees now."""
+"""Checks that pictures can be what a working camera sees now: not frozen, not noise."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ FROZEN_S = 30.0
 # Of a row with the next, under which a picture is noise: real ones are above 0.7.
 NOISE_CORRELATION = 0.15
 NOISE_DEVIATION = 30.0  # grey levels; below, noise is what a sensor sees in the dark
-NOISE_EVERY_S = 1.0  # between two looks while all is well
-ROW_STEP = 8  # every so many rows are looked at; fewer would leave small pictures to chance
+NOISE_EVERY_S = 1.0  # between two tests for noise while all is well
+ROW_STEP = 8  # every eighth row is compared; fewer would leave small pictures to chance
 
 
-class Doubt:
+class FrameCheck:
     """Watches a camera's pictures, over reopenings."""
 
     def __init__(self, frozen_s: float = FROZEN_S) -> None:
         self._frozen_s = frozen_s
         self._previous: Luma | None = None
         self._changed = 0.0  # s: when the picture last differed from the one before
-        self._looked = -np.inf  # s: last look for noise
+        self._tested = -np.inf  # s: last test for noise
         self._noise = False
 
-    def of(self, t: float, luma: Luma) -> str | None:
-        """Return why the picture taken at `t` (s) is not to be believed; None when it is."""
+    def problem(self, t: float, luma: Luma) -> str | None:
+        """Return what is wrong with the picture taken at `t` (s); None: nothing."""
         if self._previous is None or not _same(self._previous, luma):
             self._changed = t
         self._previous = luma
         if t - self._changed > self._frozen_s:
             return f"frozen: the same picture for {t - self._changed:.0f} s"
-        if self._noise or t - self._looked >= NOISE_EVERY_S:
-            self._looked = t
+        if self._noise or t - self._tested >= NOISE_EVERY_S:
+            self._tested = t
             self._noise = is_noise(luma)
         return "garbage: pictures are noise" if self._noise else None
 
