@@ -25,7 +25,11 @@ Values = dict[str, Any]
 
 
 def load(
-    path: Path | None, env: Mapping[str, str] | None = None, sets: Sequence[str] = ()
+    path: Path | None,
+    env: Mapping[str, str] | None = None,
+    sets: Sequence[str] = (),
+    *,
+    name: str = "",
 ) -> Config:
     """Return the effective configuration.
 
@@ -33,6 +37,7 @@ def load(
         path: the TOML file; None: defaults only.
         env: the environment; variables with `ENV_PREFIX` and a section's name override keys.
         sets: `key=value` strings, strongest.
+        name: `device.name` where nothing else gives it.
 
     Raises:
         ConfigError: with every mistake, one a line.
@@ -47,6 +52,9 @@ def load(
             problems.append(f"--set {item}: got no '='; allowed: section.key=value")
             continue
         _put(raw, key.strip(), text.strip(), problems)
+    device = raw.setdefault("device", {})
+    if name and isinstance(device, dict) and not device.get("name"):
+        device["name"] = name
     config = _build(raw, problems)
     problems += _relations(config) if not problems else []
     if problems:
@@ -64,6 +72,8 @@ def _read(path: Path) -> Values:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
         return tomllib.loads(path.read_bytes().decode())
+    except PermissionError as e:
+        raise ConfigError(f"{path}: {e.strerror}; allowed: readable for whoever runs this") from e
     except OSError as e:
         raise ConfigError(f"{path}: {e.strerror}") from e
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as e:

@@ -7,11 +7,17 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from edge.commands.common import add_config_options, load_config
-from edge.errors import EdgeError
+from edge.commands.common import add_service_options, config_path, load_as_service
+from edge.errors import EdgeError, NoInputError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from edge.config import Config
+
+Part = tuple[str, Callable[["Config"], str]]
+METRICS_MISSING = (
+    "the library prometheus-client is missing; "
+    "pip install 'emotion-edge[metrics]', or systemd/install --extras metrics"
+)
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -19,36 +25,81 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "check",
         help="try configuration, runtime, model, detector, camera and broker; one line each",
-        description="Ends with the exit code of the first thing that is wrong, 0 if nothing is.",
+        description="Reads what the service reads, its environment files and credentials too. Ends "
+        "with the exit code of the first thing that is wrong, 0 if nothing is.",
     )
-    add_config_options(parser)
+    add_service_options(parser)
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--service",
+        nargs="?",
+        const="",
+        metavar="INSTANCE",
+        help="in the sandbox of the service, or of emotion-edge@INSTANCE: finds what it may not "
+        "read or reach; as root",
+    )
+    how.add_argument(
+        "--config-only", action="store_true", help="only the configuration; says nothing if good"
+    )
+    # What the service says that runs beside this: handed into the sandbox, which cannot ask.
+    parser.add_argument("--beside", help=argparse.SUPPRESS)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Check each part for real; a part that fails does not keep the others from being checked."""
+    if args.service is not None:
+        return _in_sandbox(args)
     try:
-        config = load_config(args)
+        config, unit = load_as_service(args)
     except EdgeError as e:
+        if args.config_only:
+            raise
         _report("configuration", str(e), good=False)
         return e.exit_code
-    _report("configuration", "no mistakes")
+    if args.config_only:
+        return 0
+    path = config_path(args)
+    said = f"no mistakes in {path}" if path else "no file; the defaults"
+    _report("configuration", said + (f", read as {unit.name} does" if unit else ""))
+    beside = args.beside
+    if unit is not None and (status := unit.active()) is not None:
+        beside = f"{unit.name}: {status}"
     code = 0
-    parts: list[tuple[str, Callable[[Config], str]]] = [
-        ("runtime", _runtime),
-        ("model", _model),
-        *[(f"attribute {a.name}", _attribute(i)) for i, a in enumerate(config.attribute)],
-        ("detector", _detector),
-        ("camera", _camera),
-        ("broker", _broker),
-    ]
-    for name, part in parts:
+    for name, part in _parts(config, beside):
         try:
             _report(name, part(config))
         except EdgeError as e:
             _report(name, str(e), good=False)
             code = code or e.exit_code
     return code
+
+
+def _in_sandbox(args: argparse.Namespace) -> int:
+    from edge.service import unit as units
+
+    if args.config is not None or args.default_name:
+        raise UsageError("check --service: --config is the unit's; allowed: --set")
+    name = f"{units.NAME}@{args.service}.service" if args.service else f"{units.NAME}.service"
+    unit = units.find(name)
+    if unit is None:
+        raise UnavailableError(f"{name}: no such unit here; see docs/install.md")
+    more = [word for item in args.sets for word in ("--set", item)]
+    if (status := unit.active()) is not None:
+        more += ["--beside", f"{name}: {status}"]
+    return units.run_in_sandbox(unit, "check", *more)
+
+
+def _parts(config: Config, beside: str | None) -> list[Part]:
+    return [
+        ("runtime", _runtime),
+        ("model", _model),
+        *[(f"attribute {a.name}", _attribute(i)) for i, a in enumerate(config.attribute)],
+        ("detector", _detector),
+        ("camera", _camera(beside)),
+        ("broker", _broker),
+        *([("metrics", _metrics(beside))] if config.metrics.enabled else []),
+    ]
 
 
 def _report(name: str, text: str, *, good: bool = True) -> None:
@@ -102,16 +153,53 @@ def _detector(config: Config) -> str:
     return f"{config.detect.name}, {config.detect.width} pixels wide, {config.detect.rate:g}/s"
 
 
-def _camera(config: Config) -> str:
-    from edge.camera import probe
-    from edge.clock import SystemClock
+def _camera(beside: str | None) -> Callable[[Config], str]:
+    def part(config: Config) -> str:
+        from edge.camera import is_live, probe
+        from edge.clock import SystemClock
 
-    return probe(config.camera, SystemClock())
+        try:
+            return probe(config.camera, SystemClock())
+        except NoInputError as e:
+            if beside is None or not is_live(config.camera):
+                raise
+            unit, _, status = beside.partition(": ")
+            if status.startswith("camera lost"):
+                raise NoInputError(f"{e}\n{unit}, which is running, says: {status}") from e
+            return (
+                f"not tried: {unit} is running and has the camera; it says: {status}\n"
+                f"to try it here: systemctl stop {unit} (what was found now: {e})"
+            )
+
+    return part
 
 
 def _broker(config: Config) -> str:
     if not config.mqtt.host:
         return "none configured: events go to standard output"
+    from edge.build import device_name
     from edge.publish import probe_broker
 
-    return probe_broker(config)
+    return probe_broker(config, device_name(config))
+
+
+def _metrics(beside: str | None) -> Callable[[Config], str]:
+    def part(config: Config) -> str:
+        import importlib.metadata
+        import socket
+
+        try:
+            version = importlib.metadata.version("prometheus-client")
+        except importlib.metadata.PackageNotFoundError as e:
+            raise UnavailableError(f"metrics.enabled: {METRICS_MISSING}") from e
+        address, port = config.metrics.address, config.metrics.port
+        if beside is None:  # else it is the service that listens there
+            try:
+                family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0][0]
+                with socket.create_server((address, port), family=family):
+                    pass
+            except OSError as e:
+                raise UnavailableError(f"metrics: {address}:{port}: {e.strerror or e}") from e
+        return f"prometheus-client {version}, {address}:{port}"
+
+    return part

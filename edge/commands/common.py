@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edge.config import Config
+    from edge.service.unit import Unit
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +29,17 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         dest="sets",
         metavar="SECTION.KEY=VALUE",
         help="override a key; may be given several times",
+    )
+
+
+def add_service_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for the configuration of the service, or of one instance of it."""
+    add_config_options(parser)
+    parser.add_argument(
+        "--default-name",
+        default="",
+        metavar="NAME",
+        help="device.name where the configuration gives none: emotion-edge@ tells instances apart",
     )
 
 
@@ -58,4 +70,45 @@ def load_config(
     """
     from edge.configfile import load
 
-    return load(config_path(args), os.environ, [*first, *args.sets, *last])
+    name = getattr(args, "default_name", "")
+    return load(config_path(args), os.environ, [*first, *args.sets, *last], name=name)
+
+
+def load_as_service(args: argparse.Namespace) -> tuple[Config, Unit | None]:
+    """Return the configuration as the service sees it that reads the file, and its unit.
+
+    Its environment files and credentials are read where a unit for the file is installed; the
+    environment of whoever asks is stronger. Inside the service itself they are there already.
+
+    Raises:
+        ConfigError: with every mistake, one a line; or what the service reads is not for this user.
+    """
+    from edge.configfile import load
+    from edge.service import unit as units
+
+    inside = os.environ.get("CREDENTIALS_DIRECTORY")
+    path = config_path(args)
+    name = units.name_for(path) if path is not None and not inside else None
+    unit = units.find(name) if name else None
+    env = {**(unit.environment() if unit else {}), **os.environ}
+    default_name = args.default_name or (unit.option("--default-name") if unit else "")
+    config = load(path, env, args.sets, name=default_name)
+    return _with_credentials(config, unit, Path(inside) if inside else None), unit
+
+
+def _with_credentials(config: Config, unit: Unit | None, inside: Path | None) -> Config:
+    """Point password and key to where they can be read by whoever is not the running service."""
+    from msgspec.structs import replace
+
+    from edge.service.unit import CREDENTIALS
+
+    mqtt = config.mqtt
+    if unit is not None and mqtt.username and not mqtt.password_file:
+        password = unit.credential("mqtt-password")
+        mqtt = replace(mqtt, password_file=str(password) if password else "")
+    key = Path(mqtt.key_file)
+    if key.parent.parent == CREDENTIALS and unit is not None:
+        mqtt = replace(mqtt, key_file=str(unit.credential(key.name) or key))
+    elif key.parent.parent == CREDENTIALS and inside is not None:
+        mqtt = replace(mqtt, key_file=str(inside / key.name))  # of a trial beside the service
+    return replace(config, mqtt=mqtt)

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from edge.commands.common import add_config_options, load_config
+from edge.commands.common import add_service_options, load_as_service
 from edge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--remove", action="store_true", help="take the announcement back from the broker"
     )
-    add_config_options(parser)
+    add_service_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from edge.publish.discovery import discovery
     from edge.publish.probe import retain_once
 
-    config = load_config(args)
+    config, _ = load_as_service(args)
     found = discovery(_identity(config), config.homeassistant.prefix)
     if not args.remove:
         print(json.dumps({found.topic: json.loads(found.payload)}, indent=2, ensure_ascii=False))

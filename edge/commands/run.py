@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from edge.commands.common import add_config_options, load_config
+from edge.commands.common import add_service_options, load_config
 from edge.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "run", help="watch the configured camera and publish events until stopped"
     )
-    add_config_options(parser)
+    add_service_options(parser)
     parser.set_defaults(run=run)
 
 

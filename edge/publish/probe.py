@@ -9,6 +9,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.config import Config
+from edge.contract import Response, encode
 from edge.errors import UnavailableError
 from edge.publish import reasons, session
 from edge.publish.reasons import Failure
@@ -16,8 +17,11 @@ from edge.publish.reasons import Failure
 TIMEOUT_S = 10.0  # for each of the broker's answers
 
 
-def probe_broker(config: Config) -> str:
-    """Connect as the daemon would, but under another client id, and say what was found.
+def probe_broker(config: Config, device: str = "check") -> str:
+    """Connect as the daemon would, publish one message, and say what was found.
+
+    The client id is another one, so that a daemon that runs keeps its connection. The message is an
+    answer that nobody asked for: `<base>/<device>/response/check`, not retained.
 
     Raises:
         UnavailableError: why it did not work and what to do.
@@ -27,9 +31,16 @@ def probe_broker(config: Config) -> str:
     client = _connected(config)
     sock = client.socket()
     tls = sock.version() if isinstance(sock, ssl.SSLSocket) else None
-    client.disconnect()
+    topic = f"{mqtt.base}/{device}/response/check"
+    answer = Response(status="ok", transaction="check")
+    _publish(client, config, topic, encode(answer), retain=False)
     secure = f"{tls}, certificate verified" if tls else "not encrypted"
-    return f"{reasons.where(mqtt)}: connected, MQTT {mqtt.version}, {secure}"
+    may = (
+        f"may publish as {device}"
+        if mqtt.version == "5"
+        else f"whether it may publish as {device}, MQTT 3.1.1 does not say"
+    )
+    return f"{reasons.where(mqtt)}: connected, MQTT {mqtt.version}, {secure}, {may}"
 
 
 def retain_once(config: Config, topic: str, payload: bytes) -> None:
@@ -39,16 +50,23 @@ def retain_once(config: Config, topic: str, payload: bytes) -> None:
         UnavailableError: why it did not work and what to do.
         ConfigError: a secret or certificate cannot be used.
     """
-    client = _connected(config)
+    _publish(_connected(config), config, topic, payload, retain=True)
+
+
+def _publish(
+    client: paho.Client, config: Config, topic: str, payload: bytes, *, retain: bool
+) -> None:
     answers: list[ReasonCode] = []
     client.on_publish = lambda _c, _u, _m, code, _p: answers.append(code)
-    client.publish(topic, payload, qos=1, retain=True)
+    client.publish(topic, payload, qos=1, retain=retain)
     by = time.monotonic() + TIMEOUT_S
     while not answers and time.monotonic() < by and client.loop(0.2) == 0:
         pass
     client.disconnect()
     if not answers or answers[0].is_failure:
-        why = f"the broker refused it: {answers[0]}" if answers else "no acknowledgement"
+        why = "no acknowledgement"
+        if answers:
+            why = f"the broker refused it: {answers[0]}; does its ACL know this name?"
         raise UnavailableError(f"broker {reasons.where(config.mqtt)}: {topic}: {why}")
 
 

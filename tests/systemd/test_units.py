@@ -62,14 +62,20 @@ def test_the_template_differs_from_the_unit_in_what_is_per_camera_only() -> None
     assert [line for line in many if line not in one] == [
         "Description=emotion-edge: emotion events from camera %i",
         "ExecStart=/opt/emotion-edge/current/bin/emotion-edge run "
+        "--config /etc/emotion-edge/%i.toml --default-name %H-%i",
+        "ExecReload=/opt/emotion-edge/current/bin/emotion-edge check --config-only "
         "--config /etc/emotion-edge/%i.toml",
         "EnvironmentFile=-/etc/emotion-edge/%i.environment",
-        "Environment=EMOTION_EDGE_DEVICE_NAME=%H-%i",
         "StateDirectory=emotion-edge-%i",
     ]
-    per_camera = ("Description=", "ExecStart=", "EnvironmentFile=", "StateDirectory=")
-    missing = [line for line in one if line not in many]
-    assert all(line.startswith(per_camera) for line in missing) and len(missing) == 4
+    missing = [line.partition("=")[0] for line in one if line not in many]
+    assert missing == [
+        "Description",
+        "ExecStart",
+        "ExecReload",
+        "EnvironmentFile",
+        "StateDirectory",
+    ]
 
 
 def test_wrong_usage_and_configuration_are_not_retried() -> None:
