@@ -38,7 +38,7 @@ def main() -> None:
     steps: dict[str, Callable[[], object]] = {
         "JPEG of 640x480 to luma": lambda: cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE),
         "the same at half size": lambda: cv2.imdecode(jpeg, cv2.IMREAD_REDUCED_GRAYSCALE_2),
-        "motion gate": lambda: gate.worth_a_look(still, 1),
+        "motion gate": lambda: gate.should_process(still, 1),
         "emotion of a face, scores as probabilities": lambda: model.infer(face),
         "of this, the network alone": model._net._it.invoke,  # nothing public is so bare
     }

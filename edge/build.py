@@ -19,12 +19,12 @@ from edge.errors import ConfigError
 from edge.events import EventRules
 from edge.loop import Pipeline
 from edge.model.manifest import MODEL, find_model
-from edge.model.sandbox import tried
+from edge.model.sandbox import load_in_subprocess
 from edge.model.tflite import import_runtime, runtime_version
 from edge.motion import MotionGate
 from edge.publish import Identity, open_publisher
-from edge.rates import BudgetKeeper, Pace, Turn
-from edge.smooth import MoodSmoother
+from edge.rates import BudgetKeeper, RateLimiter, RateScale
+from edge.smooth import TemporalSmoother
 from edge.stages import Camera, Clock, Control, FaceDetector, Observer, Publisher
 from edge.track import FaceTracker
 
@@ -79,13 +79,13 @@ def build(
         config=effective(config),
     )
     camera = camera or open_camera(config.camera, clock, rng)
-    pace = Pace()
+    scale = RateScale()
     return Pipeline(
         camera=camera,
-        budget=BudgetKeeper(config.budget, pace, cpu_s, host.temperature_c, host.throttled),
+        budget=BudgetKeeper(config.budget, scale, cpu_s, host.temperature_c, host.throttled),
         motion=MotionGate(config.motion, config.track.lost_s),
         detector=detector,
-        detect_turn=Turn(config.detect.rate, pace, LEAST_DETECT_RATE),
+        detect_limiter=RateLimiter(config.detect.rate, scale, LEAST_DETECT_RATE),
         tracker=FaceTracker(confirm=config.track.confirm, lost_s=config.track.lost_s, rng=rng),
         classifier=TrackClassifier(
             model,
@@ -98,9 +98,9 @@ def build(
             max_faces=config.classify.max_faces,
             upright=config.classify.upright,
             attributes=attributes,
-            pace=pace,
+            scale=scale,
         ),
-        smoother=MoodSmoother(model.labels, config.smooth),
+        smoother=TemporalSmoother(model.labels, config.smooth),
         rules=EventRules(config.alert),
         publisher=publisher(config, identity, clock, control, rng),
         observers=observers,
@@ -148,7 +148,7 @@ def load_detector(config: Config) -> FaceDetector:
         UnavailableError: OpenCV or the TFLite runtime lacks what it needs.
     """
     of = config.classify
-    return tried(
+    return load_in_subprocess(
         f"detect.name: {config.detect.name}",
         lambda: open_detector(config.detect, runtime=of.runtime, threads=of.threads),
     )
@@ -157,7 +157,7 @@ def load_detector(config: Config) -> FaceDetector:
 def _classifier(name_or_path: str, config: Config) -> Model:
     folder, of = find_model(name_or_path), config.classify
     import_runtime(of.runtime)  # once, not in each child
-    return tried(f"{folder / MODEL}", lambda: Model(folder, of.runtime, of.threads))
+    return load_in_subprocess(f"{folder / MODEL}", lambda: Model(folder, of.runtime, of.threads))
 
 
 def device_name(config: Config) -> str:

@@ -17,14 +17,14 @@ from edge.image import resize
 from edge.messages import Frame, Reason, Scores, Track
 from edge.model.manifest import MODEL, InputSpec, Manifest, load_manifest
 from edge.model.tflite import Network
-from edge.rates import Pace, Turn
+from edge.rates import RateLimiter, RateScale
 
 # s: a box carried on for longer without a detection is not scored: it may hold anything by now.
 STALE_S = 0.6
 # degrees: a head tilted by less is not turned upright. The model knows small tilts: measured up to
 # 10 degrees, turning gains nothing (docs/detector.md), and most faces keep the cheaper crop.
-LEAST_ROLL = 10.0
-LEAST_RATE = 1.0  # 1/s: so often a face is scored at least, or windows would be empty
+MIN_ROLL = 10.0
+MIN_RATE = 1.0  # 1/s: minimum scoring rate per face, or windows would be empty
 QUALITY_SIDE = 48  # pixels: sharpness is measured at FER2013's size, so that one limit fits all
 
 
@@ -94,7 +94,7 @@ def crop_for(
         ValueError: the box has no area, or lies outside.
     """
     degrees = roll(landmarks, box) if landmarks else 0.0
-    if abs(degrees) < LEAST_ROLL:
+    if abs(degrees) < MIN_ROLL:
         return crop_face(luma, box, spec.margin, spec.width, spec.height)
     return crop_upright(luma, box, degrees, spec.margin, spec.width, spec.height)
 
@@ -180,11 +180,11 @@ class Limits:
 
 
 @dataclass(slots=True)
-class _Turn:
+class _Limiters:
     """When a track is next scored, and what its attributes were."""
 
-    emotion: Turn
-    attribute: dict[str, Turn]
+    emotion: RateLimiter
+    attribute: dict[str, RateLimiter]
     known: dict[str, tuple[str, float]] = field(default_factory=dict)
 
 
@@ -200,18 +200,18 @@ class TrackClassifier:
         max_faces: int,
         upright: bool = True,
         attributes: Sequence[tuple[str, Model, float]] = (),
-        pace: Pace | None = None,
+        scale: RateScale | None = None,
     ) -> None:
-        """Take turns of `rate` a second at full `pace`.
+        """Score each face `rate` times a second, at full `scale`.
 
         Args:
             model: of emotions.
             limits: below which a face is not scored.
-            rate: turns a second, each face.
+            rate: 1/s, each face.
             max_faces: a frame, largest first.
             upright: turn the crops of tilted heads, where their landmarks are known.
             attributes: (name, model, rate) of other classifiers.
-            pace: what share of the rate the budget allows.
+            scale: fraction of the rate that the budget allows.
         """
         self._model = model
         self._limits = limits
@@ -219,26 +219,26 @@ class TrackClassifier:
         self._max_faces = max_faces
         self._upright = upright
         self._attributes = attributes
-        self._pace = pace
-        self._turns: dict[str, _Turn] = {}
+        self._scale = scale
+        self._limiters: dict[str, _Limiters] = {}
 
     def classify(self, frame: Frame, tracks: Sequence[Track]) -> tuple[Scores, ...]:
-        """Return scores, or the reason for none, of those tracks whose turn it is."""
-        self._turns = {t.id: self._turns.get(t.id) or self._new() for t in tracks}
+        """Return scores, or the reason for none, of those tracks that are due."""
+        self._limiters = {t.id: self._limiters.get(t.id) or self._new() for t in tracks}
         out = []
         for track in tracks[: self._max_faces]:
-            turn = self._turns[track.id]
-            if frame.t - track.seen <= STALE_S and turn.emotion.due(frame.t):
-                out.append(self._one(frame, track, turn))
+            limiters = self._limiters[track.id]
+            if frame.t - track.seen <= STALE_S and limiters.emotion.due(frame.t):
+                out.append(self._one(frame, track, limiters))
         return tuple(out)
 
-    def _new(self) -> _Turn:
-        return _Turn(
-            Turn(self._rate, self._pace, LEAST_RATE),
-            {name: Turn(rate, self._pace) for name, _, rate in self._attributes},
+    def _new(self) -> _Limiters:
+        return _Limiters(
+            RateLimiter(self._rate, self._scale, MIN_RATE),
+            {name: RateLimiter(rate, self._scale) for name, _, rate in self._attributes},
         )
 
-    def _one(self, frame: Frame, track: Track, turn: _Turn) -> Scores:
+    def _one(self, frame: Frame, track: Track, limiters: _Limiters) -> Scores:
         if min(track.box.width, track.box.height) < self._limits.min_face_px:
             return Scores(track.id, None, Reason.TOO_SMALL)
         landmarks = track.landmarks if self._upright else None
@@ -251,8 +251,8 @@ class TrackClassifier:
         if sharpness(face) < self._limits.min_sharpness:
             return Scores(track.id, None, Reason.BLURRED)
         for name, model, _ in self._attributes:
-            if turn.attribute[name].due(frame.t):
+            if limiters.attribute[name].due(frame.t):
                 shares = model.infer(model.crop(frame.luma, track.box, landmarks))
                 best = int(shares.argmax())
-                turn.known[name] = (model.labels[best], float(shares[best]))
-        return Scores(track.id, self._model.infer(face), None, dict(turn.known))
+                limiters.known[name] = (model.labels[best], float(shares[best]))
+        return Scores(track.id, self._model.infer(face), None, dict(limiters.known))

@@ -1,4 +1,4 @@
-"""Turns moods into changes worth an event: faces come, change and go; alerts begin and end."""
+"""Turns estimates into events: faces come, change and go; alerts begin and end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edge.config import Alert
-from edge.messages import UNKNOWN, Change, EventType, Mood, Reason
+from edge.messages import UNKNOWN, Estimate, EventType, PipelineEvent, Reason
 
 # s: a face without an emotion so far is announced after this long all the same, as unknown.
 ANNOUNCE_S = 1.0
@@ -16,8 +16,8 @@ ANNOUNCE_S = 1.0
 class _Seen:
     """One track as subscribers know it."""
 
-    mood: Mood
-    first: float  # s: first believed
+    estimate: Estimate
+    first: float  # s: first confirmed
     announced: bool = False
     emotion: str = UNKNOWN
 
@@ -35,58 +35,64 @@ class EventRules:
         if self._alerts is not None:
             self._alerts.configure(alert)
 
-    def update(self, t: float, moods: Sequence[Mood]) -> tuple[Change, ...]:
+    def update(self, t: float, estimates: Sequence[Estimate]) -> tuple[PipelineEvent, ...]:
         """Return what changed since the last call: who left, then who came, then what changed."""
-        present = {m.track.id for m in moods}
+        present = {e.track.id for e in estimates}
         out = self._leave(t, [i for i in self._seen if i not in present], None)
-        for mood in moods:
-            seen = self._seen.get(mood.track.id)
+        for estimate in estimates:
+            seen = self._seen.get(estimate.track.id)
             if seen is None:
-                seen = self._seen[mood.track.id] = _Seen(mood, t)
-            seen.mood = mood
+                seen = self._seen[estimate.track.id] = _Seen(estimate, t)
+            seen.estimate = estimate
             if not seen.announced:
-                if mood.emotion == UNKNOWN and mood.reason is None and t - seen.first < ANNOUNCE_S:
+                if (
+                    estimate.emotion == UNKNOWN
+                    and estimate.reason is None
+                    and t - seen.first < ANNOUNCE_S
+                ):
                     continue
                 seen.announced = True
-                seen.emotion = mood.emotion
-                out.append(Change(EventType.FACE_APPEARED, t, mood, None, self._count()))
-            elif mood.emotion != seen.emotion:
-                previous, seen.emotion = seen.emotion, mood.emotion
-                out.append(Change(EventType.EMOTION_CHANGED, t, mood, previous, self._count()))
+                seen.emotion = estimate.emotion
+                out.append(PipelineEvent(EventType.FACE_APPEARED, t, estimate, None, self._count()))
+            elif estimate.emotion != seen.emotion:
+                previous, seen.emotion = seen.emotion, estimate.emotion
+                out.append(
+                    PipelineEvent(EventType.EMOTION_CHANGED, t, estimate, previous, self._count())
+                )
             if self._alerts is not None:
-                out += self._alerts.update(t, mood, self._count())
+                out += self._alerts.update(t, estimate, self._count())
         return tuple(out)
 
-    def blind(self, t: float, reason: Reason) -> tuple[Change, ...]:
-        """Return the changes that follow from seeing nothing: alerts ended, faces left."""
+    def lose_sight(self, t: float, reason: Reason) -> tuple[PipelineEvent, ...]:
+        """Return the events that follow from seeing nothing: alerts ended, faces left."""
         return tuple(self._leave(t, list(self._seen), reason))
 
-    def announced(self, moods: Sequence[Mood]) -> tuple[Mood, ...]:
-        """Return those moods whose face subscribers were told of."""
+    def announced(self, estimates: Sequence[Estimate]) -> tuple[Estimate, ...]:
+        """Return those estimates whose face subscribers were told of."""
         return tuple(
-            m for m in moods if m.track.id in self._seen and self._seen[m.track.id].announced
+            e for e in estimates if e.track.id in self._seen and self._seen[e.track.id].announced
         )
 
     def _count(self) -> int:
         return sum(s.announced for s in self._seen.values())
 
-    def _leave(self, t: float, ids: Sequence[str], reason: Reason | None) -> list[Change]:
-        out: list[Change] = []
+    def _leave(self, t: float, ids: Sequence[str], reason: Reason | None) -> list[PipelineEvent]:
+        out: list[PipelineEvent] = []
         for track_id in ids:
             seen = self._seen.pop(track_id)
             if not seen.announced:
                 continue
-            mood = replace(seen.mood, emotion=seen.emotion)
+            estimate = replace(seen.estimate, emotion=seen.emotion)
             if self._alerts is not None:
-                out += self._alerts.end(t, mood, self._count(), reason)
+                out += self._alerts.end(t, estimate, self._count(), reason)
             out.append(
-                Change(
+                PipelineEvent(
                     EventType.FACE_LEFT,
                     t,
-                    mood,
+                    estimate,
                     seen.emotion,
                     self._count(),
-                    duration_s=t - mood.track.began,
+                    duration_s=t - estimate.track.began,
                     reason=reason,
                 )
             )
@@ -120,10 +126,10 @@ class AlertRule:
         """Go on by other settings."""
         self._config = config
 
-    def update(self, t: float, mood: Mood, faces: int) -> list[Change]:
+    def update(self, t: float, estimate: Estimate, faces: int) -> list[PipelineEvent]:
         """Return an `alert_began` or `alert_ended` for this track, or nothing."""
-        level = self._levels.setdefault(mood.track.id, _Level(last=t))
-        value = sum(mood.scores.get(name, 0.0) for name in self._config.emotions)
+        level = self._levels.setdefault(estimate.track.id, _Level(last=t))
+        value = sum(estimate.scores.get(name, 0.0) for name in self._config.emotions)
         dt, level.last = t - level.last, t
         if value >= self._config.level:
             level.below = None
@@ -134,14 +140,14 @@ class AlertRule:
             if level.began is None and held >= self._config.after_s:
                 level.began = t
                 grade = self.grade(level.area / held)
-                return [Change(EventType.ALERT_BEGAN, t, mood, None, faces, grade=grade)]
+                return [PipelineEvent(EventType.ALERT_BEGAN, t, estimate, None, faces, grade=grade)]
             return []
         if level.began is None:
             level.above = None
             return []
         level.below = t if level.below is None else level.below
         if t - level.below >= self._config.clear_s:
-            return self.end(t, mood, faces, None)
+            return self.end(t, estimate, faces, None)
         return []
 
     def grade(self, mean: float) -> str:
@@ -150,12 +156,16 @@ class AlertRule:
             return "more"
         return "moderate" if mean >= self._config.moderate else "less"
 
-    def end(self, t: float, mood: Mood, faces: int, reason: Reason | None) -> list[Change]:
+    def end(
+        self, t: float, estimate: Estimate, faces: int, reason: Reason | None
+    ) -> list[PipelineEvent]:
         """Forget a track; return its `alert_ended` if an alert was on."""
-        level = self._levels.pop(mood.track.id, None)
+        level = self._levels.pop(estimate.track.id, None)
         if level is None or level.began is None:
             return []
         lasted = t - level.began
         return [
-            Change(EventType.ALERT_ENDED, t, mood, None, faces, duration_s=lasted, reason=reason)
+            PipelineEvent(
+                EventType.ALERT_ENDED, t, estimate, None, faces, duration_s=lasted, reason=reason
+            )
         ]

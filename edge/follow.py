@@ -11,7 +11,7 @@ from edge.image import resize
 
 SIDE = 24  # pixels of the template: enough to lock on a face, 0.05 ms a face
 SEARCH = 0.4  # share of the box looked at beyond it, on each side
-MIN_MATCH = 0.6  # correlation under which the place is not believed
+MIN_MATCH = 0.6  # correlation under which the place is not trusted
 
 
 def patch(luma: NDArray[np.uint8], box: Box) -> NDArray[np.uint8] | None:
@@ -50,7 +50,7 @@ def follow(luma: NDArray[np.uint8], box: Box, template: NDArray[np.uint8]) -> tu
     return Box(x0 + at[0] / sx, y0 + at[1] / sy, box.width, box.height), float(best)
 
 
-def likeness(a: NDArray[np.uint8] | None, b: NDArray[np.uint8] | None) -> float:
+def similarity(a: NDArray[np.uint8] | None, b: NDArray[np.uint8] | None) -> float:
     """Correlation of two patches, in [-1, 1]; 0 where one is missing."""
     if a is None or b is None:
         return 0.0

@@ -10,7 +10,7 @@ from typing import Literal
 from edge import host
 from edge.clock import rfc3339
 from edge.contract import Health
-from edge.messages import CameraLost, Frame, Mood
+from edge.messages import CameraLost, Estimate, Frame
 from edge.stages import Camera, Clock, Publisher
 
 LATENCIES = 256  # frames over which the median latency is taken: eight seconds at 30 frames/s
@@ -30,7 +30,7 @@ class HealthMonitor:
         interval_s: float,
         progress: Callable[[float], None] = lambda _t: None,
         on_status: Callable[[str], None] = lambda _s: None,
-        pace: Callable[[], float] = lambda: 1.0,
+        rate_scale: Callable[[], float] = lambda: 1.0,
     ) -> None:
         """Watch `camera` and `publisher`.
 
@@ -41,7 +41,7 @@ class HealthMonitor:
             interval_s: seconds between two messages.
             progress: called with the time whenever there was progress: the watchdog.
             on_status: called with a line when the state changes: the service manager's status.
-            pace: share of the configured rates that the budget leaves.
+            rate_scale: fraction of the configured rates that the budget leaves.
         """
         self._camera = camera
         self._publisher = publisher
@@ -49,7 +49,7 @@ class HealthMonitor:
         self._interval_s = interval_s
         self._progress = progress
         self._on_status = on_status
-        self._pace = pace
+        self._rate_scale = rate_scale
         self._started = self._since = clock.now()
         self._next = self._started  # the first frame publishes: operators want to see a start
         self._status: Status | None = None
@@ -61,7 +61,7 @@ class HealthMonitor:
         self._reasons: set[str] = set()
 
     def frame_done(
-        self, frame: Frame, *, busy_s: float, latency_s: float, moods: Sequence[Mood]
+        self, frame: Frame, *, busy_s: float, latency_s: float, estimates: Sequence[Estimate]
     ) -> None:
         """Count a frame that went all the way through."""
         self.frames += 1
@@ -69,8 +69,8 @@ class HealthMonitor:
         self._busy_s += busy_s
         if 0 <= latency_s < MAX_LATENCY_S:
             self._latencies.append(latency_s)
-        self._faces = len(moods)
-        self._reasons.update(m.reason for m in moods if m.reason)
+        self._faces = len(estimates)
+        self._reasons.update(e.reason for e in estimates if e.reason)
         self._become("running", "running")
         self._tick(frame.t)
 
@@ -117,7 +117,7 @@ class HealthMonitor:
             reasons=reasons,
             fps=round(self._frames_since / span, 2) if self._frames_since > 1 else 0.0,
             busy=round(self._busy_s / span, 4) if self._frames_since > 1 else 0.0,
-            pace=round(self._pace(), 3),
+            pace=round(self._rate_scale(), 3),
             latency_ms=round(statistics.median(self._latencies) * 1e3, 2) if self._latencies else 0,
             frames=self.frames,
             dropped=camera.dropped,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge.health import HealthMonitor
-from edge.messages import CameraLost, Frame, Mood, Reason
+from edge.messages import CameraLost, Estimate, Frame, Reason
 from edge.motion import MotionGate
-from edge.rates import BudgetKeeper, Turn
+from edge.rates import BudgetKeeper, RateLimiter
 from edge.stages import (
     Camera,
     Classifier,
@@ -31,7 +31,7 @@ class Pipeline:
     budget: BudgetKeeper
     motion: MotionGate
     detector: FaceDetector
-    detect_turn: Turn
+    detect_limiter: RateLimiter
     tracker: Tracker
     classifier: Classifier
     smoother: Smoother
@@ -42,44 +42,46 @@ class Pipeline:
 
 def run(p: Pipeline, clock: Clock, control: Control, health: HealthMonitor) -> None:
     """Carry frames from the camera to the broker until `control.stopping` or the source ends."""
-    moods: tuple[Mood, ...] = ()
+    estimates: tuple[Estimate, ...] = ()
     for frame in p.camera.frames():
         if control.stopping:
             return
         if isinstance(frame, CameraLost):
-            moods = _blind(p, frame.t, Reason.CAMERA_LOST, "camera_lost")
+            estimates = _lose_sight(p, frame.t, Reason.CAMERA_LOST, "camera_lost")
             health.camera_lost(frame)
         elif control.paused:
-            moods = _blind(p, frame.t, Reason.PAUSED, "paused")
+            estimates = _lose_sight(p, frame.t, Reason.PAUSED, "paused")
             health.paused(frame.t)
         else:
             began = clock.now()
-            if p.motion.worth_a_look(frame, len(moods)):
-                moods = _look(p, frame)
+            if p.motion.should_process(frame, len(estimates)):
+                estimates = _process(p, frame)
             for observer in p.observers:
-                observer.frame(frame, moods)
+                observer.frame(frame, estimates)
             ended = clock.now()
             # The only other thing that feeds the watchdog is a camera known to be away.
-            health.frame_done(frame, busy_s=ended - began, latency_s=ended - frame.t, moods=moods)
+            health.frame_done(
+                frame, busy_s=ended - began, latency_s=ended - frame.t, estimates=estimates
+            )
         p.budget.update(clock.now())
 
 
-def _look(p: Pipeline, frame: Frame) -> tuple[Mood, ...]:
-    due = p.detect_turn.due(frame.t, p.tracker.need())
+def _process(p: Pipeline, frame: Frame) -> tuple[Estimate, ...]:
+    due = p.detect_limiter.due(frame.t, p.tracker.demand())
     faces = p.detector.detect(frame.luma) if due else None
     tracks = p.tracker.update(frame, faces)
     scores = p.classifier.classify(frame, tracks)
-    moods = p.smoother.update(frame.t, tracks, scores)
-    for change in p.rules.update(frame.t, moods):
-        p.publisher.publish(change)
-    p.publisher.state(frame.t, p.rules.announced(moods), "running")
-    return moods
+    estimates = p.smoother.update(frame.t, tracks, scores)
+    for event in p.rules.update(frame.t, estimates):
+        p.publisher.publish(event)
+    p.publisher.state(frame.t, p.rules.announced(estimates), "running")
+    return estimates
 
 
-def _blind(p: Pipeline, t: float, reason: Reason, status: str) -> tuple[()]:
+def _lose_sight(p: Pipeline, t: float, reason: Reason, status: str) -> tuple[()]:
     p.motion.reset()
     p.tracker.reset()
-    for change in p.rules.blind(t, reason):
-        p.publisher.publish(change)
+    for event in p.rules.lose_sight(t, reason):
+        p.publisher.publish(event)
     p.publisher.state(t, (), status)
     return ()

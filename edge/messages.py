@@ -101,7 +101,7 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mood:
+class Estimate:
     """The smoothed answer for one track: what subscribers get to see."""
 
     track: Track
@@ -116,14 +116,14 @@ class Mood:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Change:
+class PipelineEvent:
     """Something a subscriber will want to know; the publisher stamps it into an event."""
 
     kind: EventType
     t: float  # s, monotonic: when it became so
-    mood: Mood
+    estimate: Estimate
     previous: str | None  # emotion before
     faces: int  # in view after the change
     grade: str | None = None  # alerts only: less, moderate or more
     duration_s: float | None = None  # face_left: time in view; alert_ended: time it lasted
-    reason: Reason | None = None  # overrides the mood's
+    reason: Reason | None = None  # overrides the estimate's

@@ -29,7 +29,7 @@ class MotionGate:
         """Look at the next frame, whatever is in it: the camera was away."""
         self._seen = None
 
-    def worth_a_look(self, frame: Frame, faces: int) -> bool:
+    def should_process(self, frame: Frame, faces: int) -> bool:
         """Return whether to look at this frame.
 
         Args:

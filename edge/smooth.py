@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.config import Smooth
-from edge.messages import UNKNOWN, Mood, Reason, Scores, Track
+from edge.messages import UNKNOWN, Estimate, Reason, Scores, Track
 
 # s: a first emotion is said after so much observation, so that it need not be taken back at once.
 SETTLE_S = 0.4
@@ -67,27 +67,27 @@ METHODS: dict[str, Callable[[Window, float], NDArray[np.float32]]] = {
 
 
 @dataclass(slots=True, eq=False)
-class _Mind:
+class _History:
     """What is known of one track."""
 
     since: float
     window: Window = field(default_factory=deque)
     emotion: str = UNKNOWN
     scores: NDArray[np.float32] | None = None
-    named: dict[str, float] = field(default_factory=dict)  # the same by label, shared by moods
+    named: dict[str, float] = field(default_factory=dict)  # the same by label, shared by estimates
     reason: Reason | None = None
     attributes: dict[str, tuple[str, float]] = field(default_factory=dict)
     began: float | None = None  # s: first score, for settling
     changed: float = -math.inf  # s: when `emotion` last changed
 
 
-class MoodSmoother:
+class TemporalSmoother:
     """Smooths each track's scores over a window in seconds; two people never share one."""
 
     def __init__(self, labels: Sequence[str], config: Smooth) -> None:
         """Smooth scores in the order of `labels` as the section `smooth` says."""
         self._labels = list(labels)
-        self._minds: dict[str, _Mind] = {}
+        self._histories: dict[str, _History] = {}
         self.configure(config)
 
     def configure(self, config: Smooth) -> None:
@@ -98,53 +98,57 @@ class MoodSmoother:
 
     def update(
         self, t: float, tracks: Sequence[Track], scores: Sequence[Scores]
-    ) -> tuple[Mood, ...]:
-        """Return one mood a track, in the order of `tracks`."""
-        self._minds = {k.id: self._minds.get(k.id) or _Mind(since=t) for k in tracks}
+    ) -> tuple[Estimate, ...]:
+        """Return one estimate a track, in the order of `tracks`."""
+        self._histories = {k.id: self._histories.get(k.id) or _History(since=t) for k in tracks}
         fresh = {s.track: s for s in scores}
-        return tuple(self._mood(t, k, self._minds[k.id], fresh.get(k.id)) for k in tracks)
+        return tuple(self._estimate(t, k, self._histories[k.id], fresh.get(k.id)) for k in tracks)
 
-    def _mood(self, t: float, track: Track, mind: _Mind, fresh: Scores | None) -> Mood:
+    def _estimate(
+        self, t: float, track: Track, history: _History, fresh: Scores | None
+    ) -> Estimate:
         if fresh is not None:
-            self._take(t, mind, fresh)
-        named = mind.named
+            self._take(t, history, fresh)
+        named = history.named
         share = intensity = 0.0
         if named:
             best = max(named.values())
-            share = named.get(mind.emotion, best)
+            share = named.get(history.emotion, best)
             intensity = min(max(1 - named.get("neutral", 1 - best), 0.0), 1.0)
-        return Mood(
+        return Estimate(
             track=track,
-            emotion=mind.emotion,
+            emotion=history.emotion,
             confidence=share,
             scores=named,
             intensity=intensity,
-            since=mind.since,
-            reason=mind.reason,
-            window_s=min(t - mind.began, self._config.window_s) if mind.began is not None else 0.0,
-            attributes=dict(mind.attributes) if mind.attributes else {},
+            since=history.since,
+            reason=history.reason,
+            window_s=min(t - history.began, self._config.window_s)
+            if history.began is not None
+            else 0.0,
+            attributes=dict(history.attributes) if history.attributes else {},
         )
 
-    def _take(self, t: float, mind: _Mind, fresh: Scores) -> None:
-        while mind.window and mind.window[0][0] < t - self._config.window_s:
-            mind.window.popleft()
+    def _take(self, t: float, history: _History, fresh: Scores) -> None:
+        while history.window and history.window[0][0] < t - self._config.window_s:
+            history.window.popleft()
         if fresh.probabilities is None:
-            if not mind.window:  # nothing left to go by
-                mind.scores, mind.named = None, {}
-                mind.began = None
-                self._become(t, mind, UNKNOWN, fresh.reason)
+            if not history.window:  # nothing left to go by
+                history.scores, history.named = None, {}
+                history.began = None
+                self._become(t, history, UNKNOWN, fresh.reason)
             return
-        mind.window.append((t, fresh.probabilities))
-        mind.attributes.update(fresh.attributes)
-        mind.began = t if mind.began is None else mind.began
-        mind.scores = self._mean(mind.window, self._config.window_s)
-        mind.named = dict(zip(self._labels, mind.scores.tolist(), strict=True))
-        if t - mind.began < self._settle_s:
+        history.window.append((t, fresh.probabilities))
+        history.attributes.update(fresh.attributes)
+        history.began = t if history.began is None else history.began
+        history.scores = self._mean(history.window, self._config.window_s)
+        history.named = dict(zip(self._labels, history.scores.tolist(), strict=True))
+        if t - history.began < self._settle_s:
             return
-        emotion = self._choose(mind.emotion, mind.scores)
-        if emotion != mind.emotion and t - mind.changed < self._config.hold_s:
+        emotion = self._choose(history.emotion, history.scores)
+        if emotion != history.emotion and t - history.changed < self._config.hold_s:
             return
-        self._become(t, mind, emotion, Reason.LOW_CONFIDENCE if emotion == UNKNOWN else None)
+        self._become(t, history, emotion, Reason.LOW_CONFIDENCE if emotion == UNKNOWN else None)
 
     def _choose(self, current: str, scores: NDArray[np.float32]) -> str:
         """A strong newcomer wins, else what is tenable stays, else the best there is."""
@@ -155,7 +159,7 @@ class MoodSmoother:
             return current
         return self._labels[best] if scores[best] >= self._config.floor else UNKNOWN
 
-    def _become(self, t: float, mind: _Mind, emotion: str, reason: Reason | None) -> None:
-        mind.reason = reason
-        if emotion != mind.emotion:
-            mind.emotion, mind.since, mind.changed = emotion, t, t
+    def _become(self, t: float, history: _History, emotion: str, reason: Reason | None) -> None:
+        history.reason = reason
+        if emotion != history.emotion:
+            history.emotion, history.since, history.changed = emotion, t, t

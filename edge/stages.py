@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.contract import Health
-from edge.messages import CameraLost, Change, Face, Frame, Mood, Reason, Scores, Track
+from edge.messages import CameraLost, Estimate, Face, Frame, PipelineEvent, Reason, Scores, Track
 
 
 class Clock(Protocol):
@@ -66,42 +66,42 @@ class Tracker(Protocol):
     """Says which face is which."""
 
     def update(self, frame: Frame, faces: Sequence[Face] | None, /) -> tuple[Track, ...]:
-        """Return the believed tracks, largest first; `faces` None: no detection in this frame."""
+        """Return the confirmed tracks, largest first; `faces` None: no detection in this frame."""
 
     def reset(self) -> None:
         """Forget all tracks: the camera was away."""
 
-    def need(self) -> float:
-        """Return the share of the detector's rate that is needed now, in (0, 1]."""
+    def demand(self) -> float:
+        """Return the fraction of the detector's rate that is needed now, in (0, 1]."""
 
 
 class Classifier(Protocol):
     """Scores faces."""
 
     def classify(self, frame: Frame, tracks: Sequence[Track], /) -> tuple[Scores, ...]:
-        """Return scores of those tracks whose turn it is."""
+        """Return scores of those tracks that are due."""
 
 
 class Smoother(Protocol):
-    """Turns scores into moods."""
+    """Turns scores into estimates."""
 
     def update(
         self, t: float, tracks: Sequence[Track], scores: Sequence[Scores], /
-    ) -> tuple[Mood, ...]:
-        """Return one mood a track, in the order of `tracks`."""
+    ) -> tuple[Estimate, ...]:
+        """Return one estimate a track, in the order of `tracks`."""
 
 
 class Rules(Protocol):
-    """Turns moods into changes worth an event."""
+    """Turns estimates into events."""
 
-    def update(self, t: float, moods: Sequence[Mood], /) -> tuple[Change, ...]:
+    def update(self, t: float, estimates: Sequence[Estimate], /) -> tuple[PipelineEvent, ...]:
         """Return what changed since the last call, in order."""
 
-    def blind(self, t: float, reason: Reason, /) -> tuple[Change, ...]:
-        """Return the changes that follow from seeing nothing: alerts ended, faces left."""
+    def lose_sight(self, t: float, reason: Reason, /) -> tuple[PipelineEvent, ...]:
+        """Return the events that follow from seeing nothing: alerts ended, faces left."""
 
-    def announced(self, moods: Sequence[Mood], /) -> tuple[Mood, ...]:
-        """Return those moods whose face subscribers were told of."""
+    def announced(self, estimates: Sequence[Estimate], /) -> tuple[Estimate, ...]:
+        """Return those estimates whose face subscribers were told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +118,10 @@ class OutboxStats:
 class Publisher(Protocol):
     """Hands messages to the outside. Never blocks on a network, never raises for one."""
 
-    def publish(self, change: Change, /) -> None:
+    def publish(self, event: PipelineEvent, /) -> None:
         """Stamp and keep an event until it was delivered."""
 
-    def state(self, t: float, moods: Sequence[Mood], status: str, /) -> None:
+    def state(self, t: float, estimates: Sequence[Estimate], status: str, /) -> None:
         """Offer the present; published when it changed, or `output.state_s` went by."""
 
     def health(self, health: Health, /) -> None:
@@ -137,8 +137,8 @@ class Publisher(Protocol):
 class Observer(Protocol):
     """Looks over the loop's shoulder: replay's per-frame output, pictures with boxes."""
 
-    def frame(self, frame: Frame, moods: Sequence[Mood], /) -> None:
-        """Take one frame and what is known of every believed track in it."""
+    def frame(self, frame: Frame, estimates: Sequence[Estimate], /) -> None:
+        """Take one frame and what is known of every confirmed track in it."""
 
 
 @dataclass(slots=True)

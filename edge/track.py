@@ -1,4 +1,4 @@
-"""Says which face is which: nearest match of place, size and looks, carried on in between."""
+"""Says which face is which: nearest match of place, size and appearance, carried on in between."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.follow import MIN_MATCH, follow, likeness, patch
+from edge.follow import MIN_MATCH, follow, patch, similarity
 from edge.geometry import Box, Points, blended
 from edge.messages import Face, Frame, Track
 
@@ -19,16 +19,16 @@ REACH = 0.7  # face sizes: how far from where it was expected a face may turn up
 REACH_PER_S = 1.5  # face sizes a second more, while it was not seen
 MAX_REACH = 2.0  # face sizes
 MAX_SIZE_RATIO = 2.0  # between two detections
-LOOKS = 0.6  # weight of unlike looks beside one face size of distance
+APPEARANCE = 0.6  # weight of unlike appearance beside one face size of distance
 SIZE = 0.5  # weight of a factor e in size
 VELOCITY_TAU_S = 0.4  # s: time constant of a track's speed
 LANDMARK_TAU_S = 0.2  # s: time constant of landmarks in their box: single ones are a little off
 MAX_COAST_S = 0.7  # s: an unseen face keeps its speed so long, then stands
 CROSSED = 0.2  # overlap with a nearer face from which a face counts as hidden behind it
-# Share of the detector's rate while every face is believed and followed this surely. Newcomers are
-# found a little later; a face doubtful in one frame has the full rate back with the next.
+# Fraction of the detector's rate while every face is confirmed and followed this surely. Newcomers
+# are found a little later; a face doubtful in one frame has the full rate back with the next.
 SETTLED, SURE_MATCH = 0.4, 0.8
-TENTATIVE_MISSES = 1  # detections an unbelieved face may miss
+TENTATIVE_MISSES = 1  # detections an unconfirmed face may miss
 
 
 @dataclass(slots=True, eq=False)
@@ -43,12 +43,12 @@ class _Tracked:
     began: float
     seen: float
     at: float  # s: what `box` is up to date with
-    looks: NDArray[np.uint8] | None  # picture at the last detection
+    template: NDArray[np.uint8] | None  # picture at the last detection
     vx: float = 0.0  # pixels a second
     vy: float = 0.0
     hits: int = 1
     misses: int = 0
-    believed: bool = False
+    confirmed: bool = False
     sure: bool = True  # detected or followed surely in the newest frame
 
 
@@ -59,7 +59,7 @@ class FaceTracker:
         """Make a tracker without tracks.
 
         Args:
-            confirm: detections before a face is believed.
+            confirm: detections before a face is confirmed.
             lost_s: seconds without a detection before it has left.
             rng: source of the ids.
         """
@@ -72,30 +72,30 @@ class FaceTracker:
         """Forget all tracks."""
         self._tracks.clear()
 
-    def need(self) -> float:
-        """Return the share of the detector's rate that is needed now."""
-        settled = self._tracks and all(t.believed and t.sure for t in self._tracks)
+    def demand(self) -> float:
+        """Return the fraction of the detector's rate that is needed now."""
+        settled = self._tracks and all(t.confirmed and t.sure for t in self._tracks)
         return SETTLED if settled else 1.0
 
     def update(self, frame: Frame, faces: Sequence[Face] | None) -> tuple[Track, ...]:
-        """Return the believed tracks, largest first; `faces` None: no detection in this frame."""
+        """Return the confirmed tracks, largest first; `faces` None: no detection in this frame."""
         for track in self._tracks:
             self._carry(track, frame)
         if faces is not None:
             self._assign(frame, faces)
         height, width = frame.luma.shape
         self._tracks = [t for t in self._tracks if self._lives(t, frame.t, width, height)]
-        believed = sorted((t for t in self._tracks if t.believed), key=lambda t: -t.box.area)
+        confirmed = sorted((t for t in self._tracks if t.confirmed), key=lambda t: -t.box.area)
         return tuple(
             Track(t.id, t.box, t.score, t.began, t.seen, (width, height), t.landmarks)
-            for t in believed
+            for t in confirmed
         )
 
     def _lives(self, track: _Tracked, t: float, width: int, height: int) -> bool:
         x, y = track.box.centre
         if t > track.seen and not (0 <= x < width and 0 <= y < height):
             return False  # walked out of the picture
-        if not track.believed:
+        if not track.confirmed:
             return track.misses <= TENTATIVE_MISSES and t - track.seen <= self._lost_s
         return t - track.seen <= self._lost_s
 
@@ -108,9 +108,9 @@ class FaceTracker:
         track.sure = False
         coasting = frame.t - track.seen <= MAX_COAST_S
         guess = track.box.moved(track.vx * dt, track.vy * dt) if coasting else track.box
-        if track.looks is not None and not self._hidden(track):
+        if track.template is not None and not self._hidden(track):
             # Speed is already in the search area; start from where it was to avoid running away.
-            found, match = follow(frame.luma, track.box, track.looks)
+            found, match = follow(frame.luma, track.box, track.template)
             if match >= MIN_MATCH:
                 guess = found
                 track.sure = match >= SURE_MATCH and track.misses == 0
@@ -140,7 +140,7 @@ class FaceTracker:
                 track.misses += 1
         for j, face in enumerate(faces):
             if j not in pairs.values():
-                self._tracks.append(self._born(face, pictures[j], frame.t))
+                self._tracks.append(self._spawn(face, pictures[j], frame.t))
 
     def _cost(
         self, track: _Tracked, face: Face, picture: NDArray[np.uint8] | None, t: float
@@ -153,8 +153,8 @@ class FaceTracker:
         reach = min(REACH + REACH_PER_S * (t - track.seen), MAX_REACH)
         if distance > reach or not 1 / MAX_SIZE_RATIO <= ratio <= MAX_SIZE_RATIO:
             return math.inf
-        unlike = (1 - likeness(track.looks, picture)) / 2
-        return distance + SIZE * abs(math.log(ratio)) + LOOKS * unlike
+        unlike = (1 - similarity(track.template, picture)) / 2
+        return distance + SIZE * abs(math.log(ratio)) + APPEARANCE * unlike
 
     def _hit(
         self, track: _Tracked, face: Face, picture: NDArray[np.uint8] | None, t: float
@@ -173,13 +173,13 @@ class FaceTracker:
         track.box = track.found = face.box
         track.score = face.score
         track.seen = track.at = t
-        track.looks = picture if picture is not None else track.looks
+        track.template = picture if picture is not None else track.template
         track.hits += 1
         track.misses = 0
         track.sure = True
-        track.believed = track.believed or track.hits >= self._confirm
+        track.confirmed = track.confirmed or track.hits >= self._confirm
 
-    def _born(self, face: Face, picture: NDArray[np.uint8] | None, t: float) -> _Tracked:
+    def _spawn(self, face: Face, picture: NDArray[np.uint8] | None, t: float) -> _Tracked:
         return _Tracked(
             id=f"{self._rng.getrandbits(32):08x}",
             box=face.box,
@@ -189,8 +189,8 @@ class FaceTracker:
             began=t,
             seen=t,
             at=t,
-            looks=picture,
-            believed=self._confirm == 1,
+            template=picture,
+            confirmed=self._confirm == 1,
         )
 
 

@@ -22,10 +22,10 @@ from edge.clock import SystemClock
 from edge.config import Config, Mqtt, Outbox
 from edge.contract import Health, ModelInfo
 from edge.geometry import Box
-from edge.messages import Change, EventType, Mood, Track
+from edge.messages import Estimate, EventType, PipelineEvent, Track
 from edge.publish import Identity
+from edge.publish.event_builder import rfc3339
 from edge.publish.mqtt import MqttPublisher
-from edge.publish.stamp import rfc3339
 from edge.stages import Control
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -104,14 +104,14 @@ class Devices:
             self._stop.wait(max(due - time.monotonic(), 0.0))
             publisher = self._rng.choice(self.publishers)
             now = self._clock.now()
-            mood = self._mood(now)
-            publisher.publish(Change(EventType.EMOTION_CHANGED, now, mood, "neutral", 1))
-            publisher.state(now, [mood], "running")
+            estimate = self._estimate(now)
+            publisher.publish(PipelineEvent(EventType.EMOTION_CHANGED, now, estimate, "neutral", 1))
+            publisher.state(now, [estimate], "running")
             self.published += 1
 
-    def _mood(self, now: float) -> Mood:
+    def _estimate(self, now: float) -> Estimate:
         emotion = self._rng.choice(LABELS)
-        return Mood(
+        return Estimate(
             track=Track(
                 f"{self._rng.getrandbits(32):08x}", Box(1, 1, 9, 9), 0.9, now, now, (64, 48)
             ),

@@ -203,9 +203,9 @@ class OurLoop:
             yield Frame(n, n / self._fps, luma)
             self.between(n)
 
-    def frame(self, _frame: Any, moods: Sequence[Any], /) -> None:
-        self.faces += len(moods)
-        self.seen.append((bool(moods), moods[0].emotion if moods else None))
+    def frame(self, _frame: Any, estimates: Sequence[Any], /) -> None:
+        self.faces += len(estimates)
+        self.seen.append((bool(estimates), estimates[0].emotion if estimates else None))
 
     def stats(self) -> Any:
         from edge.stages import CameraStats

@@ -14,7 +14,7 @@ from edge.commands.common import add_config_options, load_config
 if TYPE_CHECKING:
     from edge.config import Config
     from edge.contract import Event, Health
-    from edge.messages import Change, Mood
+    from edge.messages import Estimate, PipelineEvent
     from edge.publish import Identity
     from edge.stages import Clock, Control, OutboxStats, Publisher
 
@@ -76,11 +76,11 @@ class _Maker:
         rng: random.Random,
     ) -> Publisher:
         from edge.publish import open_publisher
+        from edge.publish.event_builder import EventBuilder
         from edge.publish.jsonl import EventsOnly
-        from edge.publish.stamp import Stamper
 
         screen = _Screen(identity.model.labels, clock.now(), as_json=self._as_json)
-        lines = EventsOnly(Stamper(identity, clock, rng), screen.show)
+        lines = EventsOnly(EventBuilder(identity, clock, rng), screen.show)
         if not config.mqtt.host:
             return lines
         return _Both(open_publisher(config, identity, clock, control, rng), lines)
@@ -116,12 +116,12 @@ class _Both:
         self._broker = broker
         self._screen = screen
 
-    def publish(self, change: Change, /) -> None:
-        self._broker.publish(change)
-        self._screen.publish(change)
+    def publish(self, event: PipelineEvent, /) -> None:
+        self._broker.publish(event)
+        self._screen.publish(event)
 
-    def state(self, t: float, moods: Sequence[Mood], status: str, /) -> None:
-        self._broker.state(t, moods, status)
+    def state(self, t: float, estimates: Sequence[Estimate], status: str, /) -> None:
+        self._broker.state(t, estimates, status)
 
     def health(self, health: Health, /) -> None:
         self._broker.health(health)

@@ -52,8 +52,8 @@ def run(args: argparse.Namespace) -> int:
     from edge.camera import open_camera
     from edge.health import HealthMonitor
     from edge.loop import run as run_loop
+    from edge.publish.event_builder import EventBuilder
     from edge.publish.jsonl import EventsOnly
-    from edge.publish.stamp import Stamper
     from edge.service import logs
     from edge.stages import Control
     from edge.tools.annotate import Annotator
@@ -66,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
     def publisher(
         _config: Config, identity: Identity, clock: Clock, _control: Control, rng: random.Random
     ) -> Publisher:
-        stamper = Stamper(identity, clock, rng, synced=lambda: False)
-        return EventsOnly(stamper, None if args.frames else lambda e: _print(line(e)))
+        builder = EventBuilder(identity, clock, rng, synced=lambda: False)
+        return EventsOnly(builder, None if args.frames else lambda e: _print(line(e)))
 
     with ExitStack() as stack:
         camera = ClockedCamera(open_camera(config.camera, clock, rng), clock)

@@ -107,7 +107,7 @@ def serve(
         config.output.health_s,
         progress,
         notifier.status,
-        p.budget.pace,
+        p.budget.scale,
     )
     try:
         with Stopper(control, p.camera.close):

@@ -1,4 +1,4 @@
-"""Tries in a child process what may crash: native code that parses a file from elsewhere."""
+"""A sandbox for native code that parses files from elsewhere: a child process loads them first."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ CRASHES = frozenset(
 PATIENCE_S = 20  # of a child: one that hangs is killed, and says nothing about the file either
 
 
-def tried(what: str, load: Callable[[], T]) -> T:
-    """Return `load()`, unless a child crashed doing the same.
+def load_in_subprocess(what: str, load: Callable[[], T]) -> T:
+    """Return `load()`, unless it crashed in a child process first.
 
     The child is a fork. Where there are threads already, as in `preview`, it may wait for a lock
     that one of them held, until it is killed after `PATIENCE_S`.

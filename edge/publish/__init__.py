@@ -9,11 +9,11 @@ from pathlib import Path
 
 from edge.config import Config
 from edge.errors import ConfigError
+from edge.publish.event_builder import EventBuilder
 from edge.publish.identity import Identity, read_boot_id
 from edge.publish.jsonl import EventsOnly, JsonLines
 from edge.publish.mqtt import MqttPublisher
 from edge.publish.probe import probe_broker
-from edge.publish.stamp import Stamper
 from edge.stages import Clock, Control, Publisher
 
 __all__ = ["Identity", "open_publisher", "outbox_path", "probe_broker", "read_boot_id"]
@@ -39,7 +39,7 @@ def open_publisher(
     )
     lines = JsonLines(control) if wanted else None
     if not config.mqtt.host:
-        return EventsOnly(Stamper(identity, clock, rng), lines.event if lines else None)
+        return EventsOnly(EventBuilder(identity, clock, rng), lines.event if lines else None)
     return MqttPublisher(
         config,
         identity,

@@ -13,8 +13,8 @@ from typing import BinaryIO
 import msgspec
 
 from edge.contract import Event, Health, encode
-from edge.messages import Change, Mood
-from edge.publish.stamp import Stamper
+from edge.messages import Estimate, PipelineEvent
+from edge.publish.event_builder import EventBuilder
 from edge.stages import Control, OutboxStats
 
 log = logging.getLogger(__name__)
@@ -87,21 +87,21 @@ class LinesAside:
 class EventsOnly:
     """A `Publisher` that hands events on, numbered from 1 in each run, and keeps nothing."""
 
-    def __init__(self, stamper: Stamper, write: Callable[[Event], None] | None) -> None:
-        self._stamper = stamper
+    def __init__(self, builder: EventBuilder, write: Callable[[Event], None] | None) -> None:
+        self._builder = builder
         self._write = write  # None: nobody listens, not even here
         self._seq = 0
 
-    def publish(self, change: Change, /) -> None:
+    def publish(self, event: PipelineEvent, /) -> None:
         """Write the event; a slow reader slows the loop down, which is what a pipe is for."""
         if self._write is None:
             return
         self._seq += 1
-        event = self._stamper.event(change)
-        data = msgspec.structs.replace(event.data, seq=self._seq)
-        self._write(msgspec.structs.replace(event, data=data))
+        made = self._builder.event(event)
+        data = msgspec.structs.replace(made.data, seq=self._seq)
+        self._write(msgspec.structs.replace(made, data=data))
 
-    def state(self, t: float, moods: Sequence[Mood], status: str, /) -> None:
+    def state(self, t: float, estimates: Sequence[Estimate], status: str, /) -> None:
         """Nothing: the stream has events only."""
 
     def health(self, health: Health, /) -> None:

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from edge import config
 from edge.contract import Health, Status
 from edge.errors import EdgeError
-from edge.messages import Change, EventType, Mood
+from edge.messages import Estimate, EventType, PipelineEvent
 from edge.publish import Identity
 from edge.publish.metrics_server import MetricsServer
 from edge.stages import OutboxStats, Publisher
@@ -52,15 +52,15 @@ class MeteredPublisher:
             raise
         log.info("metrics on %s", self._server.url)
 
-    def publish(self, change: Change, /) -> None:
+    def publish(self, event: PipelineEvent, /) -> None:
         """Count the event and hand it on."""
-        self._collector.events[change.kind.value] += 1
-        self._inner.publish(change)
+        self._collector.events[event.kind.value] += 1
+        self._inner.publish(event)
 
-    def state(self, t: float, moods: Sequence[Mood], status: str, /) -> None:
+    def state(self, t: float, estimates: Sequence[Estimate], status: str, /) -> None:
         """Remember the present and hand it on."""
-        self._collector.faces, self._collector.status = len(moods), status
-        self._inner.state(t, moods, status)
+        self._collector.faces, self._collector.status = len(estimates), status
+        self._inner.state(t, estimates, status)
 
     def health(self, health: Health, /) -> None:
         """Remember and hand on."""

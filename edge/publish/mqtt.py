@@ -15,15 +15,15 @@ import msgspec
 from edge.backoff import Waits
 from edge.config import Config
 from edge.contract import Event, Health, State, encode
-from edge.messages import Change, Mood
+from edge.messages import Estimate, PipelineEvent
 from edge.publish import session
 from edge.publish.discovery import discovery
+from edge.publish.event_builder import EventBuilder
 from edge.publish.identity import Identity
 from edge.publish.jsonl import JsonLines, LinesAside
 from edge.publish.link import Link, LinkState
 from edge.publish.outbox import Outbox
 from edge.publish.requests import Requests
-from edge.publish.stamp import Stamper
 from edge.publish.traffic import Traffic
 from edge.stages import Clock, Control, OutboxStats
 
@@ -69,7 +69,7 @@ class MqttPublisher:
         self._config = config
         self._clock = clock
         self._lines = LinesAside(lines) if lines is not None else None
-        self._stamper = Stamper(identity, clock, rng)
+        self._builder = EventBuilder(identity, clock, rng)
         self._outbox = Outbox(path, config.outbox, identity.boot_id, clock)
         self._now: State | None = None
         self._shown: tuple[object, ...] | None = None  # of the state last published
@@ -88,7 +88,7 @@ class MqttPublisher:
             if config.homeassistant.enabled
             else None,
         )
-        self._traffic.retain("info", encode(identity.info(self._stamper.time())))
+        self._traffic.retain("info", encode(identity.info(self._builder.time())))
         self._link = Link(
             config.mqtt,
             session.client_id(config.mqtt, identity.device),
@@ -102,18 +102,18 @@ class MqttPublisher:
         self._writer.start()
         self._link.start()
 
-    def publish(self, change: Change, /) -> None:
+    def publish(self, event: PipelineEvent, /) -> None:
         """Stamp an event and hand it to the writer."""
-        self._put((self._stamper.event(change), change.t))
+        self._put((self._builder.event(event), event.t))
 
-    def state(self, t: float, moods: Sequence[Mood], status: str, /) -> None:
+    def state(self, t: float, estimates: Sequence[Estimate], status: str, /) -> None:
         """Offer the present: at once when faces, emotions or status changed, else seldom."""
-        signature = (status, tuple((m.track.id, m.emotion, m.reason) for m in moods))
+        signature = (status, tuple((e.track.id, e.emotion, e.reason) for e in estimates))
         same = signature == self._shown
-        if same and (not moods or t - self._shown_t < self._config.output.state_s):
+        if same and (not estimates or t - self._shown_t < self._config.output.state_s):
             return
         self._shown, self._shown_t = signature, t
-        self._put(self._stamper.state(t, moods, status))
+        self._put(self._builder.state(t, estimates, status))
 
     def health(self, health: Health, /) -> None:
         """Publish how the device is; only the newest waits for a broker that is away."""
@@ -145,7 +145,7 @@ class MqttPublisher:
         if self._closing:
             return
         deadline = time.monotonic() + timeout_s
-        self._put(self._stamper.state(self._clock.now(), (), "stopped"))
+        self._put(self._builder.state(self._clock.now(), (), "stopped"))
         with self._queued:
             self._closing = True
             self._queued.notify()

@@ -13,7 +13,7 @@ from edge.events import EventRules
 from edge.loop import Pipeline
 from edge.service import logs
 from edge.service.notify import Notifier
-from edge.smooth import MoodSmoother
+from edge.smooth import TemporalSmoother
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +75,8 @@ class Reloader:
         if "log.level" in live:
             logs.setup(new.log.level)
         if "detect.rate" in live:
-            p.detect_turn.rate = new.detect.rate
-        if isinstance(p.smoother, MoodSmoother):
+            p.detect_limiter.rate = new.detect.rate
+        if isinstance(p.smoother, TemporalSmoother):
             p.smoother.configure(new.smooth)
         if isinstance(p.rules, EventRules):
             p.rules.configure(new.alert)

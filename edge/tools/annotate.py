@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.errors import NoInputError, StorageError
 from edge.image import resize
-from edge.messages import UNKNOWN, Frame, Mood
+from edge.messages import UNKNOWN, Estimate, Frame
 
 MIN_WIDTH = 640  # pixels: smaller frames are enlarged, else text covers the face
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -30,32 +30,36 @@ GREY = (150, 150, 150)
 Picture = NDArray[np.uint8]
 
 
-def draw(frame: Frame, moods: Sequence[Mood]) -> Picture:
+def draw(frame: Frame, estimates: Sequence[Estimate]) -> Picture:
     """Return the frame with its faces drawn in, BGR, at least MIN_WIDTH pixels wide."""
     height, width = frame.luma.shape
     factor = max(1.0, MIN_WIDTH / width)
     big = resize(frame.luma, round(width * factor), round(height * factor))
     picture = np.asarray(cv2.cvtColor(big, cv2.COLOR_GRAY2BGR), np.uint8)
-    for mood in moods:
-        _face(picture, mood, factor)
+    for estimate in estimates:
+        _face(picture, estimate, factor)
     _text(picture, f"{frame.t:7.2f} s", (8, picture.shape[0] - 8), (255, 255, 255))
     return picture
 
 
-def _face(picture: Picture, mood: Mood, factor: float) -> None:
-    box = mood.track.box.scaled(factor, factor)
+def _face(picture: Picture, estimate: Estimate, factor: float) -> None:
+    box = estimate.track.box.scaled(factor, factor)
     x, y, right = round(box.x), round(box.y), round(box.x + box.width)
-    colour = _colour(mood)
+    colour = _colour(estimate)
     cv2.rectangle(picture, (x, y), (right, round(box.y + box.height)), colour, 2)
-    words = mood.emotion if mood.emotion != UNKNOWN else f"unknown ({mood.reason or 'looking'})"
-    if mood.scores and mood.emotion != UNKNOWN:
-        words += f" {mood.confidence:.2f}"
-    _text(picture, f"{mood.track.id[:4]} {words}", (max(x, 2), max(y - 6, 14)), colour)
-    _bars(picture, mood, right + 6 if right + 130 < picture.shape[1] else max(x - 130, 0), y)
+    words = (
+        estimate.emotion
+        if estimate.emotion != UNKNOWN
+        else f"unknown ({estimate.reason or 'looking'})"
+    )
+    if estimate.scores and estimate.emotion != UNKNOWN:
+        words += f" {estimate.confidence:.2f}"
+    _text(picture, f"{estimate.track.id[:4]} {words}", (max(x, 2), max(y - 6, 14)), colour)
+    _bars(picture, estimate, right + 6 if right + 130 < picture.shape[1] else max(x - 130, 0), y)
 
 
-def _bars(picture: Picture, mood: Mood, x: int, y: int) -> None:
-    for i, (label, score) in enumerate(mood.scores.items()):
+def _bars(picture: Picture, estimate: Estimate, x: int, y: int) -> None:
+    for i, (label, score) in enumerate(estimate.scores.items()):
         top = y + 4 + 15 * i
         cv2.rectangle(picture, (x + 60, top), (x + 120, top + 10), (60, 60, 60), -1)
         end = x + 60 + round(60 * score)
@@ -74,9 +78,9 @@ def _text(
     cv2.putText(picture, text, at, FONT, size, colour, 1, cv2.LINE_AA)
 
 
-def _colour(mood: Mood) -> tuple[int, int, int]:
-    names = list(mood.scores)
-    return COLOURS[names.index(mood.emotion) % 7] if mood.emotion in names else GREY
+def _colour(estimate: Estimate) -> tuple[int, int, int]:
+    names = list(estimate.scores)
+    return COLOURS[names.index(estimate.emotion) % 7] if estimate.emotion in names else GREY
 
 
 class Annotator:
@@ -101,9 +105,9 @@ class Annotator:
             except OSError as e:
                 raise StorageError(f"--annotate: {out}: {e.strerror}") from e
 
-    def frame(self, frame: Frame, moods: Sequence[Mood], /) -> None:
+    def frame(self, frame: Frame, estimates: Sequence[Estimate], /) -> None:
         """Draw and write one frame."""
-        picture = draw(frame, moods)
+        picture = draw(frame, estimates)
         if not self._is_video:
             self._must(cv2.imwrite(str(self._out / f"{frame.seq:06d}.png"), picture))
             return

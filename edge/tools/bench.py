@@ -11,14 +11,14 @@ from typing import Any
 from edge import host
 from edge.config import Config
 from edge.loop import Pipeline
-from edge.messages import CameraLost, Frame, Mood
+from edge.messages import CameraLost, Estimate, Frame
 from edge.stages import Camera, CameraStats, Clock, Control
 from edge.tools.bench_report import Report, StageCost, advise, spread
 
 WARM_UP = 10  # frames that are not counted: caches fill, the first face is found
 # What of the pipeline is timed: (attribute, method, name in the report).
 STAGES = (
-    ("motion", "worth_a_look", "motion"),
+    ("motion", "should_process", "motion"),
     ("detector", "detect", "detect"),
     ("tracker", "update", "track"),
     ("classifier", "classify", "classify"),
@@ -99,9 +99,9 @@ class Meter:
             if self._began and self._given - self._began >= self._seconds:
                 self._control.stopping = True
 
-    def frame(self, _frame: Frame, moods: Sequence[Mood], /) -> None:
+    def frame(self, _frame: Frame, estimates: Sequence[Estimate], /) -> None:
         """Count the faces in view."""
-        self._faces += len(moods)
+        self._faces += len(estimates)
 
     def _done(self, frame: Frame) -> None:
         self._count += 1

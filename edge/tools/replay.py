@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
 from edge.contract import Event, encode
-from edge.messages import CameraLost, Frame, Mood
+from edge.messages import CameraLost, Estimate, Frame
 from edge.stages import Camera, CameraStats
 
 EPOCH = 0.0  # s since 1970: a recording has no date, so its first frame is at the beginning of time
@@ -73,19 +73,19 @@ class FrameLines:
         """Write to `out`."""
         self._out = out
 
-    def frame(self, frame: Frame, moods: Sequence[Mood], /) -> None:
-        """Write the frame's number, time, and every believed face with its scores."""
+    def frame(self, frame: Frame, estimates: Sequence[Estimate], /) -> None:
+        """Write the frame's number, time, and every confirmed face with its scores."""
         faces = [
             {
-                "track": m.track.id,
-                "box": [round(v, 4) for v in m.track.unit_box],
-                "score": round(m.track.score, 3),
-                "emotion": m.emotion,
-                "confidence": round(m.confidence, 4),
-                "scores": {k: round(v, 4) for k, v in m.scores.items()},
-                "reason": m.reason,
+                "track": e.track.id,
+                "box": [round(v, 4) for v in e.track.unit_box],
+                "score": round(e.track.score, 3),
+                "emotion": e.emotion,
+                "confidence": round(e.confidence, 4),
+                "scores": {k: round(v, 4) for k, v in e.scores.items()},
+                "reason": e.reason,
             }
-            for m in moods
+            for e in estimates
         ]
         line = {"frame": frame.seq, "t": round(frame.t, 4), "faces": faces}
         self._out.write(json.dumps(line, separators=(", ", ": ")) + "\n")
@@ -103,7 +103,7 @@ class Progress:
         self._shown = self._began
         self._count = 0
 
-    def frame(self, frame: Frame, _moods: Sequence[Mood], /) -> None:
+    def frame(self, frame: Frame, _estimates: Sequence[Estimate], /) -> None:
         """Count one frame; redraw four times a second."""
         self._count += 1
         now = self._now()

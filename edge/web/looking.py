@@ -13,7 +13,7 @@ import msgspec
 from edge.camera.opencv import turned
 from edge.config import Config, Mqtt
 from edge.contract import Health
-from edge.messages import CameraLost, Change, Frame, Mood
+from edge.messages import CameraLost, Estimate, Frame, PipelineEvent
 from edge.stages import Camera, CameraStats, OutboxStats
 
 log = logging.getLogger(__name__)
@@ -40,10 +40,10 @@ class Bystander:
         self.status = "starting"
         self.line = "opening the camera"
 
-    def publish(self, change: Change, /) -> None:
+    def publish(self, event: PipelineEvent, /) -> None:
         """Nothing."""
 
-    def state(self, t: float, moods: Sequence[Mood], status: str, /) -> None:
+    def state(self, t: float, estimates: Sequence[Estimate], status: str, /) -> None:
         """Remember."""
         self.status = status
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edge.classify import crop_for, sharpness
 from edge.image import shrink
-from edge.messages import Frame, Mood
+from edge.messages import Estimate, Frame
 from edge.model.manifest import InputSpec
 
 MAX_WIDTH = 960  # pixels of the picture sent; more only costs time on the way
@@ -52,14 +52,16 @@ class Sight:
         self._show = show
         self._last = -math.inf
 
-    def frame(self, frame: Frame, moods: Sequence[Mood], /) -> None:
+    def frame(self, frame: Frame, estimates: Sequence[Estimate], /) -> None:
         """Send this frame if it is time and somebody waits."""
         if frame.t - self._last >= self._interval_s and self._wanted():
             self._last = frame.t
-            self._show(message(frame, moods, self._spec, upright=self._upright))
+            self._show(message(frame, estimates, self._spec, upright=self._upright))
 
 
-def message(frame: Frame, moods: Sequence[Mood], spec: InputSpec, *, upright: bool = True) -> bytes:
+def message(
+    frame: Frame, estimates: Sequence[Estimate], spec: InputSpec, *, upright: bool = True
+) -> bytes:
     """Return the binary message of a frame."""
     height, width = frame.luma.shape
     data = {
@@ -67,14 +69,14 @@ def message(frame: Frame, moods: Sequence[Mood], spec: InputSpec, *, upright: bo
         "width": width,
         "height": height,
         "brightness": round(float(frame.luma.mean()), 1),
-        "faces": [_face(frame, mood, spec, upright) for mood in moods],
+        "faces": [_face(frame, estimate, spec, upright) for estimate in estimates],
     }
     head = json.dumps(data, separators=(",", ":")).encode()
     return struct.pack(">I", len(head)) + head + _jpeg(frame.luma)
 
 
-def _face(frame: Frame, mood: Mood, spec: InputSpec, upright: bool) -> dict[str, object]:
-    track = mood.track
+def _face(frame: Frame, estimate: Estimate, spec: InputSpec, upright: bool) -> dict[str, object]:
+    track = estimate.track
     width, height = track.frame_size
     return {
         "track": track.id,
@@ -82,26 +84,26 @@ def _face(frame: Frame, mood: Mood, spec: InputSpec, upright: bool) -> dict[str,
         "landmarks": [
             [round(x / width, 4), round(y / height, 4)] for x, y in track.landmarks or ()
         ],
-        "emotion": mood.emotion,
-        "confidence": round(mood.confidence, 3),
-        "scores": {k: round(v, 3) for k, v in mood.scores.items()},
-        "reason": mood.reason,
-        "since_s": round(frame.t - mood.since, 1),
+        "emotion": estimate.emotion,
+        "confidence": round(estimate.confidence, 3),
+        "scores": {k: round(v, 3) for k, v in estimate.scores.items()},
+        "reason": estimate.reason,
+        "since_s": round(frame.t - estimate.since, 1),
         "unseen_s": round(frame.t - track.seen, 2),
-        "measures": _measures(frame, mood, spec, upright),
+        "measures": _measures(frame, estimate, spec, upright),
     }
 
 
-def _measures(frame: Frame, mood: Mood, spec: InputSpec, upright: bool) -> dict[str, float]:
+def _measures(frame: Frame, estimate: Estimate, spec: InputSpec, upright: bool) -> dict[str, float]:
     """Return what the limits of the configuration are held against, by their keys."""
-    box = mood.track.box
+    box = estimate.track.box
     measures = {
         "detect.min_face": round(box.height / frame.luma.shape[0], 3),
-        "detect.threshold": round(mood.track.score, 2),
+        "detect.threshold": round(estimate.track.score, 2),
         "classify.min_face_px": round(min(box.width, box.height)),
     }
     try:
-        face = crop_for(spec, frame.luma, box, mood.track.landmarks if upright else None)
+        face = crop_for(spec, frame.luma, box, estimate.track.landmarks if upright else None)
     except ValueError:  # carried out of the frame
         return measures
     return {

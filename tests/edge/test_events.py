@@ -4,31 +4,31 @@ import pytest
 from edge.config import Alert
 from edge.events import EventRules
 from edge.geometry import Box
-from edge.messages import Change, EventType, Mood, Reason, Track
+from edge.messages import Estimate, EventType, PipelineEvent, Reason, Track
 
 QUIET = Alert()
 ALERT = Alert(enabled=True, level=0.5, after_s=10, clear_s=2, moderate=0.65, more=0.8)
 
 
-def mood(
+def estimate(
     emotion: str, t: float = 0.0, name: str = "a", reason: Reason | None = None, **shares: float
-) -> Mood:
+) -> Estimate:
     scores = {"neutral": 1 - sum(shares.values()), **shares}
     track = Track(name, Box(10, 10, 50, 60), 0.9, 0.0, t, (320, 240))
-    return Mood(track, emotion, scores.get(emotion, 0.0), scores, 0.0, t, reason, 1.0)
+    return Estimate(track, emotion, scores.get(emotion, 0.0), scores, 0.0, t, reason, 1.0)
 
 
-def kinds(changes: tuple[Change, ...]) -> list[str]:
+def kinds(changes: tuple[PipelineEvent, ...]) -> list[str]:
     return [c.kind.value for c in changes]
 
 
 def test_a_face_appears_changes_and_leaves() -> None:
     rules = EventRules(QUIET)
-    (came,) = rules.update(0.0, [mood("happy")])
+    (came,) = rules.update(0.0, [estimate("happy")])
     assert (came.kind, came.previous, came.faces) == (EventType.FACE_APPEARED, None, 1)
-    assert rules.update(0.1, [mood("happy")]) == ()
-    (changed,) = rules.update(0.2, [mood("sad")])
-    assert (changed.kind, changed.previous, changed.mood.emotion) == (
+    assert rules.update(0.1, [estimate("happy")]) == ()
+    (changed,) = rules.update(0.2, [estimate("sad")])
+    assert (changed.kind, changed.previous, changed.estimate.emotion) == (
         EventType.EMOTION_CHANGED,
         "happy",
         "sad",
@@ -40,53 +40,53 @@ def test_a_face_appears_changes_and_leaves() -> None:
 
 def test_a_face_is_announced_with_its_emotion_rather_than_before() -> None:
     rules = EventRules(QUIET)
-    assert rules.update(0.0, [mood("unknown")]) == ()
-    assert rules.announced([mood("unknown")]) == ()
-    (came,) = rules.update(0.4, [mood("happy")])
-    assert came.mood.emotion == "happy"
-    assert len(rules.announced([mood("happy")])) == 1
+    assert rules.update(0.0, [estimate("unknown")]) == ()
+    assert rules.announced([estimate("unknown")]) == ()
+    (came,) = rules.update(0.4, [estimate("happy")])
+    assert came.estimate.emotion == "happy"
+    assert len(rules.announced([estimate("happy")])) == 1
 
 
 def test_a_face_without_an_emotion_is_announced_after_a_second_all_the_same() -> None:
     rules = EventRules(QUIET)
-    assert rules.update(0.0, [mood("unknown")]) == ()
-    (came,) = rules.update(1.0, [mood("unknown")])
-    assert came.mood.emotion == "unknown"
+    assert rules.update(0.0, [estimate("unknown")]) == ()
+    (came,) = rules.update(1.0, [estimate("unknown")])
+    assert came.estimate.emotion == "unknown"
 
 
 def test_a_face_that_cannot_be_judged_is_announced_at_once_with_the_reason() -> None:
-    (came,) = EventRules(QUIET).update(0.0, [mood("unknown", reason=Reason.TOO_SMALL)])
-    assert came.mood.reason is Reason.TOO_SMALL
+    (came,) = EventRules(QUIET).update(0.0, [estimate("unknown", reason=Reason.TOO_SMALL)])
+    assert came.estimate.reason is Reason.TOO_SMALL
 
 
 def test_who_was_never_announced_does_not_leave() -> None:
     rules = EventRules(QUIET)
-    rules.update(0.0, [mood("unknown")])
+    rules.update(0.0, [estimate("unknown")])
     assert rules.update(0.5, []) == ()
 
 
 def test_two_people_come_and_go_independently() -> None:
     rules = EventRules(QUIET)
-    rules.update(0.0, [mood("happy", name="a")])
-    came = rules.update(1.0, [mood("happy", name="a"), mood("sad", name="b")])
-    assert [(c.mood.track.id, c.faces) for c in came] == [("b", 2)]
-    left = rules.update(2.0, [mood("sad", name="b")])
-    assert [(c.kind.value, c.mood.track.id, c.faces) for c in left] == [("face_left", "a", 1)]
+    rules.update(0.0, [estimate("happy", name="a")])
+    came = rules.update(1.0, [estimate("happy", name="a"), estimate("sad", name="b")])
+    assert [(c.estimate.track.id, c.faces) for c in came] == [("b", 2)]
+    left = rules.update(2.0, [estimate("sad", name="b")])
+    assert [(c.kind.value, c.estimate.track.id, c.faces) for c in left] == [("face_left", "a", 1)]
 
 
 def test_a_lost_camera_lets_everybody_leave_with_that_reason() -> None:
     rules = EventRules(QUIET)
-    rules.update(0.0, [mood("happy", name="a"), mood("sad", name="b")])
-    left = rules.blind(3.0, Reason.CAMERA_LOST)
+    rules.update(0.0, [estimate("happy", name="a"), estimate("sad", name="b")])
+    left = rules.lose_sight(3.0, Reason.CAMERA_LOST)
     assert kinds(left) == ["face_left", "face_left"]
     assert {c.reason for c in left} == {Reason.CAMERA_LOST}
-    assert rules.blind(4.0, Reason.CAMERA_LOST) == ()
+    assert rules.lose_sight(4.0, Reason.CAMERA_LOST) == ()
 
 
-def hold(rules: EventRules, begin: float, end: float, **shares: float) -> list[Change]:
-    out: list[Change] = []
+def hold(rules: EventRules, begin: float, end: float, **shares: float) -> list[PipelineEvent]:
+    out: list[PipelineEvent] = []
     for t in np.arange(begin, end, 0.1):
-        out += rules.update(float(t), [mood("neutral", float(t), **shares)])
+        out += rules.update(float(t), [estimate("neutral", float(t), **shares)])
     return [c for c in out if c.kind.value.startswith("alert")]
 
 

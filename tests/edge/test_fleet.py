@@ -14,7 +14,7 @@ from edge.client import Device
 from edge.clock import SystemClock, rfc3339
 from edge.contract import Health, State, encode
 from tests.broker import Broker, passwords, running, subscribed
-from tests.edge.publish.rig import WHO, mood, publishing
+from tests.edge.publish.rig import WHO, estimate, publishing
 from tests.edge.publish.test_metrics import HEALTH
 from tests.waiting import free_port, wait_until
 
@@ -98,7 +98,7 @@ def test_two_devices_one_gone(broker: Broker, capsys: pytest.CaptureFixture[str]
     till = dataclasses.replace(WHO, device="till")
     with publishing(broker.port) as kiosk, subscribed(broker) as everything:
         kiosk.health(healthy())
-        kiosk.state(SystemClock().now(), [mood()], "running")
+        kiosk.state(SystemClock().now(), [estimate()], "running")
         wait_until(lambda: everything.on("health") and everything.on("state"), "it has spoken")
         assert ask(broker.port, "--json") == 0
         row = json.loads(capsys.readouterr().out)

@@ -13,9 +13,9 @@ from edge.events import EventRules
 from edge.geometry import Box
 from edge.health import HealthMonitor
 from edge.loop import Pipeline, run
-from edge.messages import CameraLost, Change, Frame, Mood, Scores, Track
+from edge.messages import CameraLost, Estimate, Frame, PipelineEvent, Scores, Track
 from edge.motion import MotionGate
-from edge.rates import BudgetKeeper, Pace, Turn
+from edge.rates import BudgetKeeper, RateLimiter, RateScale
 from edge.stages import CameraStats, Control, OutboxStats
 from tests.fakes import FakeClock
 
@@ -54,7 +54,7 @@ class OneFace:
         self.detections += 1
         return ()
 
-    def need(self) -> float:
+    def demand(self) -> float:
         return 1.0
 
     def reset(self) -> None:
@@ -65,7 +65,7 @@ class OneFace:
             return (Track("a", Box(1, 1, 9, 9), 0.9, 0.0, args[0].t, (32, 24)),)
         t, tracks = args[0], args[1]
         return tuple(
-            Mood(k, "happy", 0.9, {"happy": 0.9, "sad": 0.1}, 0.9, t, None, 1.0) for k in tracks
+            Estimate(k, "happy", 0.9, {"happy": 0.9, "sad": 0.1}, 0.9, t, None, 1.0) for k in tracks
         )
 
     def classify(self, _frame: Frame, _tracks: object) -> tuple[Scores, ...]:
@@ -74,15 +74,15 @@ class OneFace:
 
 class Notebook:
     def __init__(self) -> None:
-        self.changes: list[Change] = []
+        self.events: list[PipelineEvent] = []
         self.states: list[tuple[str, int]] = []
         self.healths: list[Health] = []
 
-    def publish(self, change: Change) -> None:
-        self.changes.append(change)
+    def publish(self, event: PipelineEvent) -> None:
+        self.events.append(event)
 
-    def state(self, _t: float, moods: Sequence[Mood], status: str) -> None:
-        self.states.append((status, len(moods)))
+    def state(self, _t: float, estimates: Sequence[Estimate], status: str) -> None:
+        self.states.append((status, len(estimates)))
 
     def health(self, health: Health) -> None:
         self.healths.append(health)
@@ -105,14 +105,14 @@ class Rig:
         self.clock, self.control, self.face = FakeClock(), Control(), OneFace()
         self.notes, self.progress, self.lines = Notebook(), list[float](), list[str]()
         camera = ScriptedCamera(self.clock, script, self.control)
-        pace = Pace()
+        scale = RateScale()
         used = (lambda: cpu_s(self.clock.now())) if cpu_s else None
         pipeline = Pipeline(
             camera=camera,
-            budget=BudgetKeeper(Budget(cpu=0.4), pace, used),
+            budget=BudgetKeeper(Budget(cpu=0.4), scale, used),
             motion=MotionGate(Motion(gate=gate), lost_s=2.0),
             detector=self.face,
-            detect_turn=Turn(detect_rate, pace, 1.0),
+            detect_limiter=RateLimiter(detect_rate, scale, 1.0),
             tracker=self.face,
             classifier=self.face,
             smoother=self.face,
@@ -125,7 +125,7 @@ class Rig:
         run(pipeline, self.clock, self.control, self.health)
 
     def kinds(self) -> list[str]:
-        return [c.kind.value for c in self.notes.changes]
+        return [c.kind.value for c in self.notes.events]
 
 
 def test_a_frame_goes_all_the_way_and_only_that_is_progress() -> None:
@@ -138,7 +138,7 @@ def test_a_frame_goes_all_the_way_and_only_that_is_progress() -> None:
 def test_a_lost_camera_lets_faces_leave_and_the_daemon_stays_up_and_alive() -> None:
     rig = Rig("frame", "lost", "lost", "lost", "frame")
     assert rig.kinds() == ["face_appeared", "face_left", "face_appeared"]
-    assert rig.notes.changes[1].reason == "camera_lost"
+    assert rig.notes.events[1].reason == "camera_lost"
     assert [s for s, _ in rig.notes.states] == ["running", *["camera_lost"] * 3, "running"]
     assert len(rig.progress) == 5
     assert rig.face.resets == 3
@@ -148,7 +148,7 @@ def test_a_lost_camera_lets_faces_leave_and_the_daemon_stays_up_and_alive() -> N
 def test_while_paused_nothing_is_looked_at_and_the_watchdog_is_fed() -> None:
     rig = Rig("frame", "pause", "frame", "resume", "frame")
     assert rig.kinds() == ["face_appeared", "face_left", "face_appeared"]
-    assert rig.notes.changes[1].reason == "paused"
+    assert rig.notes.events[1].reason == "paused"
     assert rig.notes.states[1] == ("paused", 0)
     assert len(rig.progress) == 5
     assert rig.face.detections == 3
@@ -182,21 +182,21 @@ def test_health_comes_at_once_when_the_status_changes_and_else_at_its_interval()
 
 
 @pytest.mark.parametrize(("rate", "fps", "expected"), [(10, 30, 20), (10, 25, 20), (7, 30, 14)])
-def test_turns_keep_their_mean_rate_whatever_the_frame_rate(
+def test_rate_limiters_keep_their_mean_rate_whatever_the_frame_rate(
     rate: float, fps: float, expected: int
 ) -> None:
-    turn = Turn(rate)
+    limiter = RateLimiter(rate)
     rng = np.random.default_rng(1)
     times = np.arange(0, 2, 1 / fps) + rng.uniform(-0.002, 0.002, round(2 * fps))
-    taken = sum(turn.due(float(t)) for t in times)
+    taken = sum(limiter.due(float(t)) for t in times)
     assert taken == pytest.approx(expected, abs=1)
 
 
-def test_missed_turns_are_not_made_up_for() -> None:
-    turn = Turn(10)
-    assert turn.due(0)
-    assert turn.due(5)
-    assert not turn.due(5.05)
+def test_what_was_missed_is_not_made_up_for() -> None:
+    limiter = RateLimiter(10)
+    assert limiter.due(0)
+    assert limiter.due(5)
+    assert not limiter.due(5.05)
 
 
 def test_a_still_scene_is_looked_at_seldom_and_every_frame_is_progress() -> None:

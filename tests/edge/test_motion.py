@@ -40,7 +40,7 @@ class Gate:
 
     def see(self, luma: NDArray[np.uint8], faces: int = 0) -> bool:
         self.n += 1
-        return self.gate.worth_a_look(Frame(self.n, self.n / 30, luma), faces)
+        return self.gate.should_process(Frame(self.n, self.n / 30, luma), faces)
 
     def still(self, seconds: float, faces: int = 0) -> int:
         """Return how many frames of a still, noisy room are looked at."""

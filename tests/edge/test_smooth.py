@@ -6,8 +6,8 @@ import pytest
 
 from edge.config import Smooth
 from edge.geometry import Box
-from edge.messages import Mood, Reason, Scores, Track
-from edge.smooth import MoodSmoother, ema_step
+from edge.messages import Estimate, Reason, Scores, Track
+from edge.smooth import TemporalSmoother, ema_step
 
 LABELS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 
@@ -25,8 +25,8 @@ def scores(emotion: str, share: float, name: str = "a") -> Scores:
 Script = list[tuple[float, str, float]]  # (seconds, emotion, score), one after the other
 
 
-def play(smoother: MoodSmoother, script: Script, hz: float = 10) -> list[Mood]:
-    """Show the script; return a mood a frame."""
+def play(smoother: TemporalSmoother, script: Script, hz: float = 10) -> list[Estimate]:
+    """Show the script; return an estimate a frame."""
     out, t = [], 0.0
     for seconds, emotion, share in script:
         for _ in range(round(seconds * hz)):
@@ -35,34 +35,36 @@ def play(smoother: MoodSmoother, script: Script, hz: float = 10) -> list[Mood]:
     return out
 
 
-def changes(moods: list[Mood]) -> list[str]:
-    names = [m.emotion for m in moods]
+def changes(estimates: list[Estimate]) -> list[str]:
+    names = [e.emotion for e in estimates]
     return [n for i, n in enumerate(names) if i == 0 or n != names[i - 1]]
 
 
 @pytest.mark.parametrize("method", ["mean", "ema", "mode"])
 def test_a_face_that_changes_is_followed(method: str) -> None:
-    moods = play(MoodSmoother(LABELS, Smooth(method=method)), [(4, "happy", 0.9), (4, "sad", 0.9)])
-    assert changes(moods) == ["unknown", "happy", "sad"]
+    estimates = play(
+        TemporalSmoother(LABELS, Smooth(method=method)), [(4, "happy", 0.9), (4, "sad", 0.9)]
+    )
+    assert changes(estimates) == ["unknown", "happy", "sad"]
 
 
 @pytest.mark.parametrize("method", ["mean", "ema", "mode"])
 def test_labels_that_flicker_each_frame_do_not_make_the_emotion_flicker(method: str) -> None:
     script = [(0.1, e, 0.55) for _ in range(100) for e in ("neutral", "neutral", "sad")]
-    moods = play(MoodSmoother(LABELS, Smooth(method=method)), script)
-    assert changes(moods) == ["unknown", "neutral"]
+    estimates = play(TemporalSmoother(LABELS, Smooth(method=method)), script)
+    assert changes(estimates) == ["unknown", "neutral"]
 
 
 def test_a_short_blink_of_another_emotion_is_not_published() -> None:
     script = [(3.0, "neutral", 0.9), (0.3, "angry", 0.9), (3.0, "neutral", 0.9)]
-    moods = play(MoodSmoother(LABELS, Smooth()), script)
-    assert changes(moods) == ["unknown", "neutral"]
+    estimates = play(TemporalSmoother(LABELS, Smooth()), script)
+    assert changes(estimates) == ["unknown", "neutral"]
 
 
 def test_two_changes_are_at_least_the_hold_apart() -> None:
     script = [(0.5, e, 1.0) for _ in range(20) for e in ("happy", "angry")]
-    moods = play(MoodSmoother(LABELS, Smooth(window_s=0.2, hold_s=2.0)), script, hz=20)
-    times = [m.since for m in moods if m.emotion != "unknown"]
+    estimates = play(TemporalSmoother(LABELS, Smooth(window_s=0.2, hold_s=2.0)), script, hz=20)
+    times = [e.since for e in estimates if e.emotion != "unknown"]
     gaps = np.diff(sorted(set(times)))
     assert len(gaps) > 3
     assert gaps.min() >= 2.0
@@ -70,14 +72,14 @@ def test_two_changes_are_at_least_the_hold_apart() -> None:
 
 def test_an_emotion_begins_at_enter_and_stays_down_to_leave() -> None:
     config = Smooth(enter=0.6, leave=0.4, floor=0.0, window_s=0.5)
-    moods = play(
-        MoodSmoother(LABELS, config),
+    estimates = play(
+        TemporalSmoother(LABELS, config),
         [(2, "happy", 0.7), (2, "sad", 0.45), (2, "sad", 0.65)],
     )
     # At 0.45 sad is best but may not enter; happy (0.09) is below leave, so sad may stand in.
-    assert changes(moods) == ["unknown", "happy", "sad"]
+    assert changes(estimates) == ["unknown", "happy", "sad"]
     held = play(
-        MoodSmoother(LABELS, replace_config(config, leave=0.05)),
+        TemporalSmoother(LABELS, replace_config(config, leave=0.05)),
         [(2, "happy", 0.7), (2, "sad", 0.45)],
     )
     assert changes(held) == ["unknown", "happy"]
@@ -88,14 +90,16 @@ def replace_config(config: Smooth, **keys: float) -> Smooth:
 
 
 def test_below_the_floor_the_answer_is_unknown_for_low_confidence() -> None:
-    moods = play(MoodSmoother(LABELS, Smooth(floor=0.4)), [(2, "happy", 0.9), (4, "sad", 0.25)])
-    assert changes(moods) == ["unknown", "happy", "unknown"]
-    assert moods[-1].reason is Reason.LOW_CONFIDENCE
-    assert moods[-1].confidence == pytest.approx(0.25, abs=0.01)
+    estimates = play(
+        TemporalSmoother(LABELS, Smooth(floor=0.4)), [(2, "happy", 0.9), (4, "sad", 0.25)]
+    )
+    assert changes(estimates) == ["unknown", "happy", "unknown"]
+    assert estimates[-1].reason is Reason.LOW_CONFIDENCE
+    assert estimates[-1].confidence == pytest.approx(0.25, abs=0.01)
 
 
 def test_a_reason_without_scores_makes_it_unknown_once_the_window_is_empty() -> None:
-    s = MoodSmoother(LABELS, Smooth(window_s=1.0))
+    s = TemporalSmoother(LABELS, Smooth(window_s=1.0))
     play(s, [(2, "happy", 0.9)])
     dark = Scores("a", None, Reason.LOW_LIGHT)
     (still,) = s.update(2.5, [track()], [dark])
@@ -107,26 +111,26 @@ def test_a_reason_without_scores_makes_it_unknown_once_the_window_is_empty() -> 
 def test_windows_are_seconds_whatever_the_frame_rate() -> None:
     script = [(3, "happy", 0.9), (2, "sad", 0.9)]
     at = {
-        hz: next(m.since for m in play(MoodSmoother(LABELS, Smooth()), script, hz=hz)[-1:])
+        hz: next(e.since for e in play(TemporalSmoother(LABELS, Smooth()), script, hz=hz)[-1:])
         for hz in (5, 10, 30)
     }
     assert all(t == pytest.approx(at[10], abs=0.21) for t in at.values())
 
 
 def test_two_people_never_share_a_window() -> None:
-    s = MoodSmoother(LABELS, Smooth())
+    s = TemporalSmoother(LABELS, Smooth())
     for i in range(30):
-        moods = s.update(
+        estimates = s.update(
             i / 10,
             [track("a"), track("b")],
             [scores("happy", 0.9, "a"), scores("sad", 0.9, "b")],
         )
-    assert [(m.track.id, m.emotion) for m in moods] == [("a", "happy"), ("b", "sad")]
-    assert moods[0].scores["happy"] == pytest.approx(0.9, abs=1e-6)
+    assert [(e.track.id, e.emotion) for e in estimates] == [("a", "happy"), ("b", "sad")]
+    assert estimates[0].scores["happy"] == pytest.approx(0.9, abs=1e-6)
 
 
-def test_a_face_that_was_not_scored_this_time_keeps_its_mood() -> None:
-    s = MoodSmoother(LABELS, Smooth())
+def test_a_face_that_was_not_scored_this_time_keeps_its_estimate() -> None:
+    s = TemporalSmoother(LABELS, Smooth())
     before = play(s, [(2, "happy", 0.9)])[-1]
     (after,) = s.update(2.1, [track()], [])
     assert after.emotion == "happy"
@@ -134,24 +138,24 @@ def test_a_face_that_was_not_scored_this_time_keeps_its_mood() -> None:
 
 
 def test_scores_add_up_to_one_and_intensity_is_what_is_not_neutral() -> None:
-    (mood,) = play(MoodSmoother(LABELS, Smooth()), [(2, "neutral", 0.7)])[-1:]
-    assert sum(mood.scores.values()) == pytest.approx(1, abs=1e-5)
-    assert mood.intensity == pytest.approx(0.3, abs=1e-5)
+    (estimate,) = play(TemporalSmoother(LABELS, Smooth()), [(2, "neutral", 0.7)])[-1:]
+    assert sum(estimate.scores.values()) == pytest.approx(1, abs=1e-5)
+    assert estimate.intensity == pytest.approx(0.3, abs=1e-5)
 
 
 def test_a_model_without_neutral_has_the_best_score_as_intensity() -> None:
-    s = MoodSmoother(["calm", "cross"], Smooth())
+    s = TemporalSmoother(["calm", "cross"], Smooth())
     for i in range(10):
-        (mood,) = s.update(i / 10, [track()], [Scores("a", np.array([0.2, 0.8], np.float32))])
-    assert mood.intensity == pytest.approx(0.8, abs=1e-5)
+        (estimate,) = s.update(i / 10, [track()], [Scores("a", np.array([0.2, 0.8], np.float32))])
+    assert estimate.intensity == pytest.approx(0.8, abs=1e-5)
 
 
 def test_a_track_that_left_is_forgotten() -> None:
-    s = MoodSmoother(LABELS, Smooth())
+    s = TemporalSmoother(LABELS, Smooth())
     play(s, [(2, "happy", 0.9)])
     s.update(2.1, [], [])
-    (mood,) = s.update(2.2, [track()], [scores("sad", 0.9)])
-    assert mood.emotion == "unknown"
+    (estimate,) = s.update(2.2, [track()], [scores("sad", 0.9)])
+    assert estimate.emotion == "unknown"
 
 
 def test_ema_step_after_one_time_constant_is_63_percent_of_the_way() -> None:
@@ -165,8 +169,8 @@ def test_ema_step_after_one_time_constant_is_63_percent_of_the_way() -> None:
 
 
 def test_attributes_stay_with_their_face() -> None:
-    s = MoodSmoother(LABELS, Smooth())
+    s = TemporalSmoother(LABELS, Smooth())
     given = replace(scores("happy", 0.9), attributes={"glasses": ("yes", 0.8)})
     s.update(0, [track()], [given])
-    (mood,) = s.update(0.1, [track()], [scores("happy", 0.9)])
-    assert mood.attributes == {"glasses": ("yes", 0.8)}
+    (estimate,) = s.update(0.1, [track()], [scores("happy", 0.9)])
+    assert estimate.attributes == {"glasses": ("yes", 0.8)}

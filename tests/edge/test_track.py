@@ -176,20 +176,20 @@ def test_matching_swaps_where_greedy_would_be_wrong() -> None:
 
 def test_the_detector_is_needed_less_while_every_face_is_followed_surely() -> None:
     tr = tracker(confirm=2)
-    assert tr.need() == 1  # nobody there: whoever comes is to be found at once
+    assert tr.demand() == 1  # nobody there: whoever comes is to be found at once
     tr.update(frame(0, ("anna", 50, 50)), [face(50, 50)])
-    assert tr.need() == 1  # not yet believed
+    assert tr.demand() == 1  # not yet believed
     tr.update(frame(0.1, ("anna", 50, 50)), [face(50, 50)])
     tr.update(frame(0.2, ("anna", 53, 50)), None)
-    assert tr.need() < 1
+    assert tr.demand() < 1
     tr.update(frame(0.3, ("anna", 53, 50)), [face(53, 50), face(200, 100)])
-    assert tr.need() == 1  # a newcomer
+    assert tr.demand() == 1  # a newcomer
 
 
 def test_a_face_that_is_lost_to_sight_has_the_detector_back_with_the_next_frame() -> None:
     tr = tracker()
     tr.update(frame(0, ("anna", 50, 50)), [face(50, 50)])
     tr.update(frame(0.1, ("anna", 53, 50)), None)
-    assert tr.need() < 1
+    assert tr.demand() < 1
     tr.update(frame(0.2), None)
-    assert tr.need() == 1
+    assert tr.demand() == 1

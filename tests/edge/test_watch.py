@@ -20,8 +20,8 @@ from edge.watch import Device, TableView, table
 from tests import broker as brokers
 from tests.broker import Broker, running, subscribed
 from tests.certificates import Authority
-from tests.edge.publish.rig import change, mood, publishing
-from tests.edge.publish.test_stamp import stamper
+from tests.edge.publish.rig import change, estimate, publishing
+from tests.edge.publish.test_event_builder import builder
 from tests.fakes import FakeClock
 from tests.waiting import PATIENCE_S, free_port, wait_until
 
@@ -87,7 +87,7 @@ def test_a_live_table_on_a_terminal(broker: Broker) -> None:
     with publishing(broker.port) as p, watching("--port", str(broker.port), stdout=slave):
         os.close(slave)
         now = time.monotonic()
-        p.state(now, [mood("sad", t=now), mood("happy", track="b2", t=now)], "running")
+        p.state(now, [estimate("sad", t=now), estimate("happy", track="b2", t=now)], "running")
         shown = b""
         deadline = time.monotonic() + PATIENCE_S
         while not (b"sad" in shown and b"happy" in shown and b"b2" in shown):
@@ -178,8 +178,8 @@ def test_a_reader_that_has_enough_ends_it_quietly(broker: Broker) -> None:
 
 def test_the_table_does_not_let_a_message_drive_the_terminal() -> None:
     view = TableView("emotion", "broker")
-    evil = mood("happy", track="\x1b]0;owned\x07")
-    state = stamper(FakeClock()).state(1000.0, [evil], "running")
+    evil = estimate("happy", track="\x1b]0;owned\x07")
+    state = builder(FakeClock()).state(1000.0, [evil], "running")
     view.message("emotion/\x1b[31mred/state", True, encode(state))
     view.message("emotion/kiosk/availability", True, b"\x1b[2J\xc2\x9b2J")
     view.message("emotion/kiosk/state", True, b"{broken")

@@ -21,7 +21,7 @@ from edge.clock import SystemClock
 from edge.publish.mqtt import MqttPublisher
 from tests import node
 from tests.broker import OPEN, Broker, running
-from tests.edge.publish.rig import change, mood, publishing
+from tests.edge.publish.rig import change, estimate, publishing
 from tests.waiting import PATIENCE_S, free_port, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -30,7 +30,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 def feel(publisher: MqttPublisher, emotion: str) -> None:
     t = SystemClock().now()
-    publisher.state(t, [mood(emotion, t=t)], "running")
+    publisher.state(t, [estimate(emotion, t=t)], "running")
     publisher.publish(change(t, emotion))
 
 

@@ -12,7 +12,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from tests.broker import PATIENCE_S, Broker, Message, running, subscribed, wait_until
-from tests.edge.publish.rig import change, mood, publishing
+from tests.edge.publish.rig import change, estimate, publishing
 
 pytestmark = pytest.mark.faults
 
@@ -67,7 +67,7 @@ def publish_past(broker: Broker, sleeper: Sleeper, outbox: Path) -> None:
     with subscribed(broker) as other, publishing(broker.port, outbox) as p:
         for n in range(EVENTS):
             p.publish(change(time.monotonic()))
-            p.state(float(n), [mood(t=float(n))], "running")
+            p.state(float(n), [estimate(t=float(n))], "running")
             if n % 100 == 99:  # a bound on what waits between the loop and the disk
                 wait_until(lambda n=n: len(other.seqs()) > n, "the other one has them", 60)
         wait_until(lambda: p.stats().depth == 0, "all is acknowledged", 60)

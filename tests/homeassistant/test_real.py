@@ -16,7 +16,7 @@ import pytest
 from edge.clock import SystemClock
 from edge.stages import Control
 from tests.broker import Broker
-from tests.edge.publish.rig import change, mood, publishing
+from tests.edge.publish.rig import change, estimate, publishing
 from tests.waiting import PATIENCE_S, wait_until
 
 # 2025.4 is the last that runs on Python 3.13.0:
@@ -78,7 +78,7 @@ def test_entities_states_and_switch(broker: Broker, tmp_path: Path) -> None:
     ):
         wait_until(lambda: "sensor.kiosk_emotion" in shown.now, "the device is found", START_S)
         t = SystemClock().now()
-        publisher.state(t, [mood("sad", t=t)], "running")
+        publisher.state(t, [estimate("sad", t=t)], "running")
         wait_until(lambda: shown.state("sensor.kiosk_emotion") == "sad", "the emotion")
         wait_until(lambda: shown.state("sensor.kiosk_score_sad") == "70.0", "the score")
         assert shown.state("sensor.kiosk_faces_in_view") == "1"

@@ -15,7 +15,7 @@ from edge.clock import SystemClock
 from edge.errors import UnavailableError
 from edge.stages import Control
 from tests.broker import Broker, passwords, running, wait_saved
-from tests.edge.publish.rig import change, mood, publishing
+from tests.edge.publish.rig import change, estimate, publishing
 from tests.waiting import PATIENCE_S, free_port, wait_until
 
 
@@ -38,7 +38,7 @@ def test_events_come_in_order_and_typed(broker: Broker) -> None:
 def test_who_comes_late_knows_the_present_but_no_past(broker: Broker) -> None:
     with publishing(broker.port) as publisher:
         publisher.publish(change(now()))
-        publisher.state(now(), [mood("sad", t=now())], "running")
+        publisher.state(now(), [estimate("sad", t=now())], "running")
         wait_until(lambda: publisher.stats().depth == 0, "the event is delivered")
         with Client("127.0.0.1", broker.port) as client:
             wait_until(lambda: client.devices.get("kiosk") is not None, "the device is known")

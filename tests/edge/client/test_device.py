@@ -9,17 +9,17 @@ import pytest
 
 from edge.client import Device, device_of
 from edge.contract import Event, Info, encode
-from edge.publish.stamp import Stamper
+from edge.publish.event_builder import EventBuilder
 from tests.edge.publish.rig import WHO, change
 from tests.fakes import FakeClock
 
 BOOT, NEXT_BOOT = "boot-1", "boot-2"
-_stamper = Stamper(WHO, FakeClock(), random.Random(7))
+_builder = EventBuilder(WHO, FakeClock(), random.Random(7))
 
 
 def event(seq: int, *, t: float | None = None, boot: str = BOOT, time: str = "") -> Event:
     """An event with an id of its own; `t` is its uptime, which grows with `seq` unless said."""
-    made = _stamper.event(change(0.0))
+    made = _builder.event(change(0.0))
     data = msgspec.structs.replace(
         made.data, seq=seq, uptime_s=float(seq if t is None else t), boot_id=boot
     )

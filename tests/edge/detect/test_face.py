@@ -16,7 +16,7 @@ from edge.config import Detect
 from edge.detect import open_detector
 from edge.detect.face import TfliteFaceDetector
 from edge.errors import ConfigError
-from edge.follow import likeness
+from edge.follow import similarity
 from edge.geometry import Box, roll
 from edge.model.manifest import MODEL, find_model
 from tests.conftest import DEMO_CLIP, ROOT
@@ -87,8 +87,8 @@ def test_a_tilted_head_is_found_and_stands_upright_in_its_crop(frame: Luma, degr
     assert np.sign(seen) == np.sign(degrees) and 15 < abs(seen) < 45
     model = Model(find_model("emotion"))
     wanted = model.crop(frame, level.box)
-    left = likeness(model.crop(tilted, face.box), wanted)
-    upright = likeness(model.crop(tilted, face.box, face.landmarks), wanted)
+    left = similarity(model.crop(tilted, face.box), wanted)
+    upright = similarity(model.crop(tilted, face.box, face.landmarks), wanted)
     assert upright > left + 0.1
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from edge.errors import ConfigError
 from edge.model.manifest import MODEL
-from edge.model.sandbox import tried
+from edge.model.sandbox import load_in_subprocess
 from edge.model.tflite import choose_runtime
 from tests.conftest import ROOT
 from tests.faults.mutate import mutated
@@ -26,19 +26,19 @@ CRASHERS = (1, 2, 4376)
 
 
 def test_what_does_not_crash_is_loaded_here() -> None:
-    assert tried("x", os.getpid) == os.getpid()
+    assert load_in_subprocess("x", os.getpid) == os.getpid()
 
 
 @pytest.mark.parametrize("crash", [lambda: ctypes.string_at(0), os.abort])
 def test_a_crash_is_refused_by_name(crash, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ConfigError, match=r"^a/model\.tflite: .* crashed \(SIG"):
-        tried("a/model.tflite", crash)
+        load_in_subprocess("a/model.tflite", crash)
     assert capfd.readouterr().err == "", "no last words of the child"
 
 
 def test_its_own_error_is_raised_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError):
-        tried("x", lambda: 1 // 0)
+        load_in_subprocess("x", lambda: 1 // 0)
 
 
 def test_a_child_killed_from_outside_says_nothing_about_the_file() -> None:
@@ -49,13 +49,13 @@ def test_a_child_killed_from_outside_says_nothing_about_the_file() -> None:
             os.kill(os.getpid(), signal.SIGKILL)  # as for want of memory
         return 7
 
-    assert tried("x", load) == 7
+    assert load_in_subprocess("x", load) == 7
 
 
 def test_without_a_child_it_is_loaded_untried() -> None:
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # as some starters leave it behind
     try:
-        assert tried("x", lambda: 7) == 7
+        assert load_in_subprocess("x", lambda: 7) == 7
     finally:
         signal.signal(signal.SIGCHLD, before)
 

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.edge.publish.rig import change, mood, publishing
+from tests.edge.publish.rig import change, estimate, publishing
 
 
 def main(port: str, outbox: str, rate: str, *more: str) -> None:
@@ -26,7 +26,7 @@ def main(port: str, outbox: str, rate: str, *more: str) -> None:
             now = time.monotonic()
             if float(rate) > 0:
                 publisher.publish(change(now))
-            publisher.state(now, [mood(t=now)], "running")
+            publisher.state(now, [estimate(t=now)], "running")
             time.sleep(1 / float(rate) if float(rate) > 0 else 0.05)
 
 

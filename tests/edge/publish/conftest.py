@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from edge.config import Outbox as Limits
+from edge.publish.event_builder import EventBuilder
 from edge.publish.outbox import Outbox
-from edge.publish.stamp import Stamper
 from tests.edge.publish.rig import WHO, change
 from tests.fakes import FakeClock
 
@@ -24,7 +24,7 @@ class Box:
         self.limits = Limits(**limits)
         self.boot = WHO.boot_id
         self.synced = True
-        self._stamper = Stamper(WHO, self.clock, random.Random(1), lambda: self.synced)
+        self._builder = EventBuilder(WHO, self.clock, random.Random(1), lambda: self.synced)
         self.open()
 
     def open(self) -> None:
@@ -32,7 +32,7 @@ class Box:
 
     def append(self, count: int = 1) -> list[int]:
         now = self.clock.now()
-        events = [(self._stamper.event(change(now)), now) for _ in range(count)]
+        events = [(self._builder.event(change(now)), now) for _ in range(count)]
         return [row.seq for row in self.outbox.append(events)]
 
     def waiting(self) -> list[int]:

@@ -14,7 +14,7 @@ from edge.config import Config
 from edge.configfile import load
 from edge.contract import ModelInfo
 from edge.geometry import Box
-from edge.messages import Change, EventType, Mood, Reason, Track
+from edge.messages import Estimate, EventType, PipelineEvent, Reason, Track
 from edge.publish import Identity
 from edge.publish.mqtt import MqttPublisher
 from edge.stages import Clock, Control
@@ -43,11 +43,11 @@ def config(port: int, outbox: Path | str = "memory", **more: object) -> Config:
     return load(None, {}, [f"{k}={str(v).lower() if v is True else v}" for k, v in keys.items()])
 
 
-def mood(
+def estimate(
     emotion: str = "happy", *, track: str = "a1", t: float = 0.0, reason: Reason | None = None
-) -> Mood:
+) -> Estimate:
     scores = {label: 0.7 if label == emotion else 0.05 for label in LABELS}
-    return Mood(
+    return Estimate(
         track=Track(track, Box(160, 120, 64, 48), 0.9, t, t, (640, 480)),
         emotion=emotion,
         confidence=0.7,
@@ -59,8 +59,10 @@ def mood(
     )
 
 
-def change(t: float, emotion: str = "happy", *, track: str = "a1") -> Change:
-    return Change(EventType.EMOTION_CHANGED, t, mood(emotion, track=track, t=t), "neutral", 1)
+def change(t: float, emotion: str = "happy", *, track: str = "a1") -> PipelineEvent:
+    return PipelineEvent(
+        EventType.EMOTION_CHANGED, t, estimate(emotion, track=track, t=t), "neutral", 1
+    )
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from edge.publish import link, traffic
 from tests import broker as brokers
 from tests.broker import running, subscribed
 from tests.conftest import ROOT
-from tests.edge.publish.rig import change, kept, mood, publishing
+from tests.edge.publish.rig import change, estimate, kept, publishing
 from tests.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.faults
@@ -117,7 +117,7 @@ def test_state_goes_on_in_memory_when_the_broker_is_slow(broker) -> None:
         broker.signal(signal.SIGSTOP)
         began = time.monotonic()
         for n in range(2000):
-            p.state(began + n, [mood(t=began)], "running")
+            p.state(began + n, [estimate(t=began)], "running")
             p.publish(change(time.monotonic()))
         assert p.stats().depth > 0  # 4,000 calls that waited for nobody
         broker.signal(signal.SIGCONT)

@@ -11,15 +11,15 @@ from pathlib import Path
 
 from edge.configfile import load
 from edge.publish import open_publisher, outbox_path
+from edge.publish.event_builder import EventBuilder
 from edge.publish.jsonl import WAITING_MOST, EventsOnly, JsonLines, LinesAside
-from edge.publish.stamp import Stamper
 from edge.stages import Control
 from tests.edge.publish.rig import WHO, change
 from tests.fakes import FakeClock
 
 
 def to(lines: JsonLines) -> EventsOnly:
-    return EventsOnly(Stamper(WHO, FakeClock(), random.Random(1)), lines.event)
+    return EventsOnly(EventBuilder(WHO, FakeClock(), random.Random(1)), lines.event)
 
 
 def test_one_line_an_event_at_once_numbered_from_one() -> None:

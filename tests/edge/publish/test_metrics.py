@@ -21,13 +21,13 @@ from edge.clock import SystemClock
 from edge.config import Metrics
 from edge.contract import Health
 from edge.errors import UnavailableError
-from edge.messages import Change, Mood
+from edge.messages import Estimate, PipelineEvent
 from edge.publish.metrics import MeteredPublisher
 from edge.publish.metrics_server import MetricsServer
 from edge.stages import OutboxStats
 from tests.broker import Broker
 from tests.daemon import CLIP, daemon
-from tests.edge.publish.rig import WHO, change, mood
+from tests.edge.publish.rig import WHO, change, estimate
 from tests.waiting import PATIENCE_S, free_port, wait_until
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -58,9 +58,9 @@ class Silent:
 
     closed = False
 
-    def publish(self, change: Change, /) -> None: ...
+    def publish(self, event: PipelineEvent, /) -> None: ...
 
-    def state(self, t: float, moods: Sequence[Mood], status: str, /) -> None: ...
+    def state(self, t: float, estimates: Sequence[Estimate], status: str, /) -> None: ...
 
     def health(self, health: Health, /) -> None: ...
 
@@ -92,7 +92,7 @@ def test_health_in_base_units() -> None:
     try:
         metered.health(HEALTH)
         metered.publish(change(SystemClock().now()))
-        metered.state(0.0, [mood()], "running")
+        metered.state(0.0, [estimate()], "running")
         v = values(scrape(port))
     finally:
         metered.close(0.1)

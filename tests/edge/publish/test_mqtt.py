@@ -20,7 +20,7 @@ from edge.publish.link import LinkState
 from edge.stages import Control
 from tests import broker as brokers
 from tests.broker import Broker, running, subscribed
-from tests.edge.publish.rig import WHO, change, config, mood, publishing
+from tests.edge.publish.rig import WHO, change, config, estimate, publishing
 from tests.fakes import FakeClock
 from tests.waiting import PATIENCE_S, free_port, wait_until
 
@@ -48,7 +48,7 @@ def test_a_life_from_online_to_offline(broker: Broker, version: str) -> None:
     with subscribed(broker) as s:
         with publishing(broker.port, mqtt__version=version) as p:
             now = time.monotonic()
-            p.state(now, [mood("happy", t=now)], "running")
+            p.state(now, [estimate("happy", t=now)], "running")
             p.publish(change(now))
             p.health(HEALTH)
             wait_until(lambda: s.on("event") and s.on("health"), "event and health")
@@ -68,7 +68,7 @@ def test_a_life_from_online_to_offline(broker: Broker, version: str) -> None:
 def test_all_but_events_and_answers_is_retained(broker: Broker) -> None:
     with publishing(broker.port) as p:
         now = time.monotonic()
-        p.state(now, [mood(t=now)], "running")
+        p.state(now, [estimate(t=now)], "running")
         p.publish(change(now))
         p.health(HEALTH)
         with subscribed(broker) as first:
@@ -119,7 +119,7 @@ def test_the_backlog_comes_in_order_marked_and_behind_the_present(tmp_path: Path
         for _ in range(40):
             p.publish(change(clock.now()))
         clock.advance(3600)
-        p.state(clock.now(), [mood(t=clock.now())], "running")
+        p.state(clock.now(), [estimate(t=clock.now())], "running")
         p.publish(change(clock.now(), "sad"))
         wait_until(lambda: p.stats().depth == 41, "all is kept")
         assert p.stats().oldest_s == pytest.approx(3600, abs=1)
@@ -187,7 +187,7 @@ def test_state_is_published_when_it_changed_and_otherwise_seldom(broker: Broker)
         t0 = time.monotonic()
 
         def offer(t: float, *emotions: str, status: str = "running", new: bool = True) -> None:
-            faces = [mood(e, track=f"t{i}", t=t0) for i, e in enumerate(emotions)]
+            faces = [estimate(e, track=f"t{i}", t=t0) for i, e in enumerate(emotions)]
             before = len(s.on("state"))
             p.state(t0 + t, faces, status)
             if new:
@@ -224,7 +224,7 @@ def test_only_events_that_come_too_fast_wait(broker: Broker, monkeypatch) -> Non
             now = time.monotonic()
             p.publish(change(now))
             wait_until(lambda: s.seqs() == [1], "the first event")
-            p.state(now, [mood()], "running")
+            p.state(now, [estimate()], "running")
             wait_until(lambda: s.on("state"), "the present")
             p.state(now, (), "running")
             wait_until(lambda: len(s.on("state")) == 2, "the present again")
@@ -272,7 +272,7 @@ def test_requests_pause_resume_and_hostile_ones(broker: Broker) -> None:
 def test_state_after_a_reconnect_is_retained_again(broker: Broker) -> None:
     with publishing(broker.port) as p:
         now = time.monotonic()
-        p.state(now, [mood("sad", t=now)], "running")
+        p.state(now, [estimate("sad", t=now)], "running")
         with subscribed(broker) as s:
             wait_until(lambda: s.on("state"), "the state")
         broker.kill()

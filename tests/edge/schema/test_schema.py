@@ -24,14 +24,14 @@ from edge import cli
 from edge.clock import SystemClock
 from edge.config import Config
 from edge.contract import Health, encode
-from edge.publish.stamp import Stamper
+from edge.publish.event_builder import EventBuilder
 from edge.schema import asyncapi
 from edge.schema import jsonschema as schema
 from edge.schema.documents import documents
 from tests import node
 from tests.broker import Broker
 from tests.daemon import daemon
-from tests.edge.publish.rig import WHO, change, mood
+from tests.edge.publish.rig import WHO, change, estimate
 from tests.waiting import PATIENCE_S, wait_until
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -60,11 +60,13 @@ def test_schema_is_json_schema_2020_12(name: str) -> None:
 
 
 def test_stamped_messages_hold() -> None:
-    stamper = Stamper(WHO, SystemClock(), random.Random(1))
+    builder = EventBuilder(WHO, SystemClock(), random.Random(1))
     now = SystemClock().now()
-    validator("event").validate(json.loads(encode(stamper.event(change(now)))))
-    validator("state").validate(json.loads(encode(stamper.state(now, [mood(t=now)], "running"))))
-    validator("info").validate(json.loads(encode(WHO.info(stamper.time()))))
+    validator("event").validate(json.loads(encode(builder.event(change(now)))))
+    validator("state").validate(
+        json.loads(encode(builder.state(now, [estimate(t=now)], "running")))
+    )
+    validator("info").validate(json.loads(encode(WHO.info(builder.time()))))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,9 @@ def test_stamped_messages_hold() -> None:
     ],
 )
 def test_wrong_event_is_refused(path: tuple[str, ...], value: object) -> None:
-    event = json.loads(encode(Stamper(WHO, SystemClock(), random.Random(1)).event(change(0.0))))
+    event = json.loads(
+        encode(EventBuilder(WHO, SystemClock(), random.Random(1)).event(change(0.0)))
+    )
     holder: Any = event
     for key in path[:-1]:
         holder = holder[key]
@@ -88,7 +92,9 @@ def test_wrong_event_is_refused(path: tuple[str, ...], value: object) -> None:
 
 
 def test_subscriber_of_today_bears_fields_of_tomorrow() -> None:
-    event = json.loads(encode(Stamper(WHO, SystemClock(), random.Random(1)).event(change(0.0))))
+    event = json.loads(
+        encode(EventBuilder(WHO, SystemClock(), random.Random(1)).event(change(0.0)))
+    )
     event["data"]["pulse"] = 70
     assert validator("event").is_valid(event)
 
@@ -113,7 +119,7 @@ def test_command_prints_and_writes_the_same(
 
 
 def test_unknown_name_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["schema", "mood"]) == 64
+    assert cli.main(["schema", "estimate"]) == 64
     assert "allowed: event, state" in capsys.readouterr().err
 
 

@@ -1,7 +1,7 @@
 """Recordings replayed against reviewed events, and what must hold on clips of real people.
 
-After a wanted change: `python -m tests.edge.tools.test_replay`, then read the difference before it is
-committed.
+After a wanted change: `python -m tests.edge.tools.test_replay`, then read the difference before
+it is committed.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge.classify import crop_for, sharpness
 from edge.geometry import Box
-from edge.messages import Frame, Mood, Track
+from edge.messages import Estimate, Frame, Track
 from edge.model.manifest import find_model, load_manifest
 from edge.web.sight import message
 
@@ -24,8 +24,8 @@ def measures(*, upright: bool) -> dict[str, Any]:
     noise = np.random.default_rng(1).integers(0, 256, (160, 200), np.uint8)
     frame = Frame(seq=1, t=2.0, luma=cv2.GaussianBlur(noise, (0, 0), 2, sigmaY=0.5))
     track = Track("a", BOX, 0.9, 0.0, 2.0, (200, 160), EYES)
-    mood = Mood(track, "happy", 0.9, {"happy": 0.9}, 0.9, 1.0, None, 1.0)
-    payload = message(frame, [mood], SPEC, upright=upright)
+    estimate = Estimate(track, "happy", 0.9, {"happy": 0.9}, 0.9, 1.0, None, 1.0)
+    payload = message(frame, [estimate], SPEC, upright=upright)
     length = struct.unpack(">I", payload[:4])[0]
     (face,) = json.loads(payload[4 : 4 + length])["faces"]
     wanted = crop_for(SPEC, frame.luma, BOX, EYES if upright else None)

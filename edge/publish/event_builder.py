@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from edge.clock import rfc3339
 from edge.contract import TYPE_PREFIX, Attribute, Event, EventData, FaceState, State
-from edge.messages import Change, Mood, Reason
+from edge.messages import Estimate, PipelineEvent, Reason
 from edge.publish.identity import Identity
 from edge.publish.timesync import time_synced
 from edge.stages import Clock
@@ -26,7 +26,7 @@ def share(value: float) -> float:
     return round(min(max(float(value), 0.0), 1.0), DIGITS)
 
 
-class Stamper:
+class EventBuilder:
     """Makes events and states of one run. Not thread-safe: the loop's thread calls it."""
 
     def __init__(
@@ -43,61 +43,61 @@ class Stamper:
         self._synced = False
         self._asked: float | None = None
 
-    def event(self, change: Change) -> Event:
-        """Return the event of a change; `seq` is 0 until it is stored.
+    def event(self, event: PipelineEvent) -> Event:
+        """Return the event of a event; `seq` is 0 until it is stored.
 
         Times are when it happened, by the wall clock of now: a clock that was set since is right
         about the past too. `id` is a random UUID (version 4) out of the random source handed in.
         """
-        mood = change.mood
+        estimate = event.estimate
         now, wall = self._clock.now(), self._clock.wall()
-        reason = change.reason or mood.reason
+        reason = event.reason or estimate.reason
         return Event(
             id=str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
             source=self._who.source,
-            type=TYPE_PREFIX + change.kind,
-            subject=mood.track.id,
-            time=rfc3339(wall - (now - change.t)),
+            type=TYPE_PREFIX + event.kind,
+            subject=estimate.track.id,
+            time=rfc3339(wall - (now - event.t)),
             data=EventData(
-                event_type=change.kind.value,
-                track=mood.track.id,
-                emotion=mood.emotion,
-                previous=change.previous,
-                confidence=share(mood.confidence),
-                scores=_shares(mood.scores),
-                intensity=share(mood.intensity),
-                box=[share(v) for v in mood.track.unit_box],
-                faces=change.faces,
-                window_s=round(float(mood.window_s), 3),
-                started_at=rfc3339(wall - (now - mood.since)),
+                event_type=event.kind.value,
+                track=estimate.track.id,
+                emotion=estimate.emotion,
+                previous=event.previous,
+                confidence=share(estimate.confidence),
+                scores=_shares(estimate.scores),
+                intensity=share(estimate.intensity),
+                box=[share(v) for v in estimate.track.unit_box],
+                faces=event.faces,
+                window_s=round(float(estimate.window_s), 3),
+                started_at=rfc3339(wall - (now - estimate.since)),
                 seq=0,
                 boot_id=self._who.boot_id,
-                uptime_s=round(change.t, 3),  # Linux's monotonic clock begins at boot
+                uptime_s=round(event.t, 3),  # Linux's monotonic clock begins at boot
                 time_synced=self.synced(now),
                 replayed=False,
                 reason=reason.value if reason else None,
                 model=self._who.model.name,
-                attributes=_attributes(mood),
-                grade=cast(Literal["less", "moderate", "more"] | None, change.grade),
-                duration_s=None if change.duration_s is None else round(change.duration_s, 3),
+                attributes=_attributes(estimate),
+                grade=cast(Literal["less", "moderate", "more"] | None, event.grade),
+                duration_s=None if event.duration_s is None else round(event.duration_s, 3),
             ),
         )
 
-    def state(self, t: float, moods: Sequence[Mood], status: str) -> State:
-        """Return the present; `moods` largest face first, `seq` 0 until events are stored."""
+    def state(self, t: float, estimates: Sequence[Estimate], status: str) -> State:
+        """Return the present; `estimates` largest face first, `seq` 0 until events are stored."""
         reason: Reason | None
         if status in ("camera_lost", "paused"):
             reason = Reason(status)
         elif status == "running":
-            reason = moods[0].reason if moods else Reason.NO_FACE
+            reason = estimates[0].reason if estimates else Reason.NO_FACE
         else:
             reason = None
         return State(
             time=self.time(t),
             seq=0,
             status=cast(Status, status),
-            emotion=moods[0].emotion if moods else NOBODY,
-            faces=[_face(t, mood) for mood in moods],
+            emotion=estimates[0].emotion if estimates else NOBODY,
+            faces=[_face(t, estimate) for estimate in estimates],
             reason=reason.value if reason else None,
         )
 
@@ -114,17 +114,17 @@ class Stamper:
         return self._synced
 
 
-def _face(t: float, mood: Mood) -> FaceState:
+def _face(t: float, estimate: Estimate) -> FaceState:
     return FaceState(
-        track=mood.track.id,
-        emotion=mood.emotion,
-        confidence=share(mood.confidence),
-        scores=_shares(mood.scores),
-        intensity=share(mood.intensity),
-        box=[share(v) for v in mood.track.unit_box],
-        since_s=round(max(t - mood.since, 0.0), 3),
-        reason=mood.reason.value if mood.reason else None,
-        attributes=_attributes(mood),
+        track=estimate.track.id,
+        emotion=estimate.emotion,
+        confidence=share(estimate.confidence),
+        scores=_shares(estimate.scores),
+        intensity=share(estimate.intensity),
+        box=[share(v) for v in estimate.track.unit_box],
+        since_s=round(max(t - estimate.since, 0.0), 3),
+        reason=estimate.reason.value if estimate.reason else None,
+        attributes=_attributes(estimate),
     )
 
 
@@ -132,8 +132,8 @@ def _shares(scores: Mapping[str, float]) -> dict[str, float]:
     return {label: share(value) for label, value in scores.items()}
 
 
-def _attributes(mood: Mood) -> dict[str, Attribute]:
+def _attributes(estimate: Estimate) -> dict[str, Attribute]:
     return {
         name: Attribute(label=label, confidence=share(value))
-        for name, (label, value) in mood.attributes.items()
+        for name, (label, value) in estimate.attributes.items()
     }

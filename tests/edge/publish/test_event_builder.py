@@ -13,20 +13,20 @@ from hypothesis import strategies as st
 from edge.clock import rfc3339
 from edge.contract import Event, State, encode
 from edge.geometry import Box
-from edge.messages import Change, EventType, Reason
-from edge.publish.stamp import Stamper
+from edge.messages import EventType, PipelineEvent, Reason
+from edge.publish.event_builder import EventBuilder
 from edge.publish.timesync import time_synced
-from tests.edge.publish.rig import LABELS, WHO, change, mood
+from tests.edge.publish.rig import LABELS, WHO, change, estimate
 from tests.fakes import FakeClock
 
 
-def stamper(clock: FakeClock, synced: bool = True, seed: int = 1) -> Stamper:
-    return Stamper(WHO, clock, random.Random(seed), lambda: synced)
+def builder(clock: FakeClock, synced: bool = True, seed: int = 1) -> EventBuilder:
+    return EventBuilder(WHO, clock, random.Random(seed), lambda: synced)
 
 
 def test_an_event_keeps_to_the_contract() -> None:
     clock = FakeClock(now=1000.0, wall=1_700_000_000.0)
-    event = stamper(clock).event(change(999.0, "sad"))
+    event = builder(clock).event(change(999.0, "sad"))
     assert msgspec.json.decode(encode(event), type=Event) == event  # ranges are checked here
     assert event.source == "/emotion/kiosk"
     assert event.type == "emotion-edge.emotion_changed"
@@ -39,8 +39,8 @@ def test_an_event_keeps_to_the_contract() -> None:
 
 def test_times_are_of_the_change_and_not_of_the_stamping() -> None:
     clock = FakeClock(now=1000.0, wall=1_700_000_000.0)
-    began = replace(mood("sad", t=990.0), reason=Reason.BLURRED)
-    event = stamper(clock).event(Change(EventType.FACE_LEFT, 997.5, began, None, 0))
+    began = replace(estimate("sad", t=990.0), reason=Reason.BLURRED)
+    event = builder(clock).event(PipelineEvent(EventType.FACE_LEFT, 997.5, began, None, 0))
     assert event.time == "2023-11-14T22:13:17.500Z"
     assert event.data.started_at == "2023-11-14T22:13:10.000Z"
     assert event.data.reason == "blurred"
@@ -48,7 +48,7 @@ def test_times_are_of_the_change_and_not_of_the_stamping() -> None:
 
 def test_a_set_clock_moves_times_and_leaves_uptime() -> None:
     clock = FakeClock(now=1000.0, wall=0.0)  # no real-time clock: booted in 1970
-    s = stamper(clock)
+    s = builder(clock)
     before = s.event(change(1000.0))
     clock.jump_wall(1_700_000_000.0)
     after = s.event(change(1000.0))
@@ -59,7 +59,7 @@ def test_a_set_clock_moves_times_and_leaves_uptime() -> None:
 
 def test_time_synced_is_asked_again_after_a_while() -> None:
     clock, asked = FakeClock(), []
-    s = Stamper(WHO, clock, random.Random(1), lambda: bool(asked.append(1) or len(asked) > 1))
+    s = EventBuilder(WHO, clock, random.Random(1), lambda: bool(asked.append(1) or len(asked) > 1))
     assert s.event(change(clock.now())).data.time_synced is False
     assert s.event(change(clock.now())).data.time_synced is False
     clock.advance(10.0)
@@ -73,7 +73,7 @@ def test_this_machine_says_whether_its_clock_is_right() -> None:
 
 def test_ids_differ_and_a_seed_repeats_them() -> None:
     clock = FakeClock()
-    first, again = stamper(clock), stamper(clock)
+    first, again = builder(clock), builder(clock)
     ids = [first.event(change(1.0)).id for _ in range(1000)]
     assert len(set(ids)) == 1000
     assert ids == [again.event(change(1.0)).id for _ in range(1000)]
@@ -82,15 +82,19 @@ def test_ids_differ_and_a_seed_repeats_them() -> None:
 @given(st.lists(st.floats(1e-6, 1), min_size=7, max_size=7))
 def test_rounded_scores_still_add_up_to_one(weights: list[float]) -> None:
     scores = {k: w / sum(weights) for k, w in zip(LABELS, weights, strict=True)}
-    event = stamper(FakeClock()).event(replace(change(1.0), mood=replace(mood(), scores=scores)))
+    event = builder(FakeClock()).event(
+        replace(change(1.0), estimate=replace(estimate(), scores=scores))
+    )
     assert sum(event.data.scores.values()) == pytest.approx(1, abs=1e-3)
     assert all(round(v, 4) == v for v in event.data.scores.values())
 
 
 @given(*[st.floats(-2000, 2000) for _ in range(2)], *[st.floats(1, 3000) for _ in range(2)])
 def test_a_box_off_the_picture_is_cut_to_it(x: float, y: float, w: float, h: float) -> None:
-    track = replace(mood().track, box=Box(x, y, w, h))
-    event = stamper(FakeClock()).event(replace(change(1.0), mood=replace(mood(), track=track)))
+    track = replace(estimate().track, box=Box(x, y, w, h))
+    event = builder(FakeClock()).event(
+        replace(change(1.0), estimate=replace(estimate(), track=track))
+    )
     assert len(msgspec.json.decode(encode(event), type=Event).data.box) == 4
     assert all(0 <= v <= 1 for v in event.data.box)
 
@@ -106,15 +110,15 @@ def test_a_box_off_the_picture_is_cut_to_it(x: float, y: float, w: float, h: flo
 )
 def test_state_without_faces_says_why(status: str, emotion: str, reason: str | None) -> None:
     clock = FakeClock()
-    state = stamper(clock).state(clock.now(), (), status)
+    state = builder(clock).state(clock.now(), (), status)
     assert (state.status, state.emotion, state.reason, state.faces) == (status, emotion, reason, [])
     assert msgspec.json.decode(encode(state), type=State) == state
 
 
 def test_state_speaks_for_the_largest_face_and_lists_all() -> None:
     clock = FakeClock(now=1000.0)
-    faces = (mood("sad", track="big", t=998.0), mood("happy", track="small", t=999.5))
-    state = stamper(clock).state(1000.0, faces, "running")
+    faces = (estimate("sad", track="big", t=998.0), estimate("happy", track="small", t=999.5))
+    state = builder(clock).state(1000.0, faces, "running")
     assert state.emotion == "sad"
     assert [(f.track, f.emotion, f.since_s) for f in state.faces] == [
         ("big", "sad", 2.0),
