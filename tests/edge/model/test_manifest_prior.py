@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from edge.model.manifest import load_manifest
 
 from edge.errors import ConfigError
+from edge.model.manifest import load_manifest
 from tests.conftest import ROOT
 
 TINY = ROOT / "tests" / "models" / "tiny-int8"
