@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from edge.config import Config
 
 Part = tuple[str, Callable[["Config"], str]]
-METRICS_MISSING = (
-    "the library prometheus-client is missing; "
-    "pip install 'emotion-edge[metrics]', or systemd/install --extras metrics"
-)
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -185,13 +181,17 @@ def _broker(config: Config) -> str:
 
 def _metrics(beside: str | None) -> Callable[[Config], str]:
     def part(config: Config) -> str:
+        import importlib
         import importlib.metadata
         import socket
 
+        from edge.publish.metered import MISSING
+
         try:
+            importlib.import_module("edge.publish.metrics")
             version = importlib.metadata.version("prometheus-client")
-        except importlib.metadata.PackageNotFoundError as e:
-            raise UnavailableError(f"metrics.enabled: {METRICS_MISSING}") from e
+        except ImportError as e:
+            raise UnavailableError(f"metrics.enabled: {MISSING} ({e})") from e
         address, port = config.metrics.address, config.metrics.port
         if beside is None:  # else it is the service that listens there
             try:

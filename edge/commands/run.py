@@ -15,13 +15,11 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from edge.commands.common import add_service_options, load_config
-from edge.errors import UnavailableError
 
 if TYPE_CHECKING:
     from edge.build import PublisherMaker
     from edge.config import Config
-    from edge.publish import Identity
-    from edge.stages import Clock, Control, Publisher
+    from edge.stages import Clock, Control
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +74,7 @@ def serve(
     from edge.health import HealthMonitor
     from edge.loop import run as run_loop
     from edge.publish import open_publisher, read_boot_id
+    from edge.publish.metered import metered
     from edge.service.notify import Notifier
     from edge.stages import Control
 
@@ -90,7 +89,7 @@ def serve(
         control,
         rng,
         boot_id=read_boot_id(),
-        publisher=_metered(maker) if config.metrics.enabled else maker,
+        publisher=metered(maker) if config.metrics.enabled else maker,
         cpu_s=time.process_time,
     )
     progress = _Progress(notifier.ready, notifier.progress)
@@ -119,28 +118,6 @@ def serve(
         log.info("stopped after %d frames", health.frames)
         notifier.close()
     return health.frames
-
-
-def _metered(maker: PublisherMaker) -> PublisherMaker:
-    """Put the Prometheus endpoint before the publisher.
-
-    Raises:
-        UnavailableError: its library is not installed.
-    """
-    try:
-        from edge.publish.metrics import MeteredPublisher
-    except ImportError as e:
-        raise UnavailableError(
-            f"metrics.enabled: {e.name} is missing: pip install 'emotion-edge[metrics]'"
-        ) from e
-
-    def make(
-        config: Config, identity: Identity, clock: Clock, control: Control, rng: random.Random
-    ) -> Publisher:
-        inner = maker(config, identity, clock, control, rng)
-        return MeteredPublisher(inner, identity, config.metrics)
-
-    return make
 
 
 class _Progress:

@@ -19,7 +19,6 @@ from prometheus_client.registry import Collector
 
 from edge import config
 from edge.contract import Health, Status
-from edge.errors import EdgeError
 from edge.messages import Estimate, EventType, PipelineEvent
 from edge.publish import Identity
 from edge.publish.metrics_server import MetricsServer
@@ -38,18 +37,14 @@ class MeteredPublisher:
         """Listen.
 
         Raises:
-            UnavailableError: the address cannot be used; the publisher was closed.
+            UnavailableError: the address cannot be used.
         """
         self._inner = inner
         self._collector = HealthCollector(identity, inner)
         registry = CollectorRegistry()
         registry.register(self._collector)
         ProcessCollector(registry=registry)
-        try:
-            self._server = MetricsServer(registry, settings.address, settings.port)
-        except EdgeError:
-            inner.close(0.1)
-            raise
+        self._server = MetricsServer(registry, settings.address, settings.port)
         log.info("metrics on %s", self._server.url)
 
     def publish(self, event: PipelineEvent, /) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -173,12 +174,8 @@ def test_metrics_without_the_library_or_with_a_port_that_is_taken(
         service.says("active", "running")
         code, parts = checked(capsys, *on)
         assert code == 0 and "prometheus-client" in parts["metrics"]
-    import importlib.metadata
-
-    def missing(name: str) -> str:
-        raise importlib.metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(importlib.metadata, "version", missing)
+    monkeypatch.delitem(sys.modules, "edge.publish.metrics", raising=False)
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)  # as if it were not there
     code, parts = checked(capsys, *on)
     assert code == 69 and "prometheus-client is missing" in parts["metrics"]
 

@@ -20,13 +20,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from edge.clock import SystemClock
 from edge.config import Metrics
 from edge.contract import Health
-from edge.errors import UnavailableError
 from edge.messages import Estimate, PipelineEvent
 from edge.publish.metrics import MeteredPublisher
 from edge.publish.metrics_server import MetricsServer
 from edge.stages import OutboxStats
-from tests.broker import Broker
-from tests.daemon import CLIP, daemon
+from tests.broker import Broker, subscribed
+from tests.conftest import ROOT
+from tests.daemon import daemon
 from tests.edge.publish.rig import WHO, change, estimate
 from tests.waiting import PATIENCE_S, free_port, wait_until
 
@@ -199,34 +199,54 @@ def test_what_a_device_does_not_know_is_left_out() -> None:
     assert "emotion_edge_frames_total" not in v, "no frame was counted yet"
 
 
-def test_port_in_use_is_told_and_nothing_stays_open() -> None:
-    inner = Silent()
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+def test_port_in_use_is_told_and_all_else_goes_on(
+    tmp_path: Path, broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        subscribed(broker) as subscriber,
+    ):
         port = taken.getsockname()[1]
-        with pytest.raises(UnavailableError, match=f"127.0.0.1:{port}: Address already in use"):
-            MeteredPublisher(inner, WHO, Metrics(enabled=True, port=port))
-    assert inner.closed
+        log = tmp_path / "log"
+        on = {"metrics__enabled": "true", "metrics__port": port}
+        with daemon(broker.port, log, **on):
+            wait_until(lambda: subscriber.events() and subscriber.on("health"), "events, health")
+        assert f"no metrics, all else goes on: metrics: 127.0.0.1:{port}: Add" in log.read_text()
+    assert "metrics_unavailable" in subscriber.on("health")[-1].json["reasons"]
+
+
+def test_without_the_library_events_go_on_and_health_says_so(
+    tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "prometheus_client.py").write_text("raise ImportError('not installed')\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
+    log = tmp_path / "log"
+    with subscribed(broker) as subscriber, daemon(broker.port, log, metrics__enabled="true"):
+        wait_until(lambda: subscriber.events() and subscriber.on("health"), "events and health")
+    assert "metrics_unavailable" in subscriber.on("health")[-1].json["reasons"]
+    assert "prometheus-client is missing" in log.read_text()
+
+
+@pytest.mark.slow  # downloads it
+def test_with_the_library_of_debian_12(
+    tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
+    wanted = [str(tmp_path / "old"), "prometheus-client==0.16.0"]
+    if subprocess.run([*pip, *wanted], capture_output=True).returncode != 0:
+        pytest.skip("prometheus-client 0.16.0 cannot be downloaded")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'old'}:{ROOT}")
+    port = free_port()
+    on = {"metrics__enabled": "true", "metrics__port": port}
+    with subscribed(broker) as subscriber, daemon(broker.port, tmp_path / "log", **on):
+        wait_until(lambda: subscriber.on("health"), "health")
+        assert values(scrape(port))["emotion_edge_status{status=running}"] == 1
 
 
 def test_port_is_free_again_after_close() -> None:
     port = free_port()
     for _ in range(2):
         MeteredPublisher(Silent(), WHO, Metrics(enabled=True, port=port)).close(0.1)
-
-
-def test_missing_library_is_told_with_what_to_install(tmp_path: Path) -> None:
-    (tmp_path / "prometheus_client.py").write_text("raise ImportError(name='prometheus_client')")
-    keys = ("--set", f"camera.source={CLIP}", "--set", "metrics.enabled=true")
-    done = subprocess.run(
-        [sys.executable, "-m", "edge", "run", "--config", "/dev/null", *keys],
-        env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 69
-    assert "prometheus_client is missing: pip install 'emotion-edge[metrics]'" in done.stderr
 
 
 def test_nothing_listens_unless_configured() -> None:
