@@ -57,13 +57,7 @@ class Broker:
         assert MOSQUITTO is not None
         config = self.folder / "mosquitto.conf"
         user = ["user root"] if os.geteuid() == 0 else []
-        lines = [
-            *user,
-            "max_queued_messages 0",
-            f"listener {self.port} 127.0.0.1",
-            *self._settings,
-        ]
-        config.write_text("\n".join(lines) + "\n")
+        config.write_text("\n".join([*user, *self._lines()]) + "\n")
         log = (self.folder / "mosquitto.log").open("ab")
         with log:
             self._process = subprocess.Popen(
@@ -72,6 +66,9 @@ class Broker:
         process = self._process
         wait_until(lambda: self._listens() or process.poll() is not None, "the broker listens")
         assert process.poll() is None, (self.folder / "mosquitto.log").read_text()
+
+    def _lines(self) -> list[str]:
+        return ["max_queued_messages 0", f"listener {self.port} 127.0.0.1", *self._settings]
 
     def _listens(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,83 +15,129 @@ import pytest
 
 from edge.client import Client
 from edge.clock import SystemClock
-from tests.broker import OPEN, Broker, passwords, running, wait_saved
-from tests.certificates import Authority
-from tests.edge.publish.rig import WHO, change, publishing
+from edge.configfile import load
+from edge.errors import UnavailableError
+from edge.publish import probe_broker
+from tests.broker import OPEN, Broker, running, wait_saved
+from tests.edge.publish.rig import WHO, change, config, publishing
 from tests.waiting import PATIENCE_S, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples/mosquitto"
-USERS = {name: f"{name}-password" for name in ("kiosk", "till", "dashboard", "operator")}
+# /etc/mosquitto/mosquitto.conf of Debian's package, without its comments.
+DEBIAN = """
+pid_file /run/mosquitto/mosquitto.pid
+
+persistence true
+persistence_location /var/lib/mosquitto/
+
+log_dest file /var/log/mosquitto/mosquitto.log
+
+include_dir /etc/mosquitto/conf.d
+"""
+
+
+class DebianBroker(Broker):
+    """A broker with Debian's own configuration and what make-site made for /etc/mosquitto."""
+
+    def __init__(self, folder: Path, made: Path, more: Sequence[str] = ()) -> None:
+        super().__init__(folder)
+        etc = folder / "etc"
+        shutil.copytree(made / "broker", etc)
+        ours = etc / "conf.d/emotion-edge.conf"
+        text = ours.read_text().replace("/etc/mosquitto/", f"{etc}/")
+        assert "listener 8883\n" in text
+        ours.write_text(text.replace("listener 8883\n", f"listener {self.port} 127.0.0.1\n"))
+        (etc / "conf.d/more.conf").write_text("\n".join(more) + "\n")
+
+    def _lines(self) -> list[str]:
+        places = {
+            "/run/mosquitto": self.folder,
+            "/var/lib/mosquitto": self.folder,
+            "/var/log/mosquitto/mosquitto.log": self.folder / "debian.log",
+            "/etc/mosquitto": self.folder / "etc",
+        }
+        text = DEBIAN
+        for theirs, here in places.items():
+            text = text.replace(theirs, str(here))
+        return text.splitlines()
+
+
+def make_site(out: Path, *options: str) -> Path:
+    """Run the script as the documentation says."""
+    if shutil.which("mosquitto_passwd") is None:
+        pytest.skip("mosquitto_passwd is not installed (apt-get install mosquitto)")
+    broker = ("--broker", "localhost", "--broker", "127.0.0.1")
+    command = [EXAMPLES / "make-site", "--out", out, *broker, *options]
+    subprocess.run(command, check=True, capture_output=True)
+    return out
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_site(tmp_path_factory.mktemp("made") / "site", "kiosk", "till")
 
 
 @dataclass
 class Site:
-    """A broker with site.conf and acl."""
+    """A broker with what make-site made."""
 
     broker: Broker
     folder: Path
-    ca: Path
+    made: Path
 
     def device(self, name: str, **more: object) -> dict[str, object]:
         """Return what a device's configuration says of the broker."""
+        folder = self.made / "devices" / name
+        said = load(folder / "mqtt.toml")
+        assert (said.mqtt.host, said.mqtt.port, said.mqtt.tls) == ("localhost", 8883, True)
+        login: dict[str, object] = (
+            {"mqtt__cert_file": folder / "cert.pem", "mqtt__key_file": folder / "mqtt-key.pem"}
+            if said.mqtt.cert_file
+            else {
+                "mqtt__username": said.mqtt.username,
+                "mqtt__password_file": folder / "mqtt-password",
+            }
+        )
         return {
-            "who": dataclasses.replace(WHO, device=name),
+            "who": dataclasses.replace(WHO, device=said.device.name),
             "mqtt__tls": True,
-            "mqtt__ca_file": self.ca,
-            "mqtt__username": name,
-            "mqtt__password_file": self.password(name),
+            "mqtt__ca_file": folder / "ca.pem",
+            **login,
             **more,
         }
 
-    def password(self, name: str) -> Path:
-        file = self.folder / f"{name}.password"
-        file.write_text(USERS[name])
-        file.chmod(0o600)
-        return file
-
     def client(self, name: str, **more: object) -> Client:
+        folder = self.made / "users" / name
         return Client(
             "127.0.0.1",
             self.broker.port,
             tls=True,
-            ca_file=str(self.ca),
+            ca_file=str(folder / "ca.pem"),
             username=name,
-            password_file=str(self.password(name)),
+            password_file=str(folder / "mqtt-password"),
             **more,
         )
 
 
 @contextmanager
-def site(folder: Path, more: tuple[str, ...] = ()) -> Iterator[Site]:
-    """Run a broker with site.conf: its own listener line and paths are the test's."""
+def site(folder: Path, made: Path, more: Sequence[str] = ()) -> Iterator[Site]:
+    """Run a broker as Debian does, but for ports and folders."""
     folder.mkdir()
-    authority = Authority(folder)
-    pair = authority.issue("localhost")
-    passwords(folder, USERS)
-    settings = []
-    for line in (EXAMPLES / "site.conf").read_text().splitlines():
-        key = line.partition(" ")[0]
-        ours = {
-            "listener": "",
-            "certfile": f"certfile {pair.cert}",
-            "keyfile": f"keyfile {pair.key}",
-            "password_file": f"password_file {folder / 'passwords'}",
-            "acl_file": f"acl_file {EXAMPLES / 'acl'}",
-            "persistence_location": f"persistence_location {folder}/",
-            "max_queued_messages": "",  # the fixture has it
-        }
-        settings.append(ours.get(key, line))
-    with running(folder / "broker", [*settings, *more]) as broker:
-        yield Site(broker, folder, authority.file)
+    broker = DebianBroker(folder, made, more)
+    broker.start()
+    try:
+        yield Site(broker, folder, made)
+    finally:
+        broker.kill()
 
 
 def now() -> float:
     return SystemClock().now()
 
 
-def test_device_speaks_for_itself_only(tmp_path: Path) -> None:
+def test_device_speaks_for_itself_only(tmp_path: Path, made: Path) -> None:
     with (
-        site(tmp_path / "site") as s,
+        site(tmp_path / "site", made) as s,
         s.client("dashboard") as dashboard,
         publishing(s.broker.port, **s.device("kiosk")) as kiosk,
     ):
@@ -104,9 +152,9 @@ def test_device_speaks_for_itself_only(tmp_path: Path) -> None:
         assert list(dashboard.events(0.5)) == []
 
 
-def test_who_looks_may_not_ask(tmp_path: Path) -> None:
+def test_who_looks_may_not_ask(tmp_path: Path, made: Path) -> None:
     with (
-        site(tmp_path / "site") as s,
+        site(tmp_path / "site", made) as s,
         publishing(s.broker.port, **s.device("kiosk")),
         s.client("dashboard") as dashboard,
         s.client("operator") as operator,
@@ -120,8 +168,8 @@ def test_who_looks_may_not_ask(tmp_path: Path) -> None:
 
 
 @pytest.mark.faults
-def test_what_waits_for_a_subscriber_outlives_a_killed_broker(tmp_path: Path) -> None:
-    with site(tmp_path / "site") as s:
+def test_what_waits_for_a_subscriber_outlives_a_killed_broker(tmp_path: Path, made: Path) -> None:
+    with site(tmp_path / "site", made) as s:
         with s.client("dashboard", client_id="board", keep_s=3600) as board:
             board.wait_connected(PATIENCE_S)
         with publishing(s.broker.port, **s.device("kiosk")) as kiosk:
@@ -137,14 +185,14 @@ def test_what_waits_for_a_subscriber_outlives_a_killed_broker(tmp_path: Path) ->
 
 
 @pytest.mark.faults
-def test_bridge_brings_everything_to_the_centre_over_an_outage(tmp_path: Path) -> None:
+def test_bridge_brings_everything_to_the_centre_over_an_outage(tmp_path: Path, made: Path) -> None:
     with running(tmp_path / "centre", OPEN, durable=True) as centre:
         bridge = (EXAMPLES / "bridge.conf").read_text()
         bridge = bridge.replace("centre.example:8883", f"127.0.0.1:{centre.port}")
         bridge = bridge.replace("restart_timeout 5 60", "restart_timeout 1")
         lines = [li for li in bridge.splitlines() if not li.startswith("bridge_cafile")]
         with (
-            site(tmp_path / "site", tuple(lines)) as s,
+            site(tmp_path / "site", made, lines) as s,
             Client(
                 "127.0.0.1", centre.port, base="emotion/berlin", client_id="board", keep_s=3600
             ) as board,
@@ -164,3 +212,59 @@ def test_bridge_brings_everything_to_the_centre_over_an_outage(tmp_path: Path) -
             got = list(itertools.islice(board.events(PATIENCE_S), 3))
             assert [e.data.seq for e in got] == [2, 3, 4]
             assert board.devices["kiosk"].missing == set()
+
+
+def test_with_client_certificates_the_certificate_is_the_login(tmp_path: Path) -> None:
+    made = make_site(tmp_path / "made", "--certificates", "kiosk", "till")
+    with (
+        site(tmp_path / "site", made) as s,
+        publishing(s.broker.port, **s.device("kiosk")) as kiosk,
+    ):
+        wait_until(lambda: not kiosk.stats().problems, "it is connected")
+        kiosk.publish(change(now()))
+        wait_until(lambda: kiosk.stats().depth == 0, "the broker has it")
+        stolen = s.device("kiosk") | {"who": dataclasses.replace(WHO, device="till")}
+        with publishing(s.broker.port, **stolen) as till:
+            till.publish(change(now()))
+            wait_until(lambda: till.stats().refused > 0, "it is refused")
+        without = {k: v for k, v in s.device("till").items() if "file" not in k or "ca" in k}
+        with pytest.raises(UnavailableError, match="does it ask for a client certificate"):
+            probe_broker(config(s.broker.port, **{k: v for k, v in without.items() if k != "who"}))
+
+
+def test_run_again_it_adds_devices_and_changes_nothing_that_is_out_there(tmp_path: Path) -> None:
+    made = make_site(tmp_path / "made", "kiosk")
+    before = {p: p.read_bytes() for p in made.rglob("*") if p.is_file()}
+    make_site(made, "kiosk", "till")
+    anew = {"broker.pem", "passwords"}
+    for path, content in before.items():
+        assert path.name in anew or path.read_bytes() == content, path
+    logins = (made / "broker/passwords").read_text().splitlines()
+    assert logins[:-1] == before[made / "broker/passwords"].decode().splitlines()
+    assert logins[-1].startswith("till:$")
+    secret = [p for p in made.rglob("*") if p.name in ("ca.key", "mqtt-key.pem", "mqtt-password")]
+    assert len(secret) == 1 + 2 * (3 + 2)
+    assert all(p.stat().st_mode & 0o777 == 0o600 for p in secret)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--broker", "b"], "no device named"),
+        (["kiosk"], "--broker: missing"),
+        (["--broker", "mqtt://b:8883", "kiosk"], "--broker: got 'mqtt://b:8883'"),
+        (["--broker", "b", "a/b"], "device: got 'a/b'"),
+        (["--broker", "b", "../../x"], "device: got '../../x'"),
+        (["--broker", "b", "operator"], "that is the name of another login"),
+        (["--broker", "b", "--days", "0", "kiosk"], "--days: got '0'"),
+        (["--frobnicate"], "allowed: --broker"),
+    ],
+)
+def test_a_mistake_is_named_and_nothing_is_made(
+    tmp_path: Path, words: list[str], message: str
+) -> None:
+    done = subprocess.run(
+        [EXAMPLES / "make-site", *words], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 64 and message in done.stderr
+    assert list(tmp_path.iterdir()) == []
