@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from edge import __version__
 from edge.errors import EdgeError
+from edge.redact import redact
 
 COMMANDS = (
     "run",
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except EdgeError as e:
-        for line in str(e).splitlines():
+        for line in redact(str(e)).splitlines():
             print(f"emotion-edge: {line}", file=sys.stderr)
         return e.exit_code
     except KeyboardInterrupt:

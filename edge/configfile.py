@@ -13,11 +13,13 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
-from edge.address import redacted
 from edge.config import Attribute, Config
 from edge.errors import ConfigError
+from edge.redact import redact, redacted, remember, secrets_in
+from edge.secrets import others_can_read
 
 DEFAULT_PATH = Path("/etc/emotion-edge/config.toml")
+ENVIRONMENT_FILE = Path("/etc/emotion-edge/environment")  # read by the unit; root's alone
 ENV_PREFIX = "EMOTION_EDGE_"  # EMOTION_EDGE_MQTT_PORT is mqtt.port
 MAX_FILE_BYTES = 1024 * 1024  # a bound against nonsense
 
@@ -44,6 +46,8 @@ def load(
     """
     problems: list[str] = []
     raw = _read(path) if path is not None else {}
+    if path is not None:
+        problems += _exposed(path, raw)
     for key, value in _from_env(env or {}):
         _put(raw, key, value, problems)
     for item in sets:
@@ -51,10 +55,16 @@ def load(
         if not equals:
             problems.append(f"--set {item}: got no '='; allowed: section.key=value")
             continue
+        if secrets_in([text.strip()]):
+            problems.append(
+                f"--set {key.strip()}: got a password or token, which the process list shows to "
+                f"everybody; allowed: {_variable(key.strip())} in the environment, or the file"
+            )
         _put(raw, key.strip(), text.strip(), problems)
     device = raw.setdefault("device", {})
     if name and isinstance(device, dict) and not device.get("name"):
         device["name"] = name
+    remember(secrets_in(_strings(raw.get("camera"))))
     config = _build(raw, problems)
     problems += _relations(config) if not problems else []
     if problems:
@@ -64,7 +74,34 @@ def load(
 
 def _one_line(problem: str) -> str:
     """Escape what would break a line: keys and values come from outside."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in problem)
+    return redact("".join(c if c.isprintable() else repr(c)[1:-1] for c in problem))
+
+
+def _exposed(path: Path, raw: Values) -> list[str]:
+    """Name the keys of the camera's section that show a secret to every user of the machine."""
+    camera = raw.get("camera")
+    if not isinstance(camera, dict) or not others_can_read(path):
+        return []
+    return [
+        f"camera.{key}: got a password or token in {path}, which every user can read; allowed: "
+        f"after chmod o-rwx {path}, or {_variable(f'camera.{key}')} in {ENVIRONMENT_FILE} "
+        "(mode 0600)"
+        for key in ("source", "command")
+        if secrets_in(_strings(camera.get(key)))
+    ]
+
+
+def _strings(value: object) -> list[str]:
+    """Return the strings in a value as TOML has it, in their order."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [s for item in value for s in _strings(item)]
+    return [value] if isinstance(value, str) else []
+
+
+def _variable(key: str) -> str:
+    return ENV_PREFIX + key.upper().replace(".", "_")
 
 
 def _read(path: Path) -> Values:
@@ -258,12 +295,13 @@ def _relations(config: Config) -> list[str]:
 def effective(config: Config) -> dict[str, object]:
     """Return the configuration as plain values for `info`.
 
-    It holds paths of secrets, never secrets; URLs lose user, password and query.
+    It holds paths of secrets, never secrets; URLs lose user, password and query, and of the
+    camera's program only its name is told.
     """
     plain: dict[str, object] = msgspec.to_builtins(config)
     camera = msgspec.structs.replace(
         config.camera,
         source=redacted(config.camera.source),
-        command=[redacted(word) for word in config.camera.command],
+        command=[redact(Path(word).name) for word in config.camera.command[:1]],
     )
     return {**plain, "camera": msgspec.to_builtins(camera)}

@@ -26,3 +26,11 @@ def refuse_public(path: Path, key: str) -> None:
             f"{key}: {path}: mode {mode & 0o777:04o} lets others read or write it; "
             f"allowed: 0600 or 0640 (chmod o-rwx {path})"
         )
+
+
+def others_can_read(path: Path) -> bool:
+    """Return whether a file's mode lets everybody read it; False where it cannot be told."""
+    try:
+        return bool(path.stat().st_mode & 0o004)
+    except OSError:
+        return False

@@ -6,7 +6,6 @@ import random
 from pathlib import Path
 
 import edge.config
-from edge.address import redacted
 from edge.camera.command import CommandSource
 from edge.camera.file import FileCamera
 from edge.camera.live import LiveCamera
@@ -15,6 +14,7 @@ from edge.camera.source import LiveSource, SourceLostError
 from edge.camera.stream import SCHEMES, StreamSource
 from edge.camera.v4l2 import V4l2Source
 from edge.errors import ConfigError, NoInputError
+from edge.redact import redacted
 from edge.stages import Camera, Clock
 
 __all__ = ["is_live", "open_camera", "probe", "redacted"]

@@ -16,6 +16,7 @@ import numpy as np
 import edge.config
 from edge.camera.opencv import Luma
 from edge.camera.source import SourceLostError
+from edge.redact import redact
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,8 @@ RPICAM_OLD_NAME = "libcamera-vid"  # before 2024, with the same arguments
 POLL_S = 0.1  # s; how long a read waits, so that a close is noticed
 TERM_GRACE_S = 0.4  # s between SIGTERM and SIGKILL; `close` has to be done in one
 PIPE_BYTES = 1 << 20  # asked for, so that a frame takes few reads; unprivileged maximum
-LINE_BYTES = 400  # of the program's messages: longer lines are cut
+KEPT_BYTES = 4096  # of an unfinished line
+LINE_BYTES = 400  # of the program's messages: of longer lines the end is kept
 
 
 class CommandSource:
@@ -37,7 +39,7 @@ class CommandSource:
     def __init__(self, config: edge.config.Camera) -> None:
         self._config = config
         self._argv = _filled(config.command or _rpicam(), config)
-        self.name = self._argv[0]
+        self.name = redact(self._argv[0])
         self._stride = config.stride or config.width
         if not config.command and not config.stride and config.width % 128:
             log.warning(
@@ -155,9 +157,9 @@ class CommandSource:
         if not got:
             self._child.stderr.close()
         *lines, rest = (self._messages + got).replace(b"\r", b"\n").split(b"\n")
-        self._messages = rest[-LINE_BYTES:]
+        self._messages = rest[-KEPT_BYTES:]
         for line in [*lines, rest] if not got else lines:
-            text = line[-LINE_BYTES:].decode(errors="replace").strip()
+            text = redact(line[-KEPT_BYTES:].decode(errors="replace"))[-LINE_BYTES:].strip()
             if text:
                 self._last_line = text
                 log.debug("%s: %s", self.name, text)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 
 import edge.config
-from edge.address import redacted
 from edge.camera.opencv import Luma, capture, luma_of
 from edge.camera.source import SourceLostError
+from edge.redact import redacted
 
 SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "srt", "tcp", "udp")
 

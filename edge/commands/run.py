@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import random
+import resource
 import signal
 import threading
 import time
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from edge.clock import SystemClock
     from edge.service import logs
 
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold pictures and passwords
     config = load_config(args)
     logs.setup(config.log.level)
     with contextlib.suppress(ValueError, RuntimeError):  # started with standard error closed

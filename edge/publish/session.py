@@ -17,6 +17,7 @@ from paho.mqtt.properties import Properties
 
 from edge.config import Mqtt
 from edge.errors import ConfigError
+from edge.redact import remember
 from edge.secrets import refuse_public
 
 CREDENTIAL = "mqtt-password"  # name under $CREDENTIALS_DIRECTORY, systemd.exec(5)
@@ -67,6 +68,7 @@ def read_login(mqtt: Mqtt, env: Mapping[str, str] = os.environ) -> Login | None:
         raise ConfigError(
             f"mqtt.password_file: {path}: allowed: one line of 1 to {MAX_SECRET_BYTES} bytes"
         )
+    remember([text])
     return Login(mqtt.username, text)
 
 

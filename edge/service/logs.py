@@ -1,12 +1,21 @@
-"""Where the log goes and how a line looks: standard error, for the journal or for a person."""
+"""Where the log goes and how a line looks: standard error, for the journal or for a person.
+
+Whatever is logged, by us, a library or an exception that nobody caught, passes through `redact`.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
+import threading
 from collections.abc import Mapping
+from types import TracebackType
 from typing import TextIO
+
+from edge.redact import redact
+
+log = logging.getLogger("edge")
 
 # sd-daemon(3): a line that begins with <N> has the syslog priority N.
 PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
@@ -22,7 +31,7 @@ class JournalFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the record; each of its lines has the prefix, as the journal splits them."""
         prefix = f"<{PRIORITY.get(record.levelno, CRITICAL)}>"
-        return "\n".join(prefix + line for line in super().format(record).splitlines())
+        return "\n".join(prefix + line for line in redact(super().format(record)).splitlines())
 
 
 class TerminalFormatter(logging.Formatter):
@@ -32,6 +41,10 @@ class TerminalFormatter(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record without secrets."""
+        return redact(super().format(record))
 
 
 def to_journal(stream: TextIO, env: Mapping[str, str]) -> bool:
@@ -64,4 +77,14 @@ def setup(
         handler.setFormatter(JournalFormatter() if journal else TerminalFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
     logging.raiseExceptions = False  # a log that cannot be written must not end the daemon
+
+
+def _uncaught(
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+) -> None:
+    """Log what nobody caught: a message may hold an address."""
+    if error is not None and not issubclass(kind, SystemExit):
+        log.critical("%s", kind.__name__, exc_info=(kind, error, trace))

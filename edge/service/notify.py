@@ -11,6 +11,8 @@ import os
 import socket
 from collections.abc import Mapping
 
+from edge.redact import redact
+
 log = logging.getLogger(__name__)
 
 FEEDS_PER_TIMEOUT = 4  # sd_watchdog_enabled(3) advises two or more keep-alives a timeout
@@ -102,7 +104,7 @@ class Notifier:
 
 def _status(text: str) -> tuple[str, ...]:
     """Return the STATUS line; line ends would begin another assignment."""
-    line = " ".join(text.split()).encode()[:MAX_STATUS_BYTES].decode(errors="ignore")
+    line = " ".join(redact(text).split()).encode()[:MAX_STATUS_BYTES].decode(errors="ignore")
     return (f"STATUS={line}",) if line else ()
 
 

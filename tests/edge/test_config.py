@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Config
+from edge.config import Camera, Config, Mqtt
 from edge.configfile import effective, load
 from edge.errors import ConfigError
 
@@ -136,8 +136,43 @@ def test_two_attributes_of_one_name_are_refused(tmp_path: Path) -> None:
     assert line == "attribute.name: got g, g; allowed: each name once"
 
 
+ADDRESS = "rtsp://user:sEcret1@cam/live"
+COMMAND = ["/usr/bin/gst-launch-1.0", "rtspsrc", "user-pw=sEcret1", "-i", "http://u:sEcret1@cam/"]
+
+
 def test_what_is_published_of_the_configuration_has_no_password() -> None:
-    c = load(None, {}, ["camera.source=rtsp://user:secret@cam/live", "mqtt.username=u"])
+    c = Config(camera=Camera(source=ADDRESS, command=COMMAND), mqtt=Mqtt(username="u"))
     plain = effective(c)
-    assert "secret" not in repr(plain)
+    assert "sEcret1" not in repr(plain)
     assert plain["camera"]["source"] == "rtsp://***@cam/live"
+    assert plain["camera"]["command"] == ["gst-launch-1.0"]
+
+
+@pytest.mark.parametrize("key", ["source", "command"])
+def test_a_password_in_a_file_that_others_can_read_is_refused(tmp_path: Path, key: str) -> None:
+    value = repr(ADDRESS) if key == "source" else repr(COMMAND)
+    path = write(tmp_path, f"[camera]\n{key} = {value}\n")
+    path.chmod(0o644)
+    (line,) = mistakes(path)
+    assert line.startswith(f"camera.{key}: got a password or token in {path}, which every user")
+    assert f"chmod o-rwx {path}" in line
+    assert f"EMOTION_EDGE_CAMERA_{key.upper()} in /etc/emotion-edge/environment" in line
+    assert "sEcret1" not in line
+    path.chmod(0o640)
+    assert load(path).camera == Camera(
+        **({"source": ADDRESS} if key == "source" else {"command": COMMAND})
+    )
+
+
+def test_a_password_on_the_command_line_is_refused() -> None:
+    (line,) = mistakes(None, f"camera.source={ADDRESS}")
+    assert line.startswith("--set camera.source: got a password or token, which the process list")
+    assert "EMOTION_EDGE_CAMERA_SOURCE in the environment" in line
+    assert "sEcret1" not in line
+
+
+def test_a_mistake_beside_a_password_does_not_show_it() -> None:
+    for value in (f"{COMMAND!r}"[:-1], f"[{COMMAND!r}]"):
+        (line,) = mistakes(None, env={"EMOTION_EDGE_CAMERA_COMMAND": value})
+        assert line.startswith("camera.command: got")
+        assert "sEcret1" not in line

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import socket
 import subprocess
 import sys
 import threading
@@ -103,6 +105,86 @@ def test_secrets_are_in_no_log_message_or_process_list(tmp_path: Path, level: st
     for where, text in shown.items():
         for word in SECRETS:
             assert word not in text, f"{word} is in the {where}"
+
+
+LEAKING = """
+import os, sys, time
+print(os.environ, "opening", *sys.argv[1:], file=sys.stderr, flush=True)
+print("Authorization: Basic dTpacTctY2FtZXJhLXdvcmQ=", file=sys.stderr, flush=True)
+time.sleep(0.2)
+sys.exit("cannot open " + sys.argv[1])
+"""
+
+
+def test_a_camera_program_that_tells_its_password_is_not_repeated(tmp_path: Path) -> None:
+    """Its messages reach the log, `health`, `state` and systemd; its arguments `info`."""
+    script, log, folder = tmp_path / "cam.py", tmp_path / "log", tmp_path / "b"
+    script.write_text(LEAKING)
+    address, login = f"http://u:{CAMERA}@h/v?k={TOKEN}", f"user-pw={PASSWORD}"
+    with (
+        running(folder) as b,
+        subscribed(b) as sub,
+        log.open("wb") as err,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager,
+    ):
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(60)
+        env = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("EMOTION_EDGE_")},
+            "NOTIFY_SOCKET": str(tmp_path / "notify"),
+            "EMOTION_EDGE_CAMERA_SOURCE": "command",
+            "EMOTION_EDGE_CAMERA_COMMAND": json.dumps(
+                [sys.executable, str(script), address, login]
+            ),
+            "EMOTION_EDGE_LOG_LEVEL": "debug",
+        }
+        keys = ["mqtt.host=127.0.0.1", f"mqtt.port={b.port}", "device.name=kiosk"]
+        keys += ["outbox.path=memory", "output.health_s=1"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edge", "run", *(w for k in keys for w in ("--set", k))],
+            env=env,
+            stdout=err,
+            stderr=err,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (-1, -1)),
+        )
+        told = b""
+        try:
+            wait_until(lambda: "camera_lost" in str(sub.on("health")[-1:]), "no camera", 120)
+            while b"cannot open" not in told:
+                told += manager.recv(65536)
+            wait_until(lambda: sub.on("info") and sub.on("state"), "info and state", 60)
+            limits = Path(f"/proc/{process.pid}/limits").read_text()
+        finally:
+            process.kill()
+            process.wait()
+        published = b"\n".join(m.payload for m in sub.messages).decode()
+        assert sub.on("info")[-1].json["config"]["camera"]["command"] == [Path(sys.executable).name]
+    trace = log.read_text(errors="replace")
+    assert "opening http://***@h/v?***" in trace, "the program's messages are in the debug log"
+    for where, text in {"log": trace, "status": told.decode(), "messages": published}.items():
+        for word in (*SECRETS, "dTpacTctY2FtZXJhLXdvcmQ="):
+            assert word not in text, f"{word} is in the {where}"
+    assert [line.split()[4] for line in limits.splitlines() if "core file" in line] == ["0"]
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_password_in_a_configuration_that_others_can_read_is_refused(
+    tmp_path: Path, command: str
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(f'[camera]\nsource = "rtsp://u:{CAMERA}@127.0.0.1/?token={TOKEN}"\n')
+    path.chmod(0o644)
+    done = subprocess.run(
+        [sys.executable, "-m", "edge", command, "--config", path],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    said = done.stdout + done.stderr
+    assert "camera.source: got a password or token in" in said
+    assert f"chmod o-rwx {path}" in said
+    assert CAMERA not in said and TOKEN not in said and "Traceback" not in said
+    assert done.returncode == 78
 
 
 @pytest.mark.parametrize("command", ["run", "check"])

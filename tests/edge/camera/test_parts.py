@@ -1,4 +1,4 @@
-"""The small parts of live cameras: slot, frame check, back-off, addresses, raw buffers."""
+"""The small parts of live cameras: slot, frame check, back-off, raw buffers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.address import redacted
 from edge.backoff import Backoff, Waits
 from edge.camera.framecheck import FrameCheck, is_noise
 from edge.camera.slot import Slot
@@ -122,20 +121,6 @@ def test_waits_double_up_to_the_cap_and_are_spread() -> None:
     assert len({w / c for w, c in zip(waits, [0.5, 1, 2, 4, 8, 15, 15, 15], strict=True)}) == 8
     backoff.reset()
     assert backoff.next() <= 0.5
-
-
-@pytest.mark.parametrize(
-    ("address", "shown"),
-    [
-        ("rtsp://user:pa/ss@wd@10.0.0.5:554/a", "rtsp://***@10.0.0.5:554/a"),
-        ("http://cam/video?user=admin&pwd=secret", "http://cam/video?***"),
-        ("http://u:p@cam/v?x=a@b", "http://***@cam/v?***"),
-        ("rtsp://cam/stream1", "rtsp://cam/stream1"),
-        ("/dev/video0", "/dev/video0"),
-    ],
-)
-def test_addresses_are_shown_without_secrets(address: str, shown: str) -> None:
-    assert redacted(address) == shown
 
 
 LUMA = 16 + np.arange(48, dtype=np.uint8).reshape(6, 8) * 4  # limited range: 16 to 235
