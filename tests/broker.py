@@ -33,13 +33,19 @@ class Broker:
     """One Mosquitto; `settings` are lines of its configuration, for the listener and globally."""
 
     def __init__(
-        self, folder: Path, settings: Sequence[str] = OPEN, *, durable: bool = False
+        self,
+        folder: Path,
+        settings: Sequence[str] = OPEN,
+        *,
+        durable: bool = False,
+        queued: int | None = 0,
     ) -> None:
         if MOSQUITTO is None:
             pytest.skip("mosquitto is not installed (apt-get install mosquitto)")
         self.port = free_port()
         self.folder = folder
-        self._settings = list(settings)
+        # Messages that wait for a subscriber; 0 is no bound, None is Mosquitto's default.
+        self._settings = [*settings, *([] if queued is None else [f"max_queued_messages {queued}"])]
         if durable:
             # What it has acknowledged outlives its kill -9 only so; 20 times slower. With Nagle's
             # algorithm some of it would wait in the kernel, which then throws it away.
@@ -68,7 +74,7 @@ class Broker:
         assert process.poll() is None, (self.folder / "mosquitto.log").read_text()
 
     def _lines(self) -> list[str]:
-        return ["max_queued_messages 0", f"listener {self.port} 127.0.0.1", *self._settings]
+        return [f"listener {self.port} 127.0.0.1", *self._settings]
 
     def _listens(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
@@ -96,11 +102,15 @@ def wait_saved(folder: Path, text: bytes, times: int = 1) -> None:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, settings: Sequence[str] = OPEN, *, durable: bool = False
+    folder: Path,
+    settings: Sequence[str] = OPEN,
+    *,
+    durable: bool = False,
+    queued: int | None = 0,
 ) -> Iterator[Broker]:
     """Run a broker for the length of a `with`."""
     folder.mkdir(exist_ok=True, parents=True)
-    broker = Broker(folder, settings, durable=durable)
+    broker = Broker(folder, settings, durable=durable, queued=queued)
     broker.start()
     try:
         yield broker
@@ -129,6 +139,31 @@ def passwords(folder: Path, users: dict[str, str], acl: str = "") -> list[str]:
         (folder / "acl").write_text(acl)
         settings.append(f"acl_file {folder / 'acl'}")
     return settings
+
+
+def refusing(folder: Path, topic: str) -> list[str]:
+    """Return settings of a broker that refuses subscriptions to `topic`.
+
+    Mosquitto's ACL file lets everybody subscribe and holds the messages back; its own plugin
+    refuses, as other brokers do.
+    """
+    found = sorted(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"))
+    if not found:
+        pytest.skip("mosquitto_dynamic_security.so is not installed (apt-get install mosquitto)")
+    acl = {"acltype": "subscribeLiteral", "topic": topic, "priority": 0, "allow": False}
+    yes = dict.fromkeys(
+        ("publishClientSend", "publishClientReceive", "subscribe", "unsubscribe"), True
+    )
+    config = {
+        "defaultACLAccess": yes,
+        "clients": [],
+        "groups": [{"groupname": "all", "roles": [{"rolename": "reader"}], "clients": []}],
+        "anonymousGroup": "all",
+        "roles": [{"rolename": "reader", "acls": [acl]}],
+    }
+    file = folder / "dynamic-security.json"
+    file.write_text(json.dumps(config))
+    return [*OPEN, f"plugin {found[0]}", f"plugin_opt_config_file {file}"]
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ paho-mqtt and msgspec: no camera and no model is loaded.
 
 import logging
 
-from edge.client.connection import Client
+from edge.client.client import Client
 from edge.client.device import Device, device_of
+from edge.client.inventory import Message
 
-__all__ = ["Client", "Device", "device_of"]
+__all__ = ["Client", "Device", "Message", "device_of"]
 
 # A library's logger is silent unless the program that uses it configures logging.
 logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -19,8 +19,8 @@ from edge.contract import (
     decode_state,
 )
 
-IDS_KEPT = 10_000  # of events, to know one that comes again; a broker resends its last few
-MISSING_MOST = 10_000  # of `seq` remembered as missing; the lowest are forgotten first
+IDS_KEPT = 1000  # of events, to know one that comes again; a broker resends its last few
+MISSING_MOST = 2000  # of `seq` remembered as missing; the lowest are forgotten first
 _MAJOR = CONTRACT_VERSION.partition(".")[0]
 
 
@@ -43,12 +43,32 @@ class Device:
     duplicates: int = 0  # dropped
     missing: frozenset[int] = frozenset()  # `seq` of events that did not come (yet)
     invalid: int = 0  # messages that do not keep to the contract
-    _ids: OrderedDict[str, int] = field(default_factory=OrderedDict, repr=False)
+    kept: dict[str, int] = field(default_factory=dict, repr=False)  # bytes of messages, by kind
+    _ids: OrderedDict[int, None] = field(default_factory=OrderedDict, repr=False)  # their hashes
 
     @property
     def compatible(self) -> bool:
         """Whether the device speaks the major version of the contract that we know."""
         return self.info is None or self.info.contract.partition(".")[0] == _MAJOR
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second; None: not known, or not measured yet.
+
+        A running daemon says 0 in the message that it sends with its first frame.
+        """
+        h = self.health
+        return None if h is None or (h.status == "running" and h.fps == 0) else h.fps
+
+    @property
+    def last_word(self) -> str:
+        """When it last said how it is, by its own clock: RFC 3339 in UTC; empty: never."""
+        return max((m.time for m in (self.state, self.health) if m is not None), default="")
+
+    @property
+    def size(self) -> int:
+        """Bytes of the messages that this is made of."""
+        return sum(self.kept.values())
 
     def take(self, kind: str, payload: bytes) -> Event | None:
         """Take one message; return the event if it is a new one. Never raises for a payload.
@@ -60,25 +80,32 @@ class Device:
         if not payload:  # what was retained was removed
             return None
         try:
-            if kind == "availability":
-                self.online = {b"online": True, b"offline": False}.get(payload)
-            elif kind == "state":
-                self.state = decode_state(payload)
-            elif kind == "health":
-                self.health = decode_health(payload)
-            elif kind == "info":
-                self.info = decode_info(payload)
-            elif kind == "event":
-                return self._event(decode_event(payload))
+            event = self._decoded(kind, payload)
+            self.kept[kind] = len(payload)
+            return event
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self.invalid += 1
         return None
 
+    def _decoded(self, kind: str, payload: bytes) -> Event | None:
+        if kind == "availability":
+            self.online = {b"online": True, b"offline": False}.get(payload)
+        elif kind == "state":
+            self.state = decode_state(payload)
+        elif kind == "health":
+            self.health = decode_health(payload)
+        elif kind == "info":
+            self.info = decode_info(payload)
+        elif kind == "event":
+            return self._event(decode_event(payload))
+        return None
+
     def _event(self, event: Event) -> Event | None:
-        if event.id in self._ids:
+        known = hash(event.id)
+        if known in self._ids:
             self.duplicates += 1
             return None
-        self._ids[event.id] = event.data.seq
+        self._ids[known] = None
         if len(self._ids) > IDS_KEPT:
             self._ids.popitem(last=False)
         self.received += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 
 from edge.commands.preview import add_web_options, needs_web
 from edge.commands.watch import add_broker_options, broker
@@ -39,41 +38,51 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UsageError: an option makes no sense.
         ConfigError: a file that was named cannot be used.
-        UnavailableError: the broker is not there at first, the address is taken, or the extra is
-            not installed.
+        UnavailableError: the address is taken, or the extra is not installed. A broker that is
+            away is waited for.
     """
     if not 0 < args.minutes <= MAX_MINUTES:
         raise UsageError(f"--minutes: got {args.minutes:g}; allowed: up to {MAX_MINUTES:g}")
     needs_web()
 
+    import logging
     import signal
-    import sys
+    import threading
+    import time
 
+    from edge.client import Client, Device, Message
     from edge.config import Mqtt
-    from edge.watch import watch
-    from edge.web.dashboard import TICK_S, DashboardHub, Inbox
+    from edge.service import logs
+    from edge.web.dashboard import TICK_S, DashboardHub
     from edge.web.devices import Devices
     from edge.web.listen import parse
     from edge.web.server import WebServer
 
+    logs.setup("info")
+    log = logging.getLogger(__name__)
     mqtt = broker(args)
     listen = parse(args.listen, PORT, args.token_file)
     keep_s = 60 * args.minutes
+    devices = Devices(keep_s)
 
-    def begun() -> None:
-        print(f"The dashboard is at {server.url}", flush=True)
+    def heard(message: Message, device: Device | None) -> None:
+        devices.message(message, device, time.time())
 
-    inbox = Inbox(begun)
+    client = Client.to(mqtt, listener=heard)
     title = f"Emotions on {mqtt.host}" + (f":{args.port}" if args.port else "")
     if mqtt.base != Mqtt().base:
         title += f", {mqtt.base}/"
-    hub = DashboardHub(inbox, Devices(mqtt.base, keep_s), title, keep_s)
-    server = WebServer(listen, "dashboard.html", hub, TICK_S)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    server.start()
-    try:
-        with contextlib.suppress(KeyboardInterrupt):
-            watch(mqtt, inbox)
-    finally:
-        server.stop()
+    hub = DashboardHub(client, devices, title, keep_s)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with client:  # what is wrong with files and options is said before the page is there
+        server = WebServer(listen, "dashboard.html", hub, TICK_S)
+        server.start()
+        print(f"The dashboard is at {server.url}", flush=True)
+        try:
+            stop.wait()
+            log.info("stopping")
+        finally:
+            server.stop()
     return 0

@@ -10,6 +10,7 @@ from edge.errors import UsageError
 
 WELL, PROBLEMS = 0, 1
 CONNECT_S = 10.0
+SETTLE_S = 1.0  # without a retained message: that was all
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -56,8 +57,8 @@ def run(args: argparse.Namespace) -> int:
         ConfigError: a file that was named cannot be used.
         UsageError: a value makes no sense.
     """
-    from edge import fleet
-    from edge.client import Client
+    from edge.client import Client, fleet
+    from edge.client.inventory import RETAINED
     from edge.config import Config
     from edge.contract import encode
     from edge.publish.probe import retain_once
@@ -66,21 +67,14 @@ def run(args: argparse.Namespace) -> int:
     if set(args.forget) & set("/+#"):
         raise UsageError(f"--forget: got {args.forget!r}; allowed: the name of a device")
     if args.forget:
-        for name in fleet.RETAINED:
+        for name in RETAINED:
             retain_once(Config(mqtt=mqtt), f"{mqtt.base}/{args.forget}/{name}", b"")
         print(f"removed what {args.forget} has left on the broker")
         return WELL
-    with Client(
-        mqtt.host,
-        mqtt.port,
-        base=mqtt.base,
-        username=mqtt.username,
-        password_file=mqtt.password_file,
-        tls=mqtt.tls,
-        ca_file=mqtt.ca_file,
-    ) as client:
-        client.wait_connected(CONNECT_S)
-        devices = fleet.gather(client, settle_s=1.0, most_s=args.wait)
+    with Client.to(mqtt) as client:
+        client.wait_connected(CONNECT_S, first_try=True)
+        client.wait_retained(settle_s=SETTLE_S, most_s=args.wait)
+        devices = client.devices
     expected = [name for name in args.expect.split(",") if name]
     found = fleet.rows(devices.values(), expected, time.time(), args.max_age)
     for line in [encode(row).decode() for row in found] if args.json else fleet.table(found):

@@ -27,6 +27,10 @@ def add_broker_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--base", default="emotion", help="first part of the topics")
     p.add_argument("--tls", action="store_true", help="encrypt, and verify the broker")
     p.add_argument("--ca", default="", metavar="FILE", help="certificates to trust; implies --tls")
+    p.add_argument(
+        "--cert", default="", metavar="FILE", help="our own certificate, with --key; implies --tls"
+    )
+    p.add_argument("--key", default="", metavar="FILE", help="its private key")
     p.add_argument("--username", default="")
     p.add_argument("--password-file", default="", metavar="FILE")
 
@@ -39,7 +43,9 @@ def broker(args: argparse.Namespace) -> Mqtt:
     """
     from edge.config import Mqtt
 
-    tls = bool(args.tls or args.ca)
+    if bool(args.cert) != bool(args.key):
+        raise UsageError("--cert, --key: got one of them; allowed: both or none")
+    tls = bool(args.tls or args.ca or args.cert)
     port = args.port if args.port is not None else (8883 if tls else 1883)
     if not 1 <= port <= 65535:
         raise UsageError(f"--port: got {port}; allowed: 1 to 65535")
@@ -53,6 +59,8 @@ def broker(args: argparse.Namespace) -> Mqtt:
         password_file=args.password_file,
         tls=tls,
         ca_file=args.ca,
+        cert_file=args.cert,
+        key_file=args.key,
     )
 
 
@@ -64,11 +72,13 @@ def run(args: argparse.Namespace) -> int:
         ConfigError: a file that was named cannot be used.
         UsageError: a value makes no sense.
     """
-    from edge import watch  # not before it is needed: paho is slow to load
+    from edge.client import watch  # not before it is needed: paho is slow to load
 
     mqtt = broker(args)
     view: watch.View = (
-        watch.JsonView() if args.json else watch.TableView(args.base, f"{mqtt.host}:{mqtt.port}")
+        watch.JsonView()
+        if args.json
+        else watch.TableView(f"{args.base} on {mqtt.host}:{mqtt.port}")
     )
     with contextlib.suppress(KeyboardInterrupt):
         watch.watch(mqtt, view)

@@ -1,178 +1,212 @@
-"""What a broker's devices say, and what they said over the last minutes. Time is an argument."""
+"""What the page is told of a broker's devices, and what they said before. Time is an argument."""
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from dataclasses import dataclass, field
 
 import msgspec
 
-from edge.contract import Event, Health, Info, State
+from edge.client import Device, Message
+from edge.contract import EventData, FaceState
 
-MAX_DEVICES = 2000  # bounds against nonsense on the broker
-MAX_FACES = 32
-MAX_STEPS = 5000  # of one device's timeline
+# Bounds against nonsense on the broker; a page shows less than this.
+MAX_FACES = 6  # of a device, the largest first; the others are counted
+MAX_LABELS = 32  # of a face's scores
+MAX_REASONS = 16
+MAX_ALERTS = 16  # of a device
+MAX_TEXT = 80  # characters of a label, a reason, a name
+MAX_STEPS = 2000  # of one device's timeline
+MAX_ALL_STEPS = 300_000  # of all: about 60 MB
 LOG = 12  # events remembered a device
+KINDS = frozenset({"availability", "state", "health", "info", "event"})
 
 Step = tuple[float, tuple[str, ...], str]  # from when (s since 1970), emotions in view, status
+Plain = dict[str, object]
 
 
 @dataclass
-class Device:
-    """One device, as it was heard."""
+class History:
+    """A device as it is, and what it was."""
 
-    name: str
-    availability: str = "?"
-    state: State | None = None
+    device: Device
     state_at: float = 0.0  # s since 1970, here: when the state came
-    health: Health | None = None
-    info: Info | None = None
     heard: float = 0.0  # s since 1970, here: the last message that was not a retained one
-    strange: int = 0  # messages that do not keep to the contract
-    alerts: dict[str, dict[str, object]] = field(default_factory=dict)  # by track
-    log: deque[dict[str, object]] = field(default_factory=lambda: deque(maxlen=LOG))
-    steps: deque[Step] = field(default_factory=lambda: deque(maxlen=MAX_STEPS))
-    fresh: list[Step] = field(default_factory=list)  # not yet sent
+    offline_at: float = 0.0  # s since 1970, here: when it went; 0: that was before we listened
+    alerts: dict[str, Plain] = field(default_factory=dict)  # by track
+    log: deque[Plain] = field(default_factory=lambda: deque(maxlen=LOG))
+    steps: deque[Step] = field(default_factory=deque)
+    fresh: list[Step] = field(default_factory=list)  # not yet told
+    changed: set[str] = field(default_factory=set)  # kinds of messages not yet told
 
     @property
     def status(self) -> str:
         """What it does: offline, or what its state says."""
-        if self.availability == "offline":
+        if self.device.online is False:
             return "offline"
-        return self.state.status if self.state is not None else "online"
-
-    def step(self, now: float, keep_s: float) -> None:
-        """Note what is in view, if that is news; forget what is older than `keep_s`."""
-        status = self.status
-        faces = self.state.faces if self.state is not None and status == "running" else []
-        emotions = tuple(sorted({f.emotion for f in faces[:MAX_FACES]}))
-        if self.steps and self.steps[-1][1:] == (emotions, status):
-            return
-        self.steps.append((now, emotions, status))
-        self.fresh.append(self.steps[-1])
-        # The last one before the window still says what there was at its beginning.
-        while len(self.steps) > 1 and self.steps[1][0] < now - keep_s:
-            self.steps.popleft()
+        return self.device.state.status if self.device.state is not None else "online"
 
 
 class Devices:
-    """All devices under one base topic."""
+    """All devices of a broker. Thread-safe: the client's thread feeds it, the page's asks."""
 
-    def __init__(self, base: str, keep_s: float) -> None:
+    def __init__(self, keep_s: float) -> None:
         """Remember `keep_s` seconds of each."""
-        self._base = base
         self._keep_s = keep_s
-        self._all: dict[str, Device] = {}
+        self._lock = threading.Lock()
+        self._all: dict[str, History] = {}
         self._changed: set[str] = set()
         self._gone: set[str] = set()
+        self._steps = 0
 
-    def message(self, topic: str, retained: bool, payload: bytes, now: float) -> None:
-        """Take one MQTT message; `now` in s since 1970."""
-        name, _, kind = topic.removeprefix(self._base + "/").partition("/")
-        if kind not in ("availability", "state", "health", "info", "event"):
+    def message(self, message: Message, device: Device | None, now: float) -> None:
+        """Take one message, as `edge.client` understood it; `now` in s since 1970."""
+        if message.kind not in KINDS:
             return
-        if not payload:  # a retained message was removed
-            if kind == "availability" and self._all.pop(name, None) is not None:
-                self._gone.add(name)
-            return
-        if name not in self._all and len(self._all) >= MAX_DEVICES:
-            return
-        device = self._all.setdefault(name, Device(name))
-        self._gone.discard(name)
-        self._changed.add(name)
-        device.heard = device.heard if retained else now
-        try:
-            self._take(device, kind, payload, now)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            device.strange += 1
-        device.step(now, self._keep_s)
+        with self._lock:
+            if device is None:
+                self._removed(message)
+                return
+            history = self._all.setdefault(device.name, History(device))
+            history.device = device
+            self._gone.discard(device.name)
+            self._changed.add(device.name)
+            history.changed.add(message.kind)
+            history.heard = history.heard if message.retained else now
+            if message.kind == "state":
+                history.state_at = now
+            elif message.kind == "availability" and device.online is False:
+                history.offline_at = 0.0 if message.retained else now
+                history.alerts.clear()  # whatever began, nobody watches it any more
+                history.changed.add("event")
+            elif message.event is not None:
+                _event(history, message.event.data, message.event.time, now)
+            self._step(history, now)
 
-    def _take(self, device: Device, kind: str, payload: bytes, now: float) -> None:
-        decode = msgspec.json.decode
-        if kind == "availability":
-            device.availability = "online" if payload == b"online" else "offline"
-            if device.availability == "offline":
-                device.alerts.clear()  # whatever began, nobody watches it any more
-        elif kind == "state":
-            device.state, device.state_at = decode(payload, type=State), now
-        elif kind == "health":
-            device.health = decode(payload, type=Health)
-        elif kind == "info":
-            device.info = decode(payload, type=Info)
-        else:
-            _event(device, decode(payload, type=Event), now)
+    def _removed(self, message: Message) -> None:
+        if message.kind == "availability" and not message.payload:
+            history = self._all.pop(message.name, None)
+            if history is not None:
+                self._steps -= len(history.steps)
+                self._gone.add(message.name)
 
-    def snapshot(self) -> dict[str, object]:
+    def _step(self, h: History, now: float) -> None:
+        """Note what is in view, if that is news; forget what is older than `keep_s`."""
+        status, state = h.status, h.device.state
+        faces = state.faces if state is not None and status == "running" else []
+        emotions = tuple(sorted({_short(f.emotion) for f in faces[:MAX_FACES]}))
+        if h.steps and h.steps[-1][1:] == (emotions, status):
+            return
+        h.steps.append((now, emotions, status))
+        h.fresh = [*h.fresh[-MAX_STEPS:], h.steps[-1]]
+        self._steps += 1
+        # The last one before the window still says what there was at its beginning.
+        while len(h.steps) > 1 and (
+            h.steps[1][0] < now - self._keep_s
+            or len(h.steps) > MAX_STEPS
+            or self._steps > MAX_ALL_STEPS
+        ):
+            h.steps.popleft()
+            self._steps -= 1
+
+    def snapshot(self) -> Plain:
         """Return everything, for a browser that has just come."""
-        return {
-            "all": True,
-            "devices": {n: _plain(d, list(d.steps)) for n, d in self._all.items()},
-        }
+        with self._lock:
+            return {
+                "all": True,
+                "devices": {n: _plain(h, KINDS, list(h.steps)) for n, h in self._all.items()},
+                "gone": [],
+            }
 
-    def changes(self) -> dict[str, object] | None:
-        """Return what changed since the last call; None: nothing."""
-        if not self._changed and not self._gone:
-            return None
-        devices = {}
-        for name in self._changed & self._all.keys():
-            device = self._all[name]
-            devices[name] = _plain(device, device.fresh)
-            device.fresh = []
-        message = {"all": False, "devices": devices, "gone": sorted(self._gone)}
-        self._changed, self._gone = set(), set()
-        return message
+    def changes(self) -> Plain | None:
+        """Return what changed since the last call, by kinds of messages; None: nothing."""
+        with self._lock:
+            if not self._changed and not self._gone:
+                return None
+            devices = {}
+            for name in self._changed & self._all.keys():
+                history = self._all[name]
+                devices[name] = _plain(history, history.changed, history.fresh)
+                history.changed, history.fresh = set(), []
+            message: Plain = {"all": False, "devices": devices, "gone": sorted(self._gone)}
+            self._changed, self._gone = set(), set()
+            return message
 
 
-def _event(device: Device, event: Event, now: float) -> None:
-    data = event.data
-    device.log.append(
+def _event(history: History, data: EventData, time: str, now: float) -> None:
+    history.log.append(
         {
             "at": now,
             "type": data.event_type,
-            "track": data.track,
-            "emotion": data.emotion,
-            "previous": data.previous,
-            "reason": data.reason,
-            "grade": data.grade,
+            "emotion": _short(data.emotion),
+            "previous": _short(data.previous or ""),
+            "reason": _short(data.reason or ""),
+            "grade": _short(str(data.grade or "")),
             "replayed": data.replayed,
-            "time": event.time,
         }
     )
     if data.replayed:  # old: nothing to be alarmed about now
         return
-    if data.event_type == "alert_began":
-        device.alerts[data.track] = {
+    track = _short(data.track)
+    if data.event_type == "alert_began" and len(history.alerts) < MAX_ALERTS:
+        history.alerts[track] = {
             "since": now,
-            "track": data.track,
-            "emotion": data.emotion,
-            "grade": data.grade,
+            "emotion": _short(data.emotion),
+            "grade": _short(str(data.grade or "")),
         }
     elif data.event_type in ("alert_ended", "face_left"):
-        device.alerts.pop(data.track, None)
+        history.alerts.pop(track, None)
 
 
-def _plain(device: Device, steps: list[Step]) -> dict[str, object]:
-    """Return a device for the page; the configuration in `info` is none of its business."""
-    state, info = device.state, device.info
-    return {
-        "availability": device.availability,
-        "status": device.status,
-        "state_at": device.state_at,
-        "heard": device.heard,
-        "strange": device.strange,
-        "emotion": state.emotion if state else None,
-        "reason": state.reason if state else None,
-        "faces": msgspec.to_builtins(state.faces[:MAX_FACES]) if state else [],
-        "health": msgspec.to_builtins(device.health) if device.health else None,
-        "info": {
-            "version": info.version,
-            "model": info.model.name,
-            "labels": info.model.labels,
-            "detector": info.detector,
-        }
-        if info
-        else None,
-        "alerts": list(device.alerts.values()),
-        "log": list(device.log),
+def _plain(h: History, kinds: frozenset[str] | set[str], steps: list[Step]) -> Plain:
+    """Return a device for the page: what belongs to `kinds`, and what is always told."""
+    d = h.device
+    plain: Plain = {
+        "online": d.online,
+        "status": h.status,
+        "heard": h.heard,
+        "offline_at": h.offline_at,
+        "last_word": _short(d.last_word),
+        "invalid": d.invalid,
         "steps": steps,
     }
+    if "state" in kinds:
+        faces = d.state.faces if d.state is not None else []
+        plain |= {
+            "state_at": h.state_at,
+            "faces": [_face(f, scores=i == 0) for i, f in enumerate(faces[:MAX_FACES])],
+            "face_count": len(faces),
+        }
+    if "health" in kinds and d.health is not None:
+        health = msgspec.structs.replace(
+            d.health, reasons=[_short(r) for r in d.health.reasons[:MAX_REASONS]]
+        )
+        plain["health"] = msgspec.to_builtins(health) | {"fps": d.fps}
+    if "info" in kinds and d.info is not None:  # its configuration is none of the page's business
+        model = d.info.model
+        plain["info"] = {
+            "version": _short(d.info.version),
+            "model": _short(model.name),
+            "labels": [_short(label) for label in model.labels[:MAX_LABELS]],
+        }
+    if "event" in kinds:
+        plain |= {"alerts": list(h.alerts.values()), "log": list(h.log)}
+    return plain
+
+
+def _face(face: FaceState, *, scores: bool) -> Plain:
+    plain: Plain = {
+        "emotion": _short(face.emotion),
+        "confidence": face.confidence,
+        "since_s": face.since_s,
+        "reason": _short(face.reason) if face.reason else None,
+    }
+    if scores:
+        some = list(face.scores.items())[:MAX_LABELS]
+        plain["scores"] = {_short(label): score for label, score in some}
+    return plain
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"

@@ -56,11 +56,12 @@ export class Card {
   }
 
   update(device, now, keep, all) {
-    this.device = device;
+    // What did not change is not sent again.
+    device = this.device = { faces: [], face_count: 0, alerts: [], log: [], ...this.device, ...device };
     this.timeline.add(device.steps, all, now - keep);
-    this.online = device.availability === "online";
+    this.online = device.online === true;
     const seen = device.status === "running" ? device.faces : [];
-    this.faces = seen.length;
+    this.faces = device.status === "running" ? device.face_count : 0;
     this.alerts = device.alerts;
     const [mark, word] = STATUS[device.status] ?? ["?", device.status];
     text(this.status, `${mark} ${word}`);
@@ -109,7 +110,8 @@ export class Card {
       const sure = f.emotion === "unknown" ? "" : ` ${percent(f.confidence)}`;
       return el("li", {}, glyph(f.emotion), `${f.emotion}${sure}${why}`);
     });
-    if (faces.length > MORE_FACES) rows.push(el("li", {}, `and ${faces.length - MORE_FACES} more`));
+    const more = this.faces - 1 - rows.length;
+    if (more > 0) rows.push(el("li", {}, `and ${more} more`));
     this.others.replaceChildren(...rows);
     this.others.hidden = !rows.length;
   }
@@ -124,12 +126,13 @@ export class Card {
       if (faces.length) good.push(`faces: ${faces.join(", ")}`);
       if (h.outbox_oldest_s >= LATE_S) bad.push(`${h.outbox_depth} events waiting`);
       if (h.outbox_lost > 0) bad.push(`${h.outbox_lost} events lost`);
-      good.push(`${h.fps.toFixed(h.fps < 10 ? 1 : 0)} frames/s`, `${percent(h.busy)} of a core`);
+      if (h.fps != null) good.push(`${h.fps.toFixed(h.fps < 10 ? 1 : 0)} frames/s`);
+      good.push(`${percent(h.busy)} of a core`);
       if (h.temperature_c != null) good.push(`${Math.round(h.temperature_c)} °C`);
       if (h.memory_mb != null) good.push(`${Math.round(h.memory_mb)} MB`);
       good.push(`up ${duration(h.uptime_s)}`);
     }
-    if (device.strange) bad.push(`${device.strange} messages not understood`);
+    if (device.invalid) bad.push(`${device.invalid} messages not understood`);
     this.trouble =
       device.status !== "running" || !this.online || bad.length > 0 || device.alerts.length > 0;
     const rows = [

@@ -52,7 +52,7 @@ function heard(message) {
   text($("title"), message.title);
   let moved = false;
   const gone = message.all
-    ? [...cards.keys()].filter((name) => !(name in message.devices))
+    ? [...cards.keys()].filter((name) => !Object.hasOwn(message.devices, name))
     : message.gone;
   for (const name of gone) {
     const root = cards.get(name)?.root;
@@ -76,7 +76,7 @@ function heard(message) {
 
 function trouble() {
   const words = connected
-    ? wordsOfBroker && `The broker is not there: ${wordsOfBroker}.`
+    ? wordsOfBroker
     : "No connection to emotion-edge dashboard. What is shown is old.";
   text($("trouble"), words);
   $("trouble").hidden = !words;

@@ -7,14 +7,18 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from edge.backoff import Waits
 from edge.client import Client, device_of
+from edge.client.connection import Connection
 from edge.clock import SystemClock
+from edge.config import Mqtt
 from edge.errors import UnavailableError
 from edge.stages import Control
-from tests.broker import Broker, passwords, running, wait_saved
+from tests.broker import Broker, passwords, refusing, running, wait_saved
 from tests.edge.publish.rig import change, estimate, publishing
 from tests.waiting import PATIENCE_S, free_port, wait_until
 
@@ -52,6 +56,7 @@ def test_who_comes_late_knows_the_present_but_no_past(broker: Broker) -> None:
 
 def test_leaving_device_is_offline(broker: Broker) -> None:
     with Client("127.0.0.1", broker.port) as client:
+        client.wait_connected(PATIENCE_S)
         with publishing(broker.port):
             wait_until(lambda: "kiosk" in client.devices, "the device is known")
         wait_until(lambda: client.devices["kiosk"].online is False, "it is offline")
@@ -68,7 +73,7 @@ def test_broker_restart_costs_no_event_and_doubles_none(tmp_path: Path) -> None:
         with publishing(broker.port, tmp_path / "outbox.db") as publisher:
             publisher.publish(change(now(), "happy"))
             assert next(client.events(PATIENCE_S)).data.seq == 1
-            wait_saved(broker.folder, b"emotion/+/+")  # the subscription
+            wait_saved(broker.folder, b"emotion/+/event")  # the subscription
             broker.kill()
             publisher.publish(change(now(), "sad"))
             wait_until(lambda: client.trouble, "the loss is noticed")
@@ -102,6 +107,35 @@ def test_wrong_password_is_told(tmp_path: Path) -> None:
     ):
         wait_until(lambda: client.trouble != "not connected yet", "it has tried")
         client.wait_connected(0.1)
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_a_refused_subscription_is_an_error_that_names_the_topic(
+    tmp_path: Path, version: Literal["5", "3.1.1"]
+) -> None:
+    with (
+        running(tmp_path / "broker", refusing(tmp_path, "emotion/+/health")) as broker,
+        Client("127.0.0.1", broker.port, version=version) as client,
+        pytest.raises(UnavailableError, match=r"refused the subscription to emotion/\+/health: .*"),
+    ):
+        client.wait_connected(PATIENCE_S, first_try=True)
+
+
+def test_a_refused_login_waits_longest(tmp_path: Path) -> None:
+    settings = passwords(tmp_path / "broker", {"dashboard": "right"})
+    waits = Waits(first_s=0.01, most_s=0.01, refused_s=3600)
+    with running(tmp_path / "broker", settings) as broker:
+        mqtt = Mqtt(host="127.0.0.1", port=broker.port)
+        connection = Connection(mqtt, "x", [], lambda *_: None, waits=waits)
+        connection.start()
+        wait_until(lambda: connection.tried, "the broker refused it")
+        # Whoever is let in now comes long after a second try would have.
+        wait_until(lambda: "refused the login" in connection.trouble, "it says so")
+        with pytest.raises(UnavailableError):
+            connection.wait(0.3)
+        connection.close()
+        log = (broker.folder / "mosquitto.log").read_text()
+    assert log.count("not authorised") == 1
 
 
 def test_pause_is_asked_and_answered(broker: Broker) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
-from edge.web import devices
+from edge.client.inventory import Inventory
 from edge.web.devices import Devices
 
 KEEP_S = 600.0
+IDS = map(str, itertools.count())
 SCORES = {"happy": 0.9, "neutral": 0.1}
 
 
@@ -42,7 +44,7 @@ def event(kind: str, *, track: str = "a", replayed: bool = False) -> bytes:
         "model": "emotion", "grade": "more",
     }  # fmt: skip
     return json.dumps(
-        {"id": "1", "source": "/emotion/pi", "type": f"emotion-edge.{kind}", "subject": track,
+        {"id": next(IDS), "source": "/emotion/pi", "type": f"emotion-edge.{kind}", "subject": track,
          "time": "2026-01-01T00:00:00Z", "data": data}
     ).encode()  # fmt: skip
 
@@ -51,11 +53,13 @@ class Broker:
     """Feeds `Devices` as the broker would."""
 
     def __init__(self) -> None:
-        self.devices = Devices("site/emotion", KEEP_S)
+        self.known = Inventory("site/emotion")
+        self.devices = Devices(KEEP_S)
         self.t = 1000.0
 
     def says(self, kind: str, payload: bytes, *, name: str = "pi", retained: bool = False) -> None:
-        self.devices.message(f"site/emotion/{name}/{kind}", retained, payload, self.t)
+        taken = self.known.take(f"site/emotion/{name}/{kind}", retained, payload)
+        self.devices.message(*taken, self.t)
         self.t += 1
 
     def device(self, name: str = "pi") -> Any:
@@ -140,7 +144,7 @@ def test_what_does_not_keep_to_the_contract_is_counted() -> None:
     for payload in (b"{", b"[]", b"\xff", b'{"faces": 3}', b"[" * 5000):
         b.says("state", payload)
     b.says("state", state("happy"))
-    assert b.device()["strange"] == 5
+    assert b.device()["invalid"] == 5
     assert b.device()["faces"][0]["emotion"] == "happy"
 
 
@@ -167,7 +171,7 @@ def test_the_devices_configuration_is_not_passed_on() -> None:
 
 
 def test_there_is_a_bound(monkeypatch: Any) -> None:
-    monkeypatch.setattr(devices, "MAX_DEVICES", 3)
+    monkeypatch.setattr("edge.client.inventory.MAX_DEVICES", 3)
     b = Broker()
     for i in range(10):
         b.says("availability", b"online", name=f"pi-{i}")

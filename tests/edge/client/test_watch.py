@@ -13,14 +13,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from edge.client import Device
+from edge.client.inventory import Inventory
+from edge.client.watch import table
 from edge.contract import encode
-from edge.watch import Device, TableView, table
 from tests import broker as brokers
 from tests.broker import Broker, running, subscribed
 from tests.certificates import Authority
 from tests.edge.publish.rig import change, estimate, publishing
+from tests.edge.publish.test_metrics import HEALTH
 from tests.edge.publish.test_event_builder import builder
 from tests.fakes import FakeClock
 from tests.waiting import PATIENCE_S, free_port, wait_until
@@ -142,7 +146,7 @@ def test_login_and_tls(tmp_path: Path) -> None:
         login = ["--username", "me", "--password-file", str(word)]
         with watching(*options, *login) as w:
             log = tmp_path / "b" / "mosquitto.log"
-            wait_until(lambda: "as emotion-edge-watch" in log.read_text(), "it is let in")
+            wait_until(lambda: "as emotion-edge-client" in log.read_text(), "it is let in")
             assert w.poll() is None
 
 
@@ -150,7 +154,7 @@ def test_login_and_tls(tmp_path: Path) -> None:
 def test_it_comes_back_when_the_broker_does(broker: Broker) -> None:
     with watching("--port", str(broker.port), "--json") as w:
         log = broker.folder / "mosquitto.log"
-        wait_until(lambda: "as emotion-edge-watch" in log.read_text(), "it is connected")
+        wait_until(lambda: "as emotion-edge-client" in log.read_text(), "it is connected")
         broker.kill()
         broker.start()
         with publishing(broker.port):
@@ -177,13 +181,13 @@ def test_a_reader_that_has_enough_ends_it_quietly(broker: Broker) -> None:
 
 
 def test_the_table_does_not_let_a_message_drive_the_terminal() -> None:
-    view = TableView("emotion", "broker")
+    known = Inventory("emotion")
     evil = estimate("happy", track="\x1b]0;owned\x07")
     state = builder(FakeClock()).state(1000.0, [evil], "running")
-    view.message("emotion/\x1b[31mred/state", True, encode(state))
-    view.message("emotion/kiosk/availability", True, b"\x1b[2J\xc2\x9b2J")
-    view.message("emotion/kiosk/state", True, b"{broken")
-    lines = "\n".join(table(view.devices, "t"))
+    known.take("emotion/\x1b[31mred/state", True, encode(state))
+    known.take("emotion/kiosk/availability", True, b"\x1b[2J\xc2\x9b2J")
+    known.take("emotion/kiosk/state", True, b"{broken")
+    lines = "\n".join(table(known.devices, "t"))
     assert lines.isprintable() or all(c.isprintable() or c == "\n" for c in lines)
     assert "1 messages not understood" in lines
 
@@ -194,4 +198,13 @@ def test_the_table_without_devices() -> None:
         "",
         "no device has spoken yet",
     ]
-    assert table({"a": Device()}, "t")[2] == "a  ?"
+    assert table({"a": Device("a")}, "t")[2] == "a  ?"
+
+
+def test_a_frame_rate_that_was_not_measured_yet_is_not_shown() -> None:
+    known = Inventory("emotion")
+    first = msgspec.structs.replace(HEALTH, status="running", fps=0.0)
+    known.take("emotion/kiosk/health", True, encode(first))
+    assert "frames/s" not in table(known.devices, "t")[2]
+    known.take("emotion/kiosk/health", True, encode(HEALTH))
+    assert "25.0 frames/s" in table(known.devices, "t")[2]

@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge import cli, fleet
-from edge.client import Device
+from edge import cli
+from edge.client import Device, fleet
+from edge.client.text import span
 from edge.clock import SystemClock, rfc3339
 from edge.contract import Health, State, encode
 from tests.broker import Broker, passwords, running, subscribed
@@ -83,7 +84,7 @@ def test_name_cannot_drive_the_terminal() -> None:
     ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (150, "2 min"), (7200, "2 h"), (2e5, "2 d")]
 )
 def test_span(seconds: float, text: str) -> None:
-    assert fleet.span(seconds) == text
+    assert span(seconds) == text
 
 
 def ask(port: int, *more: str) -> int:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
-from edge.client import Client, Device
+from edge.client.device import Device
+from edge.client.text import plain, span
 from edge.messages import Reason
-from edge.watch import plain
 
 # These tell of who stands before the camera, not of the device.
 FACE_REASONS = frozenset(
@@ -22,7 +21,6 @@ FACE_REASONS = frozenset(
         Reason.NO_FACE,
     }
 )
-RETAINED = ("availability", "state", "health", "info")
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -44,19 +42,6 @@ class Row(Struct, frozen=True, kw_only=True):
     outbox_lost: int | None = None
     memory_mb: float | None = None
     temperature_c: float | None = None
-
-
-def gather(client: Client, settle_s: float, most_s: float) -> dict[str, Device]:
-    """Return the devices once nothing came for `settle_s`, or after `most_s`.
-
-    A broker sends what is retained at once and does not say when that is all.
-    """
-    began = time.monotonic()
-    while True:
-        now = time.monotonic()
-        if now - began > most_s or now - max(client.last_message, began) > settle_s:
-            return client.devices
-        time.sleep(0.05)
 
 
 def rows(
@@ -108,12 +93,12 @@ def _row(d: Device, wall: float, max_age_s: float) -> Row:
         contract=info.contract if info is not None else None,
         model=f"{info.model.name} {info.model.sha256[:8]}" if info is not None else None,
         health_age_s=age,
+        fps=d.fps,
         **{name: getattr(h, name) for name in _OF_HEALTH} if h is not None else {},
     )
 
 
 _OF_HEALTH = (
-    "fps",
     "faces",
     "uptime_s",
     "outbox_depth",
@@ -147,7 +132,11 @@ def table(found: Sequence[Row]) -> list[str]:
 def _cells(r: Row) -> list[str]:
     return [
         plain(r.device),
-        "online" if r.online else "offline",
+        "online"
+        if r.online
+        else f"offline {span(r.health_age_s)}"
+        if r.health_age_s
+        else "offline",
         plain(r.version or "-"),
         plain(r.model or "-"),
         "-" if r.fps is None else f"{r.fps:.1f}",
@@ -156,11 +145,3 @@ def _cells(r: Row) -> list[str]:
         "-" if not r.outbox_oldest_s else span(r.outbox_oldest_s),
         plain(", ".join(r.problems)),
     ]
-
-
-def span(seconds: float) -> str:
-    """Return a length of time in its largest unit, such as `12 min`."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"

@@ -1,0 +1,138 @@
+"""Shows what the devices on a broker say, as a live table or as JSON Lines."""
+
+from __future__ import annotations
+
+import base64
+import json
+import queue
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NoReturn, Protocol
+
+from edge.client.client import Client
+from edge.client.device import Device
+from edge.client.inventory import Message
+from edge.client.text import plain
+from edge.config import Mqtt
+
+REDRAW_S = 0.5  # shortest time between two pictures of the table
+TICK_S = 0.1
+WAITING = 10_000  # messages; whoever reads our output more slowly than they come holds up the rest
+_CLEAR = "\x1b[H\x1b[J"  # ECMA-48: cursor home, erase to the end
+_BAR = 20  # characters of a full score
+
+
+class View(Protocol):
+    """Shows messages."""
+
+    def message(self, message: Message, /) -> None:
+        """Take one message."""
+
+    def tick(self, client: Client, /) -> None:
+        """Show the present; called often."""
+
+
+class JsonView:
+    """One line a message: {"topic", "retained", "payload"}."""
+
+    def message(self, message: Message, /) -> None:
+        """Write it at once; a payload that is no JSON goes as a string."""
+        payload = message.payload
+        shown: object
+        try:
+            shown = json.loads(payload)
+        except (ValueError, RecursionError):
+            try:
+                shown = payload.decode()
+            except UnicodeDecodeError:
+                shown = {"base64": base64.b64encode(payload).decode()}
+        line = {"topic": message.topic, "retained": message.retained, "payload": shown}
+        print(json.dumps(line), flush=True)
+
+    def tick(self, client: Client, /) -> None:
+        """Nothing: what came is written."""
+
+
+@dataclass
+class TableView:
+    """Devices and the faces before them, drawn anew at most every `REDRAW_S`."""
+
+    title: str
+    drawn: float = -REDRAW_S
+    changed: bool = True
+    trouble: str = ""
+
+    def message(self, message: Message, /) -> None:
+        """Remember that there is something new."""
+        self.changed = True
+
+    def tick(self, client: Client, /) -> None:
+        """Draw when there is something new."""
+        now, trouble = time.monotonic(), client.trouble
+        if now - self.drawn < REDRAW_S or not (self.changed or trouble != self.trouble):
+            return
+        self.drawn, self.changed, self.trouble = now, False, trouble
+        size = shutil.get_terminal_size()
+        lines = table(client.devices, self.title, trouble and f"no connection: {trouble}")
+        picture = "\n".join(line[: size.columns] for line in lines[: size.lines - 1])
+        print((_CLEAR if sys.stdout.isatty() else "") + picture, flush=True)
+
+
+def table(devices: Mapping[str, Device], title: str, trouble: str = "") -> list[str]:
+    """Return the lines of the table."""
+    lines = [title + (f"   {trouble}" if trouble else ""), ""]
+    if not devices:
+        lines.append("no device has spoken yet")
+    for name, d in sorted(devices.items()):
+        parts = [plain(name), {True: "online", False: "offline", None: "?"}[d.online]]
+        if d.state is not None:
+            parts.append(d.state.status)
+        if d.health is not None:
+            if d.fps is not None:
+                parts.append(f"{d.fps:.1f} frames/s")
+            parts.append(f"{d.health.outbox_depth} waiting")
+            parts += [plain(reason) for reason in d.health.reasons]
+        if d.invalid:
+            parts.append(f"{d.invalid} messages not understood")
+        lines.append("  ".join(parts))
+        for face in d.state.faces if d.state is not None else []:
+            bar = "#" * round(face.confidence * _BAR)
+            why = f"  {plain(face.reason)}" if face.reason else ""
+            lines.append(
+                f"  {plain(face.track)[:12]:12}  {plain(face.emotion)[:10]:10} "
+                f"{face.confidence:5.2f} {bar:{_BAR}}  {face.since_s:6.1f} s{why}"
+            )
+        if d.last is not None:
+            e = d.last.data
+            late = "  (replayed)" if e.replayed else ""
+            lines.append(
+                f"  last event: {e.event_type} {plain(e.emotion)}, {plain(d.last.time)}{late}"
+            )
+    return lines
+
+
+def watch(mqtt: Mqtt, view: View) -> NoReturn:
+    """Show what comes until interrupted; after a first connection, come back for ever.
+
+    Raises:
+        UnavailableError: the first try to connect or subscribe fails.
+        ConfigError: a file that was named cannot be used.
+    """
+    came: queue.Queue[Message] = queue.Queue(WAITING)
+    begun = False
+    with Client.to(mqtt, listener=lambda m, _: came.put(m), also=("request/+",)) as client:
+        while True:
+            try:
+                view.message(came.get(timeout=TICK_S))
+                while not came.empty():
+                    view.message(came.get())
+            except queue.Empty:
+                pass
+            if not begun and client.tried:
+                client.wait_connected(0.0, first_try=True)
+                begun = True
+            if begun:
+                view.tick(client)
