@@ -20,7 +20,7 @@ import pytest
 from edge.clock import SystemClock
 from edge.publish.mqtt import MqttPublisher
 from tests import node
-from tests.broker import OPEN, Broker, running
+from tests.broker import OPEN, Broker, running, subscribed
 from tests.edge.publish.rig import change, estimate, publishing
 from tests.waiting import PATIENCE_S, free_port, wait_until
 
@@ -80,7 +80,8 @@ def in_browser(tmp_path: Path) -> None:
     ws = free_port()
     settings = [*OPEN, f"listener {ws} 127.0.0.1", "protocol websockets"]
     with (
-        running(tmp_path / "broker", settings) as broker,
+        running(tmp_path / "broker", settings, queued=None) as broker,
+        subscribed(broker, "nothing") as crowd,
         served(site) as url,
         publishing(broker.port) as publisher,
         playwright.sync_playwright() as p,
@@ -89,6 +90,10 @@ def in_browser(tmp_path: Path) -> None:
         page = browser.new_page()
         asked: list[str] = []
         page.on("request", lambda r: asked.append(r.url))
+        # More than a default Mosquitto gives a single subscription at QoS 1.
+        for i in range(600):
+            crowd.publish(f"emotion/car-{i}/availability", "online", retain=True)
+            crowd.publish(f"emotion/car-{i}/state", '{"emotion": "sad"}', retain=True)
         page.goto(f"{url}/?broker=ws://127.0.0.1:{ws}")
         expect = playwright.expect
         expect.set_options(timeout=1000 * PATIENCE_S)
@@ -102,6 +107,7 @@ def in_browser(tmp_path: Path) -> None:
         expect(page.locator("#device-kiosk .emotion")).to_have_text("surprise")
         expect(page.locator("#events li").first).to_contain_text("kiosk: emotion_changed surprise")
         assert page.locator("#device-kiosk").get_attribute("data-online") == "true"
+        expect(page.locator(".device[data-online=true] .emotion", has_text="sad")).to_have_count(600)
         publisher.close(PATIENCE_S)
         expect(page.locator("#device-kiosk")).to_have_attribute("data-online", "false")
         elsewhere = [a for a in asked if not a.startswith((url, "data:", "blob:"))]

@@ -24,8 +24,8 @@ from tests import broker as brokers
 from tests.broker import Broker, running, subscribed
 from tests.certificates import Authority
 from tests.edge.publish.rig import change, estimate, publishing
-from tests.edge.publish.test_metrics import HEALTH
 from tests.edge.publish.test_event_builder import builder
+from tests.edge.publish.test_metrics import HEALTH
 from tests.fakes import FakeClock
 from tests.waiting import PATIENCE_S, free_port, wait_until
 
