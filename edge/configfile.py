@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from edge.config import Attribute, Config
-from edge.errors import ConfigError
+from edge.errors import ConfigError, cannot_read
 from edge.redact import redact, redacted, remember, secrets_in
 from edge.secrets import others_can_read
 
@@ -112,7 +112,7 @@ def _read(path: Path) -> Values:
     except PermissionError as e:
         raise ConfigError(f"{path}: {e.strerror}; allowed: readable for whoever runs this") from e
     except OSError as e:
-        raise ConfigError(f"{path}: {e.strerror}") from e
+        raise cannot_read(path, e) from e
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as e:
         raise ConfigError(f"{path}: not valid TOML: {e}") from e
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, cannot_read
 from edge.prior import as_vector
 
 MANIFEST = "manifest.json"
@@ -68,7 +68,7 @@ def find_model(name_or_path: str) -> Path:
             if (folder / MANIFEST).is_file() and (folder / MODEL).is_file():
                 return folder
     except OSError as e:  # no permission, or too long a name
-        raise ConfigError(f"model {name_or_path!r}: {e.strerror}") from e
+        raise cannot_read(f"model {name_or_path!r}", e) from e
     names = sorted({p.parent.name for root in shipped for p in root.glob(f"*/{MANIFEST}")})
     raise ConfigError(
         f"model {name_or_path!r}: no folder with {MANIFEST} and {MODEL}; "
@@ -94,7 +94,7 @@ def load_manifest(folder: Path) -> Manifest:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
         raise ConfigError(f"{path}: {e}") from e
     except OSError as e:
-        raise ConfigError(f"{e.filename or folder}: {e.strerror}") from e
+        raise cannot_read(e.filename or folder, e) from e
     if actual != manifest.sha256:
         raise ConfigError(
             f"{folder / MODEL}: sha256 is {actual}, the manifest says {manifest.sha256}; "

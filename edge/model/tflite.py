@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import ConfigError, UnavailableError
+from edge.errors import ConfigError, UnavailableError, cannot_read
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +93,8 @@ def _interpreter_class(runtime: str) -> Callable[..., Any]:
 @contextlib.contextmanager
 def _native_stderr_to_log() -> Iterator[None]:
     """Send what C++ writes to descriptor 2 to the debug log: no chatter in the journal."""
-    with tempfile.TemporaryFile() as caught:
+    # In memory: a full /tmp must not keep the daemon from starting.
+    with os.fdopen(os.memfd_create("stderr"), "w+b") as caught:
         saved = os.dup(2)
         os.dup2(caught.fileno(), 2)
         try:
@@ -147,7 +147,7 @@ class Network:
                 if inputs == 1:
                     self._bind()
         except OSError as e:
-            raise ConfigError(f"{path}: {e.strerror}") from e
+            raise cannot_read(path, e) from e
         except REFUSALS as e:
             raise self._refused(e) from e
         if inputs != 1:
