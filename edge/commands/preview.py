@@ -21,7 +21,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "settings that act at once. Nothing is published or stored. The camera must be free: stop "
         "the service first. Needs the extra [web].",
     )
-    add_web_options(p, PORT)
+    add_web_options(p, PORT, open_here=False)
     p.add_argument(
         "--minutes",
         type=float,
@@ -39,20 +39,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p.set_defaults(run=run)
 
 
-def add_web_options(p: argparse.ArgumentParser, port: int) -> None:
-    """Add `--listen` and `--token-file`."""
+def add_web_options(p: argparse.ArgumentParser, port: int, *, open_here: bool = True) -> None:
+    """Add `--listen` and `--token-file`; `open_here`: loopback asks for no token."""
+    asked = "other than loopback, " if open_here else ""
     p.add_argument(
         "--listen",
         default=f"127.0.0.1:{port}",
         metavar="HOST:PORT",
-        help="where to serve the page (default: %(default)s); other than loopback, a random token "
-        "in the address is asked for",
+        help=f"where to serve the page (default: %(default)s); {asked}a random token in the address "
+        "is asked for",
     )
     p.add_argument(
         "--token-file",
         type=Path,
         metavar="FILE",
-        help="ask for the token in this file instead, on loopback too",
+        help="ask for the token in this file instead" + (", on loopback too" if open_here else ""),
     )
 
 
@@ -82,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     from edge.web.server import WebServer
     from edge.web.tuning import Tuning
 
-    listen = parse(args.listen, PORT, args.token_file)
+    listen = parse(args.listen, PORT, args.token_file, open_here=False)
     tuning = Tuning(lambda last: load_config(args, last=last))
     logs.setup(tuning.config.log.level)
     clock, control = SystemClock(), Control()

@@ -1,9 +1,10 @@
 """Who may see a page: checks on Host, Origin and token, and the headers that every answer has.
 
-Without a token, the page is on the loopback address. Two ways are left to reach it from outside,
-both through a browser on this machine: a foreign page that connects to it (Origin tells), and a
-foreign name that was made to point here, DNS rebinding (Host tells). With a token, a foreign page
-lacks it: the cookie belongs to the name that the page was opened by.
+The preview always has a token, for it writes its operator's configuration. The dashboard has none on
+the loopback address, where all users of this machine see it. Two ways are left to reach that from
+outside, both through a browser on this machine: a foreign page that connects to it (Origin tells),
+and a foreign name that was made to point here, DNS rebinding (Host tells). With a token, a foreign
+page lacks it: the cookie belongs to the name that the page was opened by.
 """
 
 from __future__ import annotations

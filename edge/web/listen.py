@@ -1,4 +1,4 @@
-"""Where a page is served: address, port, and the token that is asked for beyond this machine."""
+"""Where a page is served: address, port, and the token that is asked for."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")  # what a URL takes as it stands
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """An address to listen on; `token` None: nobody but this machine gets there."""
+    """An address to listen on; `token` None: whoever is on this machine."""
 
     host: str
     port: int
@@ -38,13 +38,14 @@ class Listen:
         return f"http://{host}:{port}/" + (f"?token={self.token}" if self.token else "")
 
 
-def parse(text: str, port: int, token_file: Path | None) -> Listen:
+def parse(text: str, port: int, token_file: Path | None, *, open_here: bool = True) -> Listen:
     """Return where to listen.
 
     Args:
         text: HOST, HOST:PORT, :PORT or [IPv6]:PORT.
         port: where `text` has none; 0 takes any free one.
-        token_file: holds the token; None: a new one is made, beyond loopback.
+        token_file: holds the token; None: a new one is made, where one is asked for.
+        open_here: whether loopback asks for none: every user of this machine gets in.
 
     Raises:
         UsageError: `text` is none of these.
@@ -57,7 +58,7 @@ def parse(text: str, port: int, token_file: Path | None) -> Listen:
     token = None
     if token_file is not None:
         token = read_token(token_file)
-    elif not is_loopback(host):
+    elif not (open_here and is_loopback(host)):
         token = secrets.token_urlsafe(TOKEN_BYTES)
     return Listen(host, int(match[2]) if match[2] else port, token)
 

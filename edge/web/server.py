@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import tornado.httpserver
+import tornado.iostream
 import tornado.netutil
 import tornado.web
 
@@ -23,7 +24,9 @@ from edge.web.listen import Listen
 log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).resolve().parent / "static"
-MAX_VIEWERS = 32  # sockets at once; a bound against nonsense
+MAX_VIEWERS = 32  # WebSockets at once; a bound against nonsense
+MAX_OPEN = 64  # other connections; a browser has up to 6 while it loads a page
+REQUEST_S = 10.0  # s for a request to come in; for a page, once it is loaded, to ask for more
 CLOSE_S = 1.0  # s that browsers get to hear the last word
 
 
@@ -59,6 +62,42 @@ class Hub:
         """Called several times a second."""
 
 
+class BoundedServer(tornado.httpserver.HTTPServer):
+    """Holds few connections that are no WebSocket: where one too many comes, the oldest has to go.
+
+    Else half requests take all descriptors: Tornado waits for the rest of each.
+    """
+
+    def initialize(self, *args: Any, **kwargs: Any) -> None:
+        """As HTTPServer, with little time for a request."""
+        self.waiting: dict[tornado.iostream.IOStream, None] = {}
+        kwargs |= {
+            "max_body_size": MAX_REQUEST_BYTES,
+            "max_header_size": MAX_REQUEST_BYTES,
+            "idle_connection_timeout": REQUEST_S,
+            "body_timeout": REQUEST_S,
+        }
+        super().initialize(*args, **kwargs)
+
+    def handle_stream(self, stream: tornado.iostream.IOStream, address: Any) -> None:
+        """Take a new connection."""
+        while len(self.waiting) >= MAX_OPEN:
+            oldest = next(iter(self.waiting))
+            self.settled(oldest)
+            oldest.close()
+        self.waiting[stream] = None
+        super().handle_stream(stream, address)
+
+    def on_close(self, server_conn: object) -> None:
+        """Forget a connection that has ended."""
+        self.settled(getattr(server_conn, "stream", None))
+        super().on_close(server_conn)
+
+    def settled(self, stream: object) -> None:
+        """Stop counting a connection: it has ended, or is a WebSocket, which `Hub` counts."""
+        self.waiting.pop(stream, None)  # type: ignore[call-overload]  # any object can be asked for
+
+
 class Viewer(Socket):
     """One browser's connection."""
 
@@ -72,6 +111,8 @@ class Viewer(Socket):
         if len(self._hub.sockets) >= MAX_VIEWERS:
             self.close(1013, "too many browsers")
             return
+        if self.ws_connection is not None:
+            self.settings["server"].settled(getattr(self.ws_connection, "stream", None))
         self.set_nodelay(True)
         self._hub.sockets.add(self)
         self._hub.joined(self)
@@ -165,7 +206,8 @@ class WebServer:
             self._ready.set()
 
     async def _serve(self) -> None:
-        server = tornado.httpserver.HTTPServer(self._app, max_body_size=MAX_REQUEST_BYTES)
+        server = BoundedServer(self._app)
+        self._app.settings["server"] = server
         server.add_sockets(self._sockets)
         self._hub.begin(asyncio.get_running_loop())
         self._ready.set()

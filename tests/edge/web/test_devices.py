@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
+import sys
 from typing import Any
 
 from edge.client.inventory import Inventory
@@ -176,3 +178,41 @@ def test_there_is_a_bound(monkeypatch: Any) -> None:
     for i in range(10):
         b.says("availability", b"online", name=f"pi-{i}")
     assert len(b.devices.snapshot()["devices"]) == 3
+
+
+HOSTILE = """
+import json, resource
+import msgspec
+from edge.client.inventory import Inventory
+from edge.web.devices import Devices
+from tests.edge.web.test_devices import event, state
+
+known, devices = Inventory("emotion"), Devices(600.0)
+wide = json.loads(state("happy"))
+wide["faces"][0]["scores"] = {f"label-{i}": 0.0 for i in range(2000)}
+payloads = [
+    ("state", json.dumps(wide).encode()),
+    ("state", state(*["x" * 900] * 50)),
+    ("info", b"{" + b" " * 590_000 + b"}"),
+    ("event", event("alert_began", track="t" * 50_000)),
+]
+begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for i in range(2500):
+    for kind, payload in payloads:
+        taken = known.take(f"emotion/{'n' * (i % 80)}-{i}/{kind}", False, payload)
+        devices.message(*taken, float(i))
+told = len(msgspec.json.encode(devices.snapshot()))
+used = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - begin)
+print(known.refused, used, told)
+"""
+
+
+def test_hostile_messages_take_little_memory() -> None:
+    """2,500 names with a large state each, and other ways to make a page remember more."""
+    done = subprocess.run(
+        [sys.executable, "-c", HOSTILE], capture_output=True, text=True, check=True
+    )
+    refused, used, told = map(int, done.stdout.split())
+    assert refused > 0
+    assert used < 500e6
+    assert told < 20e6

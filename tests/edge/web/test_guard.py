@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +116,52 @@ def test_the_token_opens_the_page_and_a_cookie_the_rest(guarded: Site) -> None:
     assert guarded.get("/live", Cookie=pair, Origin=own, **UPGRADE).status == 101
     assert guarded.get("/live", Cookie=pair, Origin="http://evil.example", **UPGRADE).status == 403
     assert guarded.get("/", Cookie=pair + "x").status == 403
+
+
+FEW = """
+import resource, sys, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+from edge.web.listen import parse
+from edge.web.server import Hub, WebServer
+server = WebServer(parse("127.0.0.1:0", 0, None), "dashboard.html", Hub(), 0.05)
+server.start()
+print(server.port, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: localhost\r\n"])
+def test_half_requests_leave_descriptors_and_viewers_alone(sent: bytes) -> None:
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", FEW], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as server,
+        contextlib.ExitStack() as clients,
+    ):
+        assert server.stdout is not None and server.stdin is not None
+        port = int(server.stdout.readline())
+
+        def connected() -> socket.socket:
+            return clients.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE_S))
+
+        viewer = connected()
+        lines = [f"{name}: {value}" for name, value in UPGRADE.items()]
+        ask = ["GET /live HTTP/1.1", f"Host: 127.0.0.1:{port}", f"Origin: http://127.0.0.1:{port}"]
+        viewer.sendall("\r\n".join([*ask, *lines, "", ""]).encode())
+        assert b" 101 " in viewer.recv(100)
+        for _ in range(300):
+            half = connected()
+            with contextlib.suppress(ConnectionError):  # it may have hung up already
+                half.sendall(sent)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+        for _ in range(3):
+            connection.request("GET", "/")
+            assert connection.getresponse().read()
+        connection.close()
+        assert len(list(Path(f"/proc/{server.pid}/fd").iterdir())) < 100
+        viewer.sendall(b"\x89\x80\0\0\0\0")  # RFC 6455, 5.5.2: a ping, masked with 0
+        assert b"\x8a\x00" in viewer.recv(1000), "the WebSocket is still there"
+        server.stdin.close()
 
 
 def test_an_address_that_is_taken_is_named(local: Site) -> None:

@@ -25,6 +25,12 @@ def test_loopback_asks_for_no_token(text: str, host: str, port: int) -> None:
     assert listen.loopback
 
 
+@pytest.mark.parametrize("text", ["127.0.0.1:8000", "localhost", "[::1]:8000"])
+def test_the_preview_asks_for_one_on_loopback_too(text: str) -> None:
+    listen = parse(text, 9, None, open_here=False)
+    assert listen.token and TOKEN.fullmatch(listen.token)
+
+
 @pytest.mark.parametrize(
     "text", ["0.0.0.0:1", "[::]:1", "192.0.2.7", "pi.local:80", "127.evil.com"]
 )
