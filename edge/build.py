@@ -10,19 +10,19 @@ import cv2
 
 from edge import __version__, host
 from edge.camera import open_camera
-from edge.classify import Limits, Model, TrackClassifier
+from edge.classify import Model, TrackClassifier
 from edge.config import Config
 from edge.configfile import effective
 from edge.contract import ModelInfo
 from edge.detect import open_detector
 from edge.errors import ConfigError
 from edge.events import EventRules
-from edge.loop import Pipeline
 from edge.model.manifest import MODEL, find_model
 from edge.model.sandbox import load_in_subprocess
 from edge.model.tflite import import_runtime, runtime_version
 from edge.motion import MotionGate
-from edge.publish import Identity, open_publisher
+from edge.pipeline import Pipeline, check_labels
+from edge.publish import Identity
 from edge.rates import BudgetKeeper, RateLimiter, RateScale
 from edge.smooth import TemporalSmoother
 from edge.stages import Camera, Clock, Control, FaceDetector, Observer, Publisher
@@ -30,7 +30,7 @@ from edge.track import FaceTracker
 
 LEAST_DETECT_RATE = 2.0  # 1/s: any less, and boxes are too old for their faces to be scored
 
-PublisherMaker = Callable[[Config, Identity, Clock, Control, random.Random], Publisher]
+PublisherMaker = Callable[[Identity], Publisher]  # who speaks is known once models are loaded
 
 
 def build(
@@ -41,7 +41,7 @@ def build(
     *,
     boot_id: str,
     camera: Camera | None = None,
-    publisher: PublisherMaker = open_publisher,
+    publisher: PublisherMaker,
     observers: Sequence[Observer] = (),
     cpu_s: Callable[[], float] | None = None,
 ) -> Pipeline:
@@ -54,7 +54,7 @@ def build(
         rng: source of track ids and of back-off times.
         boot_id: identifies this boot in events.
         camera: instead of the configured one.
-        publisher: instead of the configured one.
+        publisher: makes what events are handed to.
         observers: see `edge.stages.Observer`.
         cpu_s: processor time of this process, s; None: work as if there were no budget.
 
@@ -81,34 +81,29 @@ def build(
     camera = camera or open_camera(config.camera, clock, rng)
     scale = RateScale()
     return Pipeline(
+        config=config,
+        labels=model.labels,
         camera=camera,
         budget=BudgetKeeper(config.budget, scale, cpu_s, host.temperature_c, host.throttled),
         motion=MotionGate(config.motion, config.track.lost_s),
         detector=detector,
         detect_limiter=RateLimiter(config.detect.rate, scale, LEAST_DETECT_RATE),
-        tracker=FaceTracker(confirm=config.track.confirm, lost_s=config.track.lost_s, rng=rng),
+        tracker=FaceTracker(config.track, rng),
         classifier=TrackClassifier(
             model,
-            Limits(
-                config.classify.min_face_px,
-                config.classify.min_sharpness,
-                config.classify.min_brightness,
-            ),
-            rate=config.classify.rate,
-            max_faces=config.classify.max_faces,
-            upright=config.classify.upright,
+            config.classify,
             attributes=attributes,
             scale=scale,
         ),
         smoother=TemporalSmoother(model.labels, config.smooth),
         rules=EventRules(config.alert),
-        publisher=publisher(config, identity, clock, control, rng),
+        publisher=publisher(identity),
         observers=observers,
     )
 
 
 def load_emotion(config: Config) -> Model:
-    """Return the emotion model, warm; check that the alert's emotions are among its labels.
+    """Return the emotion model, warm; check what refers to its labels.
 
     Raises:
         ConfigError: it is missing, wrong, or not an emotion model.
@@ -120,11 +115,7 @@ def load_emotion(config: Config) -> Model:
             f"classify.model: {config.classify.model}: its task is {model.manifest.task}; "
             "allowed: emotion"
         )
-    unknown = [e for e in config.alert.emotions if e not in model.labels]
-    if config.alert.enabled and unknown:
-        raise ConfigError(
-            f"alert.emotions: got {', '.join(unknown)}; allowed: {', '.join(model.labels)}"
-        )
+    check_labels(config, model.labels)
     return model
 
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.config import Classify
 from edge.errors import ConfigError
 from edge.geometry import Box, Points, roll
 from edge.image import resize
@@ -170,15 +171,6 @@ class Model:
         return self._net.run(tensor.reshape(self._net.input_shape))[0].reshape(-1)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Below these a face is not scored."""
-
-    min_face_px: float  # pixels of width
-    min_sharpness: float  # see `sharpness`
-    min_brightness: float  # mean luma, 0-255
-
-
 @dataclass(slots=True)
 class _Limiters:
     """When a track is next scored, and what its attributes were."""
@@ -194,39 +186,36 @@ class TrackClassifier:
     def __init__(
         self,
         model: Model,
-        limits: Limits,
+        config: Classify,
         *,
-        rate: float,
-        max_faces: int,
-        upright: bool = True,
         attributes: Sequence[tuple[str, Model, float]] = (),
         scale: RateScale | None = None,
     ) -> None:
-        """Score each face `rate` times a second, at full `scale`.
+        """Score as the section `classify` says.
 
         Args:
             model: of emotions.
-            limits: below which a face is not scored.
-            rate: 1/s, each face.
-            max_faces: a frame, largest first.
-            upright: turn the crops of tilted heads, where their landmarks are known.
+            config: the section; its model, runtime and threads are not looked at.
             attributes: (name, model, rate) of other classifiers.
-            scale: fraction of the rate that the budget allows.
+            scale: fraction of the rates that the budget allows.
         """
         self._model = model
-        self._limits = limits
-        self._rate = rate
-        self._max_faces = max_faces
-        self._upright = upright
         self._attributes = attributes
         self._scale = scale
         self._limiters: dict[str, _Limiters] = {}
+        self.configure(config)
+
+    def configure(self, config: Classify) -> None:
+        """Go on by other settings; model, runtime and threads are not among them."""
+        self._config = config
+        for limiters in self._limiters.values():
+            limiters.emotion.rate = config.rate
 
     def classify(self, frame: Frame, tracks: Sequence[Track]) -> tuple[Scores, ...]:
         """Return scores, or the reason for none, of those tracks that are due."""
         self._limiters = {t.id: self._limiters.get(t.id) or self._new() for t in tracks}
         out = []
-        for track in tracks[: self._max_faces]:
+        for track in tracks[: self._config.max_faces]:
             limiters = self._limiters[track.id]
             if frame.t - track.seen <= STALE_S and limiters.emotion.due(frame.t):
                 out.append(self._one(frame, track, limiters))
@@ -234,21 +223,21 @@ class TrackClassifier:
 
     def _new(self) -> _Limiters:
         return _Limiters(
-            RateLimiter(self._rate, self._scale, MIN_RATE),
+            RateLimiter(self._config.rate, self._scale, MIN_RATE),
             {name: RateLimiter(rate, self._scale) for name, _, rate in self._attributes},
         )
 
     def _one(self, frame: Frame, track: Track, limiters: _Limiters) -> Scores:
-        if min(track.box.width, track.box.height) < self._limits.min_face_px:
+        if min(track.box.width, track.box.height) < self._config.min_face_px:
             return Scores(track.id, None, Reason.TOO_SMALL)
-        landmarks = track.landmarks if self._upright else None
+        landmarks = track.landmarks if self._config.upright else None
         try:
             face = self._model.crop(frame.luma, track.box, landmarks)
         except ValueError:  # carried out of the frame
             return Scores(track.id, None, Reason.NO_FACE)
-        if cv2.mean(face)[0] < self._limits.min_brightness:
+        if cv2.mean(face)[0] < self._config.min_brightness:
             return Scores(track.id, None, Reason.LOW_LIGHT)
-        if sharpness(face) < self._limits.min_sharpness:
+        if sharpness(face) < self._config.min_sharpness:
             return Scores(track.id, None, Reason.BLURRED)
         for name, model, _ in self._attributes:
             if limiters.attribute[name].due(frame.t):

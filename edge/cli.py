@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from edge import __version__
-from edge.errors import EdgeError
+from edge.errors import EdgeError, StorageError
 from edge.redact import redact
 
 COMMANDS = (
@@ -49,6 +49,23 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
+    if sys.stdout is None:  # started with it closed: what is printed goes nowhere, as with print()
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # for as long as the process
+    try:
+        code = _run(argv)
+        if not sys.stdout.closed:  # `run` closes it when its reader is gone
+            sys.stdout.flush()
+    except BrokenPipeError:  # `| head`: whoever read has enough
+        _drop_output()
+        return 0
+    except OSError as e:  # what a command opens or writes elsewhere has errors of its own
+        _drop_output()
+        _say(f"{e.filename or 'standard output'}: {e.strerror or e}")
+        return StorageError.exit_code
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
         args = parser().parse_args(argv)
     except SystemExit as e:  # argparse has said why; its 2 is not of sysexits
@@ -56,14 +73,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except EdgeError as e:
-        for line in redact(str(e)).splitlines():
-            print(f"emotion-edge: {line}", file=sys.stderr)
+        _say(str(e))
         return e.exit_code
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as shells say it
-    except BrokenPipeError:  # `| head`: whoever read has enough
+
+
+def _say(text: str) -> None:
+    for line in redact(text).splitlines():
+        print(f"emotion-edge: {line}", file=sys.stderr)
+
+
+def _drop_output() -> None:
+    """Let what is still buffered go nowhere, or the interpreter fails over it at exit."""
+    with contextlib.suppress(OSError, ValueError):  # not a file, as under test
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def enter() -> NoReturn:

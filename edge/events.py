@@ -28,12 +28,11 @@ class EventRules:
     def __init__(self, alert: Alert) -> None:
         """Begin with nobody in view."""
         self._seen: dict[str, _Seen] = {}
-        self._alerts = AlertRule(alert) if alert.enabled else None
+        self._alerts = AlertRule(alert)
 
     def configure(self, alert: Alert) -> None:
-        """Go on by other settings of the alert; whether there is one does not change."""
-        if self._alerts is not None:
-            self._alerts.configure(alert)
+        """Go on by other settings; an alert that is switched off ends."""
+        self._alerts.configure(alert)
 
     def update(self, t: float, estimates: Sequence[Estimate]) -> tuple[PipelineEvent, ...]:
         """Return what changed since the last call: who left, then who came, then what changed."""
@@ -59,8 +58,7 @@ class EventRules:
                 out.append(
                     PipelineEvent(EventType.EMOTION_CHANGED, t, estimate, previous, self._count())
                 )
-            if self._alerts is not None:
-                out += self._alerts.update(t, estimate, self._count())
+            out += self._alerts.update(t, estimate, self._count())
         return tuple(out)
 
     def lose_sight(self, t: float, reason: Reason) -> tuple[PipelineEvent, ...]:
@@ -83,8 +81,7 @@ class EventRules:
             if not seen.announced:
                 continue
             estimate = replace(seen.estimate, emotion=seen.emotion)
-            if self._alerts is not None:
-                out += self._alerts.end(t, estimate, self._count(), reason)
+            out += self._alerts.end(t, estimate, self._count(), reason)
             out.append(
                 PipelineEvent(
                     EventType.FACE_LEFT,
@@ -128,6 +125,8 @@ class AlertRule:
 
     def update(self, t: float, estimate: Estimate, faces: int) -> list[PipelineEvent]:
         """Return an `alert_began` or `alert_ended` for this track, or nothing."""
+        if not self._config.enabled:
+            return self.end(t, estimate, faces, None)
         level = self._levels.setdefault(estimate.track.id, _Level(last=t))
         value = sum(estimate.scores.get(name, 0.0) for name in self._config.emotions)
         dt, level.last = t - level.last, t

@@ -9,6 +9,7 @@ from typing import Literal
 
 from edge import host
 from edge.clock import rfc3339
+from edge.config import Output
 from edge.contract import Health
 from edge.messages import CameraLost, Estimate, Frame
 from edge.stages import Camera, Clock, Publisher
@@ -59,6 +60,11 @@ class HealthMonitor:
         self._busy_s = 0.0
         self._faces = 0
         self._reasons: set[str] = set()
+
+    def configure(self, output: Output) -> None:
+        """Go on by other settings; the next message comes at once."""
+        self._interval_s = output.health_s
+        self._next = min(self._next, self._clock.now())
 
     def frame_done(
         self, frame: Frame, *, busy_s: float, latency_s: float, estimates: Sequence[Estimate]

@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from edge.health import HealthMonitor
 from edge.messages import CameraLost, Estimate, Frame, Reason
-from edge.motion import MotionGate
-from edge.rates import BudgetKeeper, RateLimiter
-from edge.stages import (
-    Camera,
-    Classifier,
-    Clock,
-    Control,
-    FaceDetector,
-    Observer,
-    Publisher,
-    Rules,
-    Smoother,
-    Tracker,
-)
+from edge.pipeline import Pipeline
+from edge.stages import Clock, Control
 
 
-@dataclass(slots=True)
-class Pipeline:
-    """The stages that `build` chose."""
+def run(
+    p: Pipeline,
+    clock: Clock,
+    control: Control,
+    health: HealthMonitor,
+    between_frames: Callable[[], None] = lambda: None,
+) -> None:
+    """Carry frames from the camera to the broker until `control.stopping` or the source ends.
 
-    camera: Camera
-    budget: BudgetKeeper
-    motion: MotionGate
-    detector: FaceDetector
-    detect_limiter: RateLimiter
-    tracker: Tracker
-    classifier: Classifier
-    smoother: Smoother
-    rules: Rules
-    publisher: Publisher
-    observers: Sequence[Observer] = field(default_factory=tuple)
-
-
-def run(p: Pipeline, clock: Clock, control: Control, health: HealthMonitor) -> None:
-    """Carry frames from the camera to the broker until `control.stopping` or the source ends."""
+    `between_frames` is called after each frame, in this thread: there, settings may change.
+    """
     estimates: tuple[Estimate, ...] = ()
     for frame in p.camera.frames():
         if control.stopping:
@@ -64,6 +43,7 @@ def run(p: Pipeline, clock: Clock, control: Control, health: HealthMonitor) -> N
                 frame, busy_s=ended - began, latency_s=ended - frame.t, estimates=estimates
             )
         p.budget.update(clock.now())
+        between_frames()
 
 
 def _process(p: Pipeline, frame: Frame) -> tuple[Estimate, ...]:

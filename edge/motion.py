@@ -19,11 +19,15 @@ class MotionGate:
     """Compares each frame with the last one that was looked at."""
 
     def __init__(self, config: Motion, lost_s: float) -> None:
-        """Look by the section `motion`; `lost_s` (s): without a look for so long, faces leave."""
+        """Decide by the section `motion`; `lost_s` (s): without a look for so long, faces leave."""
+        self._looked = self._moved = 0.0  # s
+        self.configure(config, lost_s)
+
+    def configure(self, config: Motion, lost_s: float) -> None:
+        """Go on by other settings, from the next frame on."""
         self._config = config
         self._face_s = min(FACE_S, lost_s / 2)
         self._seen: NDArray[np.uint8] | None = None  # thumbnail at the last look
-        self._looked = self._moved = 0.0  # s
 
     def reset(self) -> None:
         """Look at the next frame, whatever is in it: the camera was away."""

@@ -97,6 +97,10 @@ class BudgetKeeper:
         self._cooled = 1.0  # fraction of the budget that heat leaves
         self._slow_since: float | None = None
 
+    def configure(self, limits: Limits) -> None:
+        """Keep to other limits."""
+        self._limits = limits
+
     def scale(self) -> float:
         """Return the fraction of the configured rates that is used now, in (0, 1]."""
         return self._scale.factor

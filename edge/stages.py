@@ -9,7 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.config import Alert, Classify, Config, Detect, Smooth, TrackKeys
 from edge.contract import Health
+from edge.errors import EdgeError
 from edge.messages import CameraLost, Estimate, Face, Frame, PipelineEvent, Reason, Scores, Track
 
 
@@ -58,12 +60,18 @@ class Camera(Protocol):
 class FaceDetector(Protocol):
     """Finds faces in one frame; keeps nothing between frames."""
 
+    def configure(self, config: Detect, /) -> None:
+        """Go on by other settings; name and model are not among them."""
+
     def detect(self, luma: NDArray[np.uint8], /) -> tuple[Face, ...]:
         """Return the faces, best score first; empty when there are none."""
 
 
 class Tracker(Protocol):
     """Says which face is which."""
+
+    def configure(self, config: TrackKeys, /) -> None:
+        """Go on by other settings; the tracks stay."""
 
     def update(self, frame: Frame, faces: Sequence[Face] | None, /) -> tuple[Track, ...]:
         """Return the confirmed tracks, largest first; `faces` None: no detection in this frame."""
@@ -78,12 +86,18 @@ class Tracker(Protocol):
 class Classifier(Protocol):
     """Scores faces."""
 
+    def configure(self, config: Classify, /) -> None:
+        """Go on by other settings; model, runtime and threads are not among them."""
+
     def classify(self, frame: Frame, tracks: Sequence[Track], /) -> tuple[Scores, ...]:
         """Return scores of those tracks that are due."""
 
 
 class Smoother(Protocol):
     """Turns scores into estimates."""
+
+    def configure(self, config: Smooth, /) -> None:
+        """Go on by other settings; what is known of the faces in view stays."""
 
     def update(
         self, t: float, tracks: Sequence[Track], scores: Sequence[Scores], /
@@ -93,6 +107,9 @@ class Smoother(Protocol):
 
 class Rules(Protocol):
     """Turns estimates into events."""
+
+    def configure(self, config: Alert, /) -> None:
+        """Go on by other settings; an alert that is switched off ends."""
 
     def update(self, t: float, estimates: Sequence[Estimate], /) -> tuple[PipelineEvent, ...]:
         """Return what changed since the last call, in order."""
@@ -117,6 +134,9 @@ class OutboxStats:
 
 class Publisher(Protocol):
     """Hands messages to the outside. Never blocks on a network, never raises for one."""
+
+    def configure(self, config: Config, /) -> None:
+        """Go on by other settings of `output`, and announce the configuration in effect."""
 
     def publish(self, event: PipelineEvent, /) -> None:
         """Stamp and keep an event until it was delivered."""
@@ -147,3 +167,4 @@ class Control:
 
     paused: bool = False
     stopping: bool = False
+    failure: EdgeError | None = None  # why it stops, where that is not as asked

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.config import TrackKeys
 from edge.follow import MIN_MATCH, follow, patch, similarity
 from edge.geometry import Box, Points, blended
 from edge.messages import Face, Frame, Track
@@ -55,18 +56,15 @@ class _Tracked:
 class FaceTracker:
     """Greedy assignment with swaps; see the constants for what is weighed."""
 
-    def __init__(self, *, confirm: int, lost_s: float, rng: random.Random) -> None:
-        """Make a tracker without tracks.
-
-        Args:
-            confirm: detections before a face is confirmed.
-            lost_s: seconds without a detection before it has left.
-            rng: source of the ids.
-        """
-        self._confirm = confirm
-        self._lost_s = lost_s
+    def __init__(self, config: TrackKeys, rng: random.Random) -> None:
+        """Make a tracker without tracks; ids come from `rng`."""
         self._rng = rng
         self._tracks: list[_Tracked] = []
+        self.configure(config)
+
+    def configure(self, config: TrackKeys) -> None:
+        """Go on by other settings; the tracks stay."""
+        self._config = config
 
     def reset(self) -> None:
         """Forget all tracks."""
@@ -96,8 +94,8 @@ class FaceTracker:
         if t > track.seen and not (0 <= x < width and 0 <= y < height):
             return False  # walked out of the picture
         if not track.confirmed:
-            return track.misses <= TENTATIVE_MISSES and t - track.seen <= self._lost_s
-        return t - track.seen <= self._lost_s
+            return track.misses <= TENTATIVE_MISSES and t - track.seen <= self._config.lost_s
+        return t - track.seen <= self._config.lost_s
 
     def _carry(self, track: _Tracked, frame: Frame) -> None:
         """Move a box on to this frame: by its picture where that is found, else by its speed."""
@@ -177,7 +175,7 @@ class FaceTracker:
         track.hits += 1
         track.misses = 0
         track.sure = True
-        track.confirmed = track.confirmed or track.hits >= self._confirm
+        track.confirmed = track.confirmed or track.hits >= self._config.confirm
 
     def _spawn(self, face: Face, picture: NDArray[np.uint8] | None, t: float) -> _Tracked:
         return _Tracked(
@@ -190,7 +188,7 @@ class FaceTracker:
             seen=t,
             at=t,
             template=picture,
-            confirmed=self._confirm == 1,
+            confirmed=self._config.confirm == 1,
         )
 
 

@@ -164,6 +164,7 @@ class OurLoop:
     ) -> None:
         from edge.build import build
         from edge.configfile import load
+        from edge.publish import open_publisher
         from edge.stages import Control
         from edge.tools.replay import ReplayClock
 
@@ -179,12 +180,16 @@ class OurLoop:
         height, width = (first if first.ndim == 2 else cv2.imdecode(first, 0)).shape
         self._size = width, height
         self._frames, self._clock, self._control = frames, ReplayClock(), Control()
+        rng = random.Random(0)
         self.pipeline = build(
             self.config,
             self._clock,
             self._control,
-            random.Random(0),
+            rng,
             boot_id="versus",
+            publisher=lambda identity: open_publisher(
+                self.config, identity, self._clock, self._control, rng
+            ),
             camera=self,
             observers=[self],
         )

@@ -15,6 +15,7 @@ from convert.detector.scores import Floats, Found, Truth, mark_shift, match, mea
 from convert.detector.subject import Subject
 from edge.camera import open_camera
 from edge.clock import SystemClock
+from edge.config import TrackKeys
 from edge.errors import NoInputError
 from edge.geometry import Box
 from edge.messages import Face, Frame
@@ -107,7 +108,7 @@ def _above(found: Found, threshold: float) -> Found:
 
 def _false_tracks(clip: Clip, founds: Sequence[Found], rate: float, confirm: int) -> int:
     """Count tracks believed by the device's tracker that hold no face of the reference."""
-    tracker = FaceTracker(confirm=confirm, lost_s=2.0, rng=random.Random(0))
+    tracker = FaceTracker(TrackKeys(confirm=confirm, lost_s=2.0), random.Random(0))
     due = clip.frames[0].t
     good: dict[str, bool] = {}
     for frame, truth, found in zip(clip.frames, clip.truths, founds, strict=True):

@@ -45,10 +45,11 @@ def run(args: argparse.Namespace) -> int:
     from edge.build import build
     from edge.camera import is_live, open_camera
     from edge.clock import SystemClock
-    from edge.commands.run import Stopper
     from edge.health import HealthMonitor
     from edge.loop import run as run_loop
+    from edge.publish import open_publisher
     from edge.service import logs
+    from edge.service.stopper import Stopper
     from edge.stages import Control
     from edge.tools.bench import Meter
     from edge.tools.bench_report import table
@@ -64,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
             control,
             rng,
             boot_id="bench",
+            publisher=lambda identity: open_publisher(config, identity, clock, control, rng),
             camera=meter,
             observers=[meter],
         )

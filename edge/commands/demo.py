@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import random
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from edge.contract import Event, Health
     from edge.messages import Estimate, PipelineEvent
     from edge.publish import Identity
-    from edge.stages import Clock, Control, OutboxStats, Publisher
+    from edge.stages import OutboxStats, Publisher
 
 # NASA portrait of Eileen Collins, public domain; made by scripts/make-demo-clip.
 CLIP = Path(__file__).resolve().parent.parent / "demo" / "astronaut.mp4"
@@ -44,13 +43,26 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args, sets)
 
     from edge.clock import SystemClock
-    from edge.commands.run import serve
+    from edge.publish import open_publisher
+    from edge.publish.event_builder import EventBuilder
+    from edge.publish.jsonl import EventsOnly
     from edge.service import logs
+    from edge.service.serve import fresh_rng, serve
+    from edge.stages import Control
 
     logs.setup(config.log.level)
+    clock, control, rng = SystemClock(), Control(), fresh_rng()
+
+    def publisher(identity: Identity) -> Publisher:
+        screen = _Screen(identity.model.labels, clock.now(), as_json=args.json)
+        lines = EventsOnly(EventBuilder(identity, clock, rng), screen.show)
+        if not config.mqtt.host:
+            return lines
+        return _Both(open_publisher(config, identity, clock, control, rng), lines)
+
     if not args.json:
         _say("A clip with a face in it, played through the pipeline. No camera, no network.")
-    shown = serve(config, SystemClock(), publisher=_Maker(as_json=args.json))
+    shown = serve(config, clock, control, rng, publisher)
     if not args.json:
         what = f"published to {args.broker}" if args.broker else "with --json: what is published"
         _say(f"{shown} frames. Next: emotion-edge run --set camera.source=0; {what}.")
@@ -59,31 +71,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _say(text: str) -> None:
     print(text, flush=True)
-
-
-class _Maker:
-    """Makes the screen's publisher, and the configured one where there is a broker."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
-
-    def __call__(
-        self,
-        config: Config,
-        identity: Identity,
-        clock: Clock,
-        control: Control,
-        rng: random.Random,
-    ) -> Publisher:
-        from edge.publish import open_publisher
-        from edge.publish.event_builder import EventBuilder
-        from edge.publish.jsonl import EventsOnly
-
-        screen = _Screen(identity.model.labels, clock.now(), as_json=self._as_json)
-        lines = EventsOnly(EventBuilder(identity, clock, rng), screen.show)
-        if not config.mqtt.host:
-            return lines
-        return _Both(open_publisher(config, identity, clock, control, rng), lines)
 
 
 class _Screen:
@@ -115,6 +102,9 @@ class _Both:
     def __init__(self, broker: Publisher, screen: Publisher) -> None:
         self._broker = broker
         self._screen = screen
+
+    def configure(self, config: Config, /) -> None:
+        self._broker.configure(config)
 
     def publish(self, event: PipelineEvent, /) -> None:
         self._broker.publish(event)

@@ -75,8 +75,8 @@ def run(args: argparse.Namespace) -> int:
     import random
 
     from edge.clock import SystemClock
-    from edge.commands.run import Stopper
     from edge.service import logs
+    from edge.service.stopper import Stopper
     from edge.stages import Control
     from edge.web.listen import parse
     from edge.web.preview import TICK_S, Preview, PreviewHub

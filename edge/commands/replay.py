@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from edge.commands.common import add_config_options, load_config
 
 if TYPE_CHECKING:
-    from edge.config import Config
     from edge.publish import Identity
-    from edge.stages import Clock, Control, Observer, Publisher
+    from edge.stages import Observer, Publisher
 
 SEED = 0  # of track and event ids: the same recording gives the same lines
 DEFAULT_FPS = 30.0  # 1/s, of an annotated video, where the configuration says nothing better
@@ -63,9 +62,7 @@ def run(args: argparse.Namespace) -> int:
     clock, control, rng = ReplayClock(), Control(), random.Random(SEED)
     out = sys.stdout
 
-    def publisher(
-        _config: Config, identity: Identity, clock: Clock, _control: Control, rng: random.Random
-    ) -> Publisher:
+    def publisher(identity: Identity) -> Publisher:
         builder = EventBuilder(identity, clock, rng, synced=lambda: False)
         return EventsOnly(builder, None if args.frames else lambda e: _print(line(e)))
 

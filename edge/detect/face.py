@@ -48,9 +48,7 @@ class TfliteFaceDetector:
         if manifest.task != "face":
             raise ConfigError(f"{folder}: task is {manifest.task}; allowed here: face")
         self._decode = _checked(manifest.decode, folder)
-        self._width = config.width
-        self._min_face = config.min_face
-        self._threshold = config.threshold
+        self.configure(config)
         self._net = Network(folder / MODEL, runtime, threads)
         if len(self._net.input_shape) != 4 or self._net.input_shape[3] != 1:
             raise ConfigError(f"{folder}: input {self._net.input_shape}; allowed: (1, h, w, 1)")
@@ -65,9 +63,13 @@ class TfliteFaceDetector:
         self._resize(manifest.input.height, manifest.input.width)
         self.detect(np.full((manifest.input.height, manifest.input.width), 128, np.uint8))
 
+    def configure(self, config: Detect, /) -> None:
+        """Go on by another width, smallest face and threshold."""
+        self._config = config
+
     def detect(self, luma: NDArray[np.uint8], /) -> tuple[Face, ...]:
         """Return the faces with five landmarks each, best score first."""
-        small, sx, sy = shrink(luma, self._width)
+        small, sx, sy = shrink(luma, self._config.width)
         rows, columns = small.shape
         self._resize(rows, columns)
         self._tensor[0, :rows, :columns, 0] = cv2.LUT(small, self._table)
@@ -77,9 +79,9 @@ class TfliteFaceDetector:
             maps["box"][0],
             maps["marks"][0],
             stride=self._decode.stride,
-            threshold=self._threshold,
+            threshold=self._config.threshold,
         )
-        least = self._min_face * luma.shape[0]
+        least = self._config.min_face * luma.shape[0]
         return tuple(
             Face(
                 Box(*box).scaled(sx, sy),

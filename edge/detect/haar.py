@@ -49,13 +49,16 @@ class HaarDetector:
             empty = True
         if empty:
             raise ConfigError(f"detect.model: {path}: not a Haar cascade")
-        self._width = config.width
-        self._min_face = config.min_face
+        self.configure(config)
+
+    def configure(self, config: Detect, /) -> None:
+        """Go on by another width and smallest face."""
+        self._config = config
 
     def detect(self, luma: NDArray[np.uint8], /) -> tuple[Face, ...]:
         """Return the faces, best first; the score is n / (n + 4) for n agreeing windows."""
-        small, sx, sy = shrink(luma, self._width)
-        least = max(SMALLEST, round(self._min_face * small.shape[0]))
+        small, sx, sy = shrink(luma, self._config.width)
+        least = max(SMALLEST, round(self._config.min_face * small.shape[0]))
         boxes, counts = self._cascade.detectMultiScale2(
             small, scaleFactor=SCALE_STEP, minNeighbors=MIN_NEIGHBOURS, minSize=(least, least)
         )

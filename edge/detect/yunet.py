@@ -43,12 +43,16 @@ class YuNetDetector:
         except cv2.error as e:
             raise ConfigError(f"detect.model: {path}: OpenCV cannot run it: {e.err}") from e
         self._size = (320, 240)
-        self._width = config.width
-        self._min_face = config.min_face
+        self.configure(config)
+
+    def configure(self, config: Detect, /) -> None:
+        """Go on by another width, smallest face and threshold."""
+        self._config = config
+        self._net.setScoreThreshold(config.threshold)
 
     def detect(self, luma: NDArray[np.uint8], /) -> tuple[Face, ...]:
         """Return the faces with five landmarks each, best score first."""
-        small, sx, sy = shrink(luma, self._width)
+        small, sx, sy = shrink(luma, self._config.width)
         size = (small.shape[1], small.shape[0])
         if size != self._size:
             self._net.setInputSize(size)
@@ -59,7 +63,7 @@ class YuNetDetector:
         faces = []
         for row in rows.tolist():
             box = Box(*row[:4]).scaled(sx, sy)
-            if box.height < self._min_face * luma.shape[0]:
+            if box.height < self._config.min_face * luma.shape[0]:
                 continue
             points = tuple((row[i] * sx, row[i + 1] * sy) for i in range(4, 14, 2))
             faces.append(Face(box, row[14], points))

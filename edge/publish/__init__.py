@@ -11,7 +11,7 @@ from edge.config import Config
 from edge.errors import ConfigError
 from edge.publish.event_builder import EventBuilder
 from edge.publish.identity import Identity, read_boot_id
-from edge.publish.jsonl import EventsOnly, JsonLines
+from edge.publish.jsonl import JsonLines, StandardOutput
 from edge.publish.mqtt import MqttPublisher
 from edge.publish.probe import probe_broker
 from edge.stages import Clock, Control, Publisher
@@ -34,12 +34,8 @@ def open_publisher(
     Raises:
         ConfigError: a password file, key or certificate cannot be used.
     """
-    wanted = config.output.stdout == "on" or (
-        config.output.stdout == "auto" and not config.mqtt.host
-    )
-    lines = JsonLines(control) if wanted else None
     if not config.mqtt.host:
-        return EventsOnly(EventBuilder(identity, clock, rng), lines.event if lines else None)
+        return StandardOutput(EventBuilder(identity, clock, rng), JsonLines(control), config)
     return MqttPublisher(
         config,
         identity,
@@ -47,7 +43,6 @@ def open_publisher(
         control,
         rng,
         outbox_path(config.outbox.path),
-        lines,
     )
 
 

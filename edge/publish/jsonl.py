@@ -12,7 +12,9 @@ from typing import BinaryIO
 
 import msgspec
 
+from edge.config import Config
 from edge.contract import Event, Health, encode
+from edge.errors import StorageError
 from edge.messages import Estimate, PipelineEvent
 from edge.publish.event_builder import EventBuilder
 from edge.stages import Control, OutboxStats
@@ -22,12 +24,25 @@ log = logging.getLogger(__name__)
 WAITING_MOST = 1000  # lines for a reader that stalls; about 1 MB
 
 
-class JsonLines:
-    """Writes one line an event, at once. A reader that went away ends the program quietly."""
+def lines_wanted(config: Config) -> bool:
+    """Return whether events are written to standard output, as `output.stdout` says."""
+    return config.output.stdout == "on" or (config.output.stdout == "auto" and not config.mqtt.host)
 
-    def __init__(self, control: Control, stream: BinaryIO | None = None) -> None:
+
+class JsonLines:
+    """Writes one line an event, at once.
+
+    Where that is all there is, a reader that went away ends the program quietly, and a disk that is
+    full with exit code 74. Beside a broker, the lines are dropped and the daemon goes on.
+    """
+
+    def __init__(
+        self, control: Control, stream: BinaryIO | None = None, *, alone: bool = True
+    ) -> None:
+        """Write to `stream`, or to standard output; `alone`: events go nowhere else."""
         self._control = control
         self._stream = stream if stream is not None else sys.stdout.buffer
+        self._alone = alone
         self._broken = False
 
     def event(self, event: Event) -> None:
@@ -42,14 +57,20 @@ class JsonLines:
             self._stream.write(payload + b"\n")
             self._stream.flush()
         except (BrokenPipeError, ValueError):  # ValueError: the stream was closed
-            self._broken = True
-            self._control.stopping = True
-            with contextlib.suppress(OSError, ValueError):
-                self._stream.close()  # or the interpreter complains when it flushes at exit
+            self._give_up("its reader is gone")
         except OSError as e:
-            self._broken = True
+            if self._alone:
+                self._control.failure = StorageError(f"standard output: {e.strerror}")
+            self._give_up(e.strerror or str(e))
+
+    def _give_up(self, why: str) -> None:
+        self._broken = True
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.close()  # or the interpreter complains when it flushes at exit
+        if self._alone:
             self._control.stopping = True
-            log.error("standard output: %s", e.strerror)
+        else:
+            log.warning("standard output: %s; events go to the broker only", why)
 
 
 class LinesAside:
@@ -92,6 +113,9 @@ class EventsOnly:
         self._write = write  # None: nobody listens, not even here
         self._seq = 0
 
+    def configure(self, config: Config, /) -> None:
+        """Nothing: whoever made it chose where events go."""
+
     def publish(self, event: PipelineEvent, /) -> None:
         """Write the event; a slow reader slows the loop down, which is what a pipe is for."""
         if self._write is None:
@@ -113,3 +137,16 @@ class EventsOnly:
 
     def close(self, timeout_s: float, /) -> None:
         """Nothing is left to write."""
+
+
+class StandardOutput(EventsOnly):
+    """The publisher where no broker is configured."""
+
+    def __init__(self, builder: EventBuilder, lines: JsonLines, config: Config) -> None:
+        super().__init__(builder, None)
+        self._lines = lines
+        self.configure(config)
+
+    def configure(self, config: Config, /) -> None:
+        """Write lines, or nothing, as `output.stdout` says."""
+        self._write = self._lines.event if lines_wanted(config) else None

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import random
 from collections.abc import Callable, Sequence
 
-from edge.config import Config
+from edge import config
 from edge.contract import Health
 from edge.errors import EdgeError
 from edge.messages import Estimate, PipelineEvent
 from edge.publish.identity import Identity
-from edge.stages import Clock, Control, OutboxStats, Publisher
+from edge.stages import OutboxStats, Publisher
 
 log = logging.getLogger(__name__)
 
@@ -22,24 +21,22 @@ MISSING = (
     "pip install 'emotion-edge[metrics]', or systemd/install --extras metrics"
 )
 
-Maker = Callable[[Config, Identity, Clock, Control, random.Random], Publisher]
+Maker = Callable[[Identity], Publisher]
 
 
-def metered(maker: Maker) -> Maker:
+def metered(maker: Maker, settings: config.Metrics) -> Maker:
     """Return a maker that puts the Prometheus endpoint before its publisher.
 
     Without the library, or with an address that cannot be used, the publisher works on and
     `metrics_unavailable` is among the reasons of `health`.
     """
 
-    def make(
-        config: Config, identity: Identity, clock: Clock, control: Control, rng: random.Random
-    ) -> Publisher:
-        inner = maker(config, identity, clock, control, rng)
+    def make(identity: Identity) -> Publisher:
+        inner = maker(identity)
         try:
             from edge.publish.metrics import MeteredPublisher
 
-            return MeteredPublisher(inner, identity, config.metrics)
+            return MeteredPublisher(inner, identity, settings)
         except ImportError as e:
             why = f"metrics.enabled: {MISSING} ({e})"
         except EdgeError as e:
@@ -55,6 +52,10 @@ class Unmetered:
 
     def __init__(self, inner: Publisher) -> None:
         self._inner = inner
+
+    def configure(self, config: config.Config, /) -> None:
+        """Hand on."""
+        self._inner.configure(config)
 
     def publish(self, event: PipelineEvent, /) -> None:
         """Hand on."""

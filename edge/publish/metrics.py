@@ -47,6 +47,10 @@ class MeteredPublisher:
         self._server = MetricsServer(registry, settings.address, settings.port)
         log.info("metrics on %s", self._server.url)
 
+    def configure(self, config: config.Config, /) -> None:
+        """Hand on."""
+        self._inner.configure(config)
+
     def publish(self, event: PipelineEvent, /) -> None:
         """Count the event and hand it on."""
         self._collector.events[event.kind.value] += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import logging
 import random
 import threading
@@ -14,13 +15,14 @@ import msgspec
 
 from edge.backoff import Waits
 from edge.config import Config
+from edge.configfile import effective
 from edge.contract import Event, Health, State, encode
 from edge.messages import Estimate, PipelineEvent
 from edge.publish import session
 from edge.publish.discovery import discovery
 from edge.publish.event_builder import EventBuilder
 from edge.publish.identity import Identity
-from edge.publish.jsonl import JsonLines, LinesAside
+from edge.publish.jsonl import JsonLines, LinesAside, lines_wanted
 from edge.publish.link import Link, LinkState
 from edge.publish.outbox import Outbox
 from edge.publish.requests import Requests
@@ -56,7 +58,6 @@ class MqttPublisher:
         control: Control,
         rng: random.Random,
         path: Path | None,
-        lines: JsonLines | None = None,
         waits: Waits | None = None,
     ) -> None:
         """Open the outbox and begin to connect.
@@ -68,7 +69,9 @@ class MqttPublisher:
         session.tls_context(config.mqtt)  # said now, not at the first connection
         self._config = config
         self._clock = clock
-        self._lines = LinesAside(lines) if lines is not None else None
+        self._identity = identity
+        self._json_lines = JsonLines(control, alone=False)
+        self._lines = LinesAside(self._json_lines) if lines_wanted(config) else None
         self._builder = EventBuilder(identity, clock, rng)
         self._outbox = Outbox(path, config.outbox, identity.boot_id, clock)
         self._now: State | None = None
@@ -101,6 +104,20 @@ class MqttPublisher:
         self._writer = threading.Thread(target=self._write, name="outbox", daemon=True)
         self._writer.start()
         self._link.start()
+
+    def configure(self, config: Config, /) -> None:
+        """Go on by other settings of `output`; publish `info` anew."""
+        self._config = config
+        self._identity = dataclasses.replace(self._identity, config=effective(config))
+        self._traffic.retain("info", encode(self._identity.info(self._builder.time())))
+        self._link.wake()
+        if lines_wanted(config) == (self._lines is not None):
+            return
+        lines, self._lines = self._lines, None
+        if lines is None:
+            self._lines = LinesAside(self._json_lines)
+        else:
+            lines.close(0.0)
 
     def publish(self, event: PipelineEvent, /) -> None:
         """Stamp an event and hand it to the writer."""
@@ -207,6 +224,7 @@ class MqttPublisher:
             self._traffic.retain("state", encode(state))
         if items:
             self._link.wake()
-        if self._lines is not None:
+        lines = self._lines  # `configure`, in another thread, may take it away
+        if lines is not None:
             for row in rows:
-                self._lines.write(row.payload)
+                lines.write(row.payload)

@@ -10,8 +10,8 @@ from typing import Any
 
 from edge import host
 from edge.config import Config
-from edge.loop import Pipeline
 from edge.messages import CameraLost, Estimate, Frame
+from edge.pipeline import Pipeline
 from edge.stages import Camera, CameraStats, Clock, Control
 from edge.tools.bench_report import Report, StageCost, advise, spread
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -40,6 +39,9 @@ class Bystander:
         self.status = "starting"
         self.line = "opening the camera"
 
+    def configure(self, config: Config, /) -> None:
+        """Nothing."""
+
     def publish(self, event: PipelineEvent, /) -> None:
         """Nothing."""
 
@@ -63,36 +65,20 @@ class Bystander:
         """Nothing to close."""
 
 
-class SharedCamera:
-    """One camera under several pipelines, one after the other; turns the pictures itself.
-
-    `frames()` ends whenever `interrupt` was called, and the next one goes on where it ended: the
-    camera stays open while a new pipeline takes over.
-    """
+class RotatedCamera:
+    """A camera whose pictures are turned here, so that the angle can change while it runs."""
 
     def __init__(self, camera: Camera, config: Config) -> None:
         """Take frames of `camera`, which must not turn them."""
         self._camera = camera
-        self._items = camera.frames()
-        self._interrupted = threading.Event()
         self.rotate = config.camera.rotate
-        self.ended = False
 
     def frames(self) -> Iterator[Frame | CameraLost]:
-        """Yield frames until interrupted, or until the camera has no more."""
-        while not self._interrupted.is_set():
-            item = next(self._items, None)
-            if item is None:
-                self.ended = True
-                return
+        """Yield the camera's frames, turned."""
+        for item in self._camera.frames():
             if isinstance(item, Frame):
                 item = Frame(item.seq, item.t, turned(item.luma, self.rotate))
             yield item
-        self._interrupted.clear()
-
-    def interrupt(self) -> None:
-        """End `frames()` at the next frame; from any thread."""
-        self._interrupted.set()
 
     def stats(self) -> CameraStats:
         """Return the camera's counts."""
@@ -114,15 +100,12 @@ class Wish:
 class Wishes:
     """Carries wishes from the page's thread to the loop's."""
 
-    def __init__(self, interrupt: Callable[[], None]) -> None:
-        """Call `interrupt` whenever there is one."""
+    def __init__(self) -> None:
         self._queue: queue.SimpleQueue[Wish] = queue.SimpleQueue()
-        self._interrupt = interrupt
 
     def put(self, wish: Wish) -> None:
         """Ask; from any thread."""
         self._queue.put(wish)
-        self._interrupt()
 
     def take(self) -> Iterator[Wish]:
         """Yield those that wait."""

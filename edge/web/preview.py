@@ -12,14 +12,13 @@ import msgspec
 
 from edge.build import build
 from edge.camera import open_camera
-from edge.config import Config
 from edge.errors import EdgeError
 from edge.health import HealthMonitor
-from edge.loop import Pipeline
 from edge.loop import run as run_loop
 from edge.model.manifest import find_model, load_manifest
+from edge.pipeline import Pipeline
 from edge.stages import Clock, Control
-from edge.web.looking import Bystander, SharedCamera, Wish, Wishes, private
+from edge.web.looking import Bystander, RotatedCamera, Wish, Wishes, private
 from edge.web.savefile import save
 from edge.web.server import Hub, Viewer
 from edge.web.sight import Sight
@@ -140,19 +139,11 @@ class Preview:
         self._rate = rate
         config = private(tuning.config)
         straight = msgspec.structs.replace(config.camera, rotate=0)
-        self.camera = SharedCamera(open_camera(straight, clock, rng), config)
-        self._wishes = Wishes(self.camera.interrupt)
+        self.camera = RotatedCamera(open_camera(straight, clock, rng), config)
+        self._wishes = Wishes()
         hub.wishes = self._wishes
         hub.granted = lambda: self.camera.stats().description
         hub.settings = self._settings()
-
-    def load(self) -> Pipeline:
-        """Return a pipeline as configured now.
-
-        Raises:
-            EdgeError: something needed is missing or wrong.
-        """
-        return self._build(self._tuning.config)
 
     def run(self, pipeline: Pipeline) -> None:
         """Look until stopped, or until the camera ends.
@@ -160,21 +151,23 @@ class Preview:
         Raises:
             NoInputError: the first frame cannot be had.
         """
-        while not self._control.stopping and not self.camera.ended:
-            health = HealthMonitor(
-                self.camera,
-                pipeline.publisher,
-                self._clock,
-                1.0,
-                on_status=self._hub.bystander.said,
-            )
-            pipeline.motion.reset()  # the loop begins without faces: look, though nothing moved
-            run_loop(pipeline, self._clock, self._control, health)
-            for wish in self._wishes.take():
-                pipeline = self._granted(wish, pipeline)
+        health = HealthMonitor(
+            self.camera, pipeline.publisher, self._clock, 1.0, on_status=self._hub.bystander.said
+        )
 
-    def _build(self, config: Config) -> Pipeline:
-        config = private(config)
+        def grant_wishes() -> None:
+            for wish in self._wishes.take():
+                self._grant(wish, pipeline)
+
+        run_loop(pipeline, self._clock, self._control, health, grant_wishes)
+
+    def load(self) -> Pipeline:
+        """Return a pipeline as configured now.
+
+        Raises:
+            EdgeError: something needed is missing or wrong.
+        """
+        config = private(self._tuning.config)
         spec = load_manifest(find_model(config.classify.model)).input
         sight = Sight(
             spec,
@@ -183,7 +176,7 @@ class Preview:
             lambda: self._hub.wanted,
             lambda payload: self._hub.call(self._hub.show, payload),
         )
-        pipeline = build(
+        return build(
             config,
             self._clock,
             self._control,
@@ -193,11 +186,9 @@ class Preview:
             publisher=lambda *_: self._hub.bystander,
             observers=[sight],
         )
-        self.camera.rotate = config.camera.rotate
-        return pipeline
 
-    def _granted(self, wish: Wish, pipeline: Pipeline) -> Pipeline:
-        """Do as wished, or say why not; return the pipeline to go on with."""
+    def _grant(self, wish: Wish, pipeline: Pipeline) -> None:
+        """Do as wished, or say why not."""
         answer: dict[str, object] = {"kind": "answer", "verb": wish.verb}
         try:
             if wish.verb == "save":
@@ -205,14 +196,14 @@ class Preview:
             else:
                 afresh = wish.verb == "reset"
                 config, changes = self._tuning.tried(wish.changes, afresh=afresh)
-                pipeline = self._build(config)
+                pipeline.configure(private(config))
+                self.camera.rotate = config.camera.rotate
                 self._tuning.keep(config, changes)
                 answer["keys"] = sorted(wish.changes)
         except EdgeError as e:
             answer["error"] = str(e)
             answer["keys"] = sorted(wish.changes)
         self._hub.call(self._hub.told, self._settings(), json.dumps(answer))
-        return pipeline
 
     def _saved(self) -> str:
         changes = self._tuning.changes

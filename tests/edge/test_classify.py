@@ -2,12 +2,14 @@ import json
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.classify import Limits, Model, TrackClassifier, crop_face, crop_upright, sharpness
+from edge.classify import Model, TrackClassifier, crop_face, crop_upright, sharpness
+from edge.config import Classify
 from edge.errors import ConfigError
 from edge.geometry import Box, Points
 from edge.messages import Frame, Reason, Track
@@ -15,7 +17,7 @@ from edge.model.tflite import dequantise
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 TINY = ["tiny-float", "tiny-int8", "tiny-rgb"]
-EVERYTHING = Limits(min_face_px=8, min_sharpness=0.0, min_brightness=0.0)
+EVERYTHING = Classify(min_face_px=8, min_sharpness=0.0, min_brightness=0.0, max_faces=2)
 
 
 def ramp(rows: int = 100, columns: int = 120) -> NDArray[np.uint8]:
@@ -185,9 +187,8 @@ def grey_frame(t: float, luma: int = 128) -> Frame:
     return Frame(round(t * 30), t, np.clip(luma + noise, 0, 255).astype(np.uint8))
 
 
-def classifier(limits: Limits = EVERYTHING, **keys: object) -> TrackClassifier:
-    settings: dict[str, object] = {"rate": 10.0, "max_faces": 2} | keys
-    return TrackClassifier(Model(MODELS / "tiny-int8"), limits, **settings)
+def classifier(config: Classify = EVERYTHING, **more: Any) -> TrackClassifier:
+    return TrackClassifier(Model(MODELS / "tiny-int8"), config, **more)
 
 
 def test_each_track_is_scored_at_the_rate_however_fast_frames_come() -> None:
@@ -196,6 +197,16 @@ def test_each_track_is_scored_at_the_rate_however_fast_frames_come() -> None:
         len(c.classify(grey_frame(i / 60), [track("a", 20, seen=i / 60)])) for i in range(120)
     )
     assert count == 20  # 2 s at 10 a second, of 60 frames a second
+
+
+def test_another_rate_acts_on_the_faces_in_view() -> None:
+    c = classifier()
+    times = [i / 60 for i in range(120)]
+    for t in times[:60]:
+        c.classify(grey_frame(t), [track("a", 20, seen=t)])
+    c.configure(Classify(rate=2.0, min_sharpness=0.0))
+    count = sum(len(c.classify(grey_frame(t), [track("a", 20, seen=t)])) for t in times[60:])
+    assert count in (2, 3)
 
 
 def test_at_most_so_many_faces_are_scored_largest_first() -> None:
@@ -208,18 +219,22 @@ def test_a_box_carried_on_for_long_is_not_scored() -> None:
     assert classifier().classify(grey_frame(5.0), [track("a", 20, seen=4.0)]) == ()
 
 
+def limits(size: int, sharpness: float, brightness: float) -> Classify:
+    return Classify(min_face_px=size, min_sharpness=sharpness, min_brightness=brightness)
+
+
 @pytest.mark.parametrize(
-    ("limits", "frame", "reason"),
+    ("config", "frame", "reason"),
     [
-        (Limits(60, 0, 0), grey_frame(0), Reason.TOO_SMALL),
-        (Limits(8, 0, 40), grey_frame(0, 20), Reason.LOW_LIGHT),
-        (Limits(8, 50, 0), grey_frame(0), Reason.BLURRED),
+        (limits(60, 0, 0), grey_frame(0), Reason.TOO_SMALL),
+        (limits(8, 0, 40), grey_frame(0, 20), Reason.LOW_LIGHT),
+        (limits(8, 50, 0), grey_frame(0), Reason.BLURRED),
     ],
 )
 def test_a_face_that_cannot_be_judged_has_a_reason_instead_of_scores(
-    limits: Limits, frame: Frame, reason: Reason
+    config: Classify, frame: Frame, reason: Reason
 ) -> None:
-    (scored,) = classifier(limits).classify(frame, [track("a", 20)])
+    (scored,) = classifier(config).classify(frame, [track("a", 20)])
     assert (scored.probabilities, scored.reason) == (None, reason)
 
 

@@ -169,3 +169,48 @@ def test_a_reader_that_has_enough_ends_it_quietly() -> None:
     )
     assert len(done.stdout.splitlines()) == 2
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["replay", DEMO_CLIP],
+        ["replay", DEMO_CLIP, "--frames"],
+        ["demo", "--json"],
+        ["run", "--set", f"camera.source={DEMO_CLIP}", "--set", "camera.every_frame=true"],
+        ["schema"],
+        ["schema", "event"],
+        ["--help"],
+        ["--version"],
+    ],
+)
+def test_a_full_disk_under_standard_output_is_74_and_one_line(command: list[object]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "edge", *map(str, command), *quick(command)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=600,
+            env={k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"},
+        )
+    assert "emotion-edge: standard output: No space left on device\n" in done.stderr
+    assert done.stderr.count("No space left") == 1
+    assert done.returncode == 74
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+
+
+def quick(command: list[object]) -> list[str]:
+    """A clip as fast as it goes."""
+    return ["--set", "camera.every_frame=true"] if command[0] == "demo" else []
+
+
+def test_no_standard_output_at_all_is_no_traceback() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m edge replay {DEMO_CLIP} >&-",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

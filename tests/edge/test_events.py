@@ -122,5 +122,16 @@ def test_an_alert_ends_when_its_face_leaves() -> None:
     assert kinds(rules.update(15, [])) == ["alert_ended", "face_left"]
 
 
+def test_an_alert_that_is_switched_off_ends_and_one_that_is_switched_on_begins() -> None:
+    rules = EventRules(ALERT)
+    hold(rules, 0, 15, sad=0.9)
+    rules.configure(QUIET)
+    (ended,) = hold(rules, 15, 20, sad=0.9)
+    assert ended.kind is EventType.ALERT_ENDED
+    rules.configure(ALERT)
+    (began,) = hold(rules, 20, 35, sad=0.9)
+    assert began.kind is EventType.ALERT_BEGAN
+
+
 def test_there_is_no_alert_unless_it_is_enabled() -> None:
     assert hold(EventRules(QUIET), 0, 60, sad=0.9) == []

@@ -37,7 +37,7 @@ def files_of(stage: str) -> list[Path]:
 
 
 def test_the_daemon_never_loads_tensorflow_or_the_workshop() -> None:
-    loaded = modules_after("import edge.build, edge.cli, edge.commands.run; edge.cli.parser()")
+    loaded = modules_after("import edge.build, edge.cli, edge.service.serve; edge.cli.parser()")
     assert not {m.split(".")[0] for m in loaded} & FORBIDDEN
 
 

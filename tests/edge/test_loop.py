@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pytest
 
-from edge.config import Alert, Budget, Motion
+from edge.config import Alert, Budget, Config, Motion
 from edge.contract import Health
 from edge.events import EventRules
 from edge.geometry import Box
 from edge.health import HealthMonitor
-from edge.loop import Pipeline, run
+from edge.loop import run
 from edge.messages import CameraLost, Estimate, Frame, PipelineEvent, Scores, Track
 from edge.motion import MotionGate
+from edge.pipeline import Pipeline
 from edge.rates import BudgetKeeper, RateLimiter, RateScale
 from edge.stages import CameraStats, Control, OutboxStats
 from tests.fakes import FakeClock
@@ -108,6 +109,8 @@ class Rig:
         scale = RateScale()
         used = (lambda: cpu_s(self.clock.now())) if cpu_s else None
         pipeline = Pipeline(
+            config=Config(),
+            labels=["happy", "sad"],
             camera=camera,
             budget=BudgetKeeper(Budget(cpu=0.4), scale, used),
             motion=MotionGate(Motion(gate=gate), lost_s=2.0),

@@ -3,6 +3,7 @@ import random
 import numpy as np
 import pytest
 
+from edge.config import TrackKeys
 from edge.geometry import Box
 from edge.messages import Face, Frame, Track
 from edge.track import FaceTracker, match
@@ -29,7 +30,7 @@ def face(x: float, y: float) -> Face:
 
 
 def tracker(confirm: int = 1, lost_s: float = 2.0) -> FaceTracker:
-    return FaceTracker(confirm=confirm, lost_s=lost_s, rng=random.Random(1))
+    return FaceTracker(TrackKeys(confirm=confirm, lost_s=lost_s), random.Random(1))
 
 
 def test_a_face_is_believed_only_after_it_was_found_often_enough() -> None:
@@ -153,7 +154,7 @@ def test_tracks_come_largest_first() -> None:
 
 def test_ids_are_random_and_come_from_the_source_handed_in() -> None:
     def first_id(seed: int) -> str:
-        tr = FaceTracker(confirm=1, lost_s=1, rng=random.Random(seed))
+        tr = FaceTracker(TrackKeys(confirm=1, lost_s=1), random.Random(seed))
         return tr.update(frame(0), [face(10, 10)])[0].id
 
     assert first_id(1) == first_id(1) != first_id(2)

@@ -107,7 +107,9 @@ def in_browser(tmp_path: Path) -> None:
         expect(page.locator("#device-kiosk .emotion")).to_have_text("surprise")
         expect(page.locator("#events li").first).to_contain_text("kiosk: emotion_changed surprise")
         assert page.locator("#device-kiosk").get_attribute("data-online") == "true"
-        expect(page.locator(".device[data-online=true] .emotion", has_text="sad")).to_have_count(600)
+        expect(page.locator(".device[data-online=true] .emotion", has_text="sad")).to_have_count(
+            600
+        )
         publisher.close(PATIENCE_S)
         expect(page.locator("#device-kiosk")).to_have_attribute("data-online", "false")
         elsewhere = [a for a in asked if not a.startswith((url, "data:", "blob:"))]

@@ -9,6 +9,8 @@ import random
 import threading
 from pathlib import Path
 
+import pytest
+
 from edge.configfile import load
 from edge.publish import open_publisher, outbox_path
 from edge.publish.event_builder import EventBuilder
@@ -46,12 +48,29 @@ def test_a_reader_that_goes_away_ends_the_program_quietly() -> None:
     assert control.stopping
 
 
-def test_a_full_device_ends_the_program_with_a_reason(caplog) -> None:
+def test_a_full_device_ends_the_program_with_a_reason() -> None:
     control = Control()
     with contextlib.suppress(OSError), Path("/dev/full").open("wb") as full:
         JsonLines(control, full).write(b"x")
     assert control.stopping
-    assert "standard output: No space left on device" in caplog.text
+    assert str(control.failure) == "standard output: No space left on device"
+    assert control.failure.exit_code == 74
+
+
+@pytest.mark.parametrize("how", ["full", "gone"])
+def test_beside_a_broker_the_lines_are_dropped_and_the_daemon_goes_on(how: str, caplog) -> None:
+    control = Control()
+    if how == "full":
+        stream = Path("/dev/full").open("wb")
+    else:
+        read, write = os.pipe()
+        os.close(read)
+        stream = os.fdopen(write, "wb")
+    lines = JsonLines(control, stream, alone=False)
+    for _ in range(3):
+        lines.write(b"x")
+    assert (control.stopping, control.failure) == (False, None)
+    assert caplog.text.count("events go to the broker only") == 1
 
 
 def test_a_reader_that_stalls_stalls_nobody_else(caplog) -> None:
@@ -74,7 +93,7 @@ def test_standard_output_is_the_default_without_a_broker_and_can_be_off() -> Non
         p.close(0.1)
         return type(p).__name__
 
-    assert kind() == "EventsOnly"
+    assert kind() == "StandardOutput"
     assert kind("mqtt.host=127.0.0.1", "mqtt.port=1", "outbox.path=memory") == "MqttPublisher"
 
 

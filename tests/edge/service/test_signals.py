@@ -17,7 +17,7 @@ from tests.waiting import PATIENCE_S
 # Each line that the handler runs, in whatever module, is interrupted by another signal.
 NESTED = """
 import signal, sys, threading
-from edge.commands.run import Stopper
+from edge.service.stopper import Stopper
 from edge.stages import Control
 
 closed = threading.Event()

@@ -10,7 +10,7 @@ import sys
 from edge.cli import main, parser
 parser()
 code = main(["replay", sys.argv[1]])
-import edge.commands.run, edge.build, edge.client.watch, edge.client.fleet
+import edge.service.serve, edge.build, edge.client.watch, edge.client.fleet
 wrong = [m for m in sys.modules if m.split(".")[0] == "tornado" or m.startswith("edge.web")]
 sys.exit(f"loaded: {wrong}" if wrong else code)
 """

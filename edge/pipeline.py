@@ -1,0 +1,114 @@
+"""The stages that `build` chose, and other settings for them while they run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from edge.config import Config
+from edge.errors import ConfigError
+from edge.motion import MotionGate
+from edge.rates import BudgetKeeper, RateLimiter
+from edge.stages import (
+    Camera,
+    Classifier,
+    FaceDetector,
+    Observer,
+    Publisher,
+    Rules,
+    Smoother,
+    Tracker,
+)
+
+# Sections that take effect at once, and which of their keys take a restart all the same: models
+# are loaded before the first frame, where a crash of their runtime does no harm.
+LIVE = ("budget", "motion", "detect", "track", "classify", "smooth", "alert", "output", "log")
+RESTART = {"detect": ("name", "model"), "classify": ("model", "runtime", "threads")}
+
+
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """What became of a new configuration; keys are `section.key`."""
+
+    live: tuple[str, ...]  # changed, and in effect
+    restart: tuple[str, ...]  # changed, and in effect after a restart
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """The stages, in the order of a frame's way, and the configuration that is in effect."""
+
+    config: Config
+    labels: Sequence[str]  # of the emotion model
+    camera: Camera
+    budget: BudgetKeeper
+    motion: MotionGate
+    detector: FaceDetector
+    detect_limiter: RateLimiter
+    tracker: Tracker
+    classifier: Classifier
+    smoother: Smoother
+    rules: Rules
+    publisher: Publisher
+    observers: Sequence[Observer] = field(default_factory=tuple)
+
+    def configure(self, config: Config) -> Reconfigured:
+        """Take what can change while it runs; faces in view stay in view.
+
+        Called by the loop's thread, between two frames.
+
+        Raises:
+            ConfigError: it does not fit the models in use; everything stays as it was.
+        """
+        check_labels(config, self.labels)
+        now = with_live_keys(self.config, config)
+        result = Reconfigured(tuple(differences(self.config, now)), tuple(differences(now, config)))
+        self.budget.configure(now.budget)
+        self.motion.configure(now.motion, now.track.lost_s)
+        self.detector.configure(now.detect)
+        self.detect_limiter.rate = now.detect.rate
+        self.tracker.configure(now.track)
+        self.classifier.configure(now.classify)
+        self.smoother.configure(now.smooth)
+        self.rules.configure(now.alert)
+        self.publisher.configure(now)
+        self.config = now
+        return result
+
+
+def check_labels(config: Config, labels: Sequence[str]) -> None:
+    """Check what refers to the emotion model's labels.
+
+    Raises:
+        ConfigError: a label that the model does not have.
+    """
+    unknown = [e for e in config.alert.emotions if e not in labels]
+    if config.alert.enabled and unknown:
+        raise ConfigError(f"alert.emotions: got {', '.join(unknown)}; allowed: {', '.join(labels)}")
+
+
+def with_live_keys(running: Config, wanted: Config) -> Config:
+    """Return `running` with those keys of `wanted` that can change while it runs."""
+    sections = {
+        name: msgspec.structs.replace(
+            getattr(wanted, name),
+            **{key: getattr(getattr(running, name), key) for key in RESTART.get(name, ())},
+        )
+        for name in LIVE
+    }
+    return msgspec.structs.replace(running, **sections)
+
+
+def differences(a: Config, b: Config) -> list[str]:
+    """Return the keys, `section.key`, in which two configurations differ."""
+    found = []
+    for section in a.__struct_fields__:
+        one, other = getattr(a, section), getattr(b, section)
+        if isinstance(one, msgspec.Struct):
+            keys = one.__struct_fields__
+            found += [f"{section}.{k}" for k in keys if getattr(one, k) != getattr(other, k)]
+        elif one != other:
+            found.append(section)
+    return found

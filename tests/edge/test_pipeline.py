@@ -1,0 +1,170 @@
+"""Settings that change while it runs: all of a new configuration that can, or nothing."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from edge.build import build
+from edge.config import Config
+from edge.configfile import load
+from edge.contract import Health
+from edge.errors import ConfigError
+from edge.messages import CameraLost, Estimate, Frame, PipelineEvent
+from edge.pipeline import LIVE, RESTART, Pipeline, differences, with_live_keys
+from edge.stages import CameraStats, Control, OutboxStats
+from tests.conftest import ROOT
+from tests.fakes import FakeClock
+
+TINY = ROOT / "tests" / "models" / "tiny-int8"
+
+
+class NoCamera:
+    def frames(self) -> Iterator[Frame | CameraLost]:
+        return iter(())
+
+    def stats(self) -> CameraStats:
+        return CameraStats()
+
+    def close(self) -> None: ...
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.config: Config | None = None
+
+    def configure(self, config: Config, /) -> None:
+        self.config = config
+
+    def publish(self, event: PipelineEvent, /) -> None: ...
+
+    def state(self, t: float, estimates: Sequence[Estimate], status: str, /) -> None: ...
+
+    def health(self, health: Health, /) -> None: ...
+
+    def stats(self) -> OutboxStats:
+        return OutboxStats()
+
+    def close(self, timeout_s: float, /) -> None: ...
+
+
+def configured(*sets: str) -> Config:
+    return load(None, {}, [f"classify.model={TINY}", "detect.name=haar", *sets])
+
+
+@pytest.fixture
+def pipeline() -> Pipeline:
+    listener = Listener()
+    return build(
+        configured(),
+        FakeClock(),
+        Control(),
+        random.Random(1),
+        boot_id="test",
+        camera=NoCamera(),
+        publisher=lambda _identity: listener,
+    )
+
+
+def other(value: Any) -> Any:
+    """Return another value of the same type."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, float)):
+        return value + 1
+    return [*value, "x"] if isinstance(value, list) else f"{value}x"
+
+
+KEYS = [
+    (section, key)
+    for section in Config.__struct_fields__
+    if section != "attribute"
+    for key in getattr(Config(), section).__struct_fields__
+]
+
+
+@pytest.mark.parametrize(("section", "key"), KEYS)
+def test_each_key_is_live_or_named_as_waiting_for_a_restart(section: str, key: str) -> None:
+    old = Config()
+    changed = msgspec.structs.replace(
+        getattr(old, section), **{key: other(getattr(getattr(old, section), key))}
+    )
+    new = msgspec.structs.replace(old, **{section: changed})
+    now = with_live_keys(old, new)
+    live = section in LIVE and key not in RESTART.get(section, ())
+    assert differences(old, now) == ([f"{section}.{key}"] if live else [])
+    assert differences(now, new) == ([] if live else [f"{section}.{key}"])
+
+
+def test_what_the_sections_promise() -> None:
+    assert {"smooth", "classify", "detect", "track", "alert", "output"} <= set(LIVE)
+
+
+def test_an_alert_on_a_label_that_the_model_lacks_is_refused_and_nothing_changes(
+    pipeline: Pipeline,
+) -> None:
+    before = pipeline.config
+    new = configured("alert.enabled=true", "alert.emotions=['typo']", "track.confirm=1")
+    with pytest.raises(ConfigError, match=r"alert\.emotions: got typo; allowed: dark, grey"):
+        pipeline.configure(new)
+    assert pipeline.config is before
+
+
+def test_it_says_what_is_live_and_what_takes_a_restart(pipeline: Pipeline) -> None:
+    new = configured("detect.rate=3", "mqtt.port=1884", "detect.min_face=0.5", "camera.fps=5")
+    result = pipeline.configure(new)
+    assert set(result.live) == {"detect.rate", "detect.min_face"}
+    assert set(result.restart) == {"mqtt.port", "camera.fps"}
+    again = pipeline.configure(new)
+    assert (again.live, set(again.restart)) == ((), {"mqtt.port", "camera.fps"})
+    assert pipeline.publisher.config.detect.rate == 3  # type: ignore[attr-defined]
+    assert pipeline.publisher.config.mqtt.port == 1883  # type: ignore[attr-defined]
+
+
+def test_the_detector_takes_another_smallest_face_and_the_model_in_use_stays(
+    pipeline: Pipeline, portrait: np.ndarray[Any, Any]
+) -> None:
+    assert len(pipeline.detector.detect(portrait)) == 1
+    pipeline.configure(configured("detect.min_face=0.95", "detect.name=yunet"))
+    assert pipeline.detector.detect(portrait) == ()
+    assert pipeline.config.detect.name == "haar"
+
+
+@pytest.fixture
+def portrait() -> np.ndarray[Any, Any]:
+    import cv2
+
+    from edge.commands.demo import CLIP
+
+    video = cv2.VideoCapture(str(CLIP))
+    video.set(cv2.CAP_PROP_POS_FRAMES, 60)
+    _, picture = video.read()
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+
+
+def test_faces_in_view_stay_in_view(pipeline: Pipeline, portrait: np.ndarray[Any, Any]) -> None:
+    def seen(t: float) -> set[str]:
+        frame = Frame(round(10 * t), t, portrait)
+        faces = pipeline.detector.detect(portrait)
+        return {k.id for k in pipeline.tracker.update(frame, faces)}
+
+    for n in range(4):
+        before = seen(n / 10)
+    assert before
+    pipeline.configure(configured("track.confirm=10", "track.lost_s=1", "smooth.method=ema"))
+    assert seen(0.5) == before
+
+
+def test_the_documents_say_what_a_reload_takes() -> None:
+    text = " ".join(Path(ROOT / "docs" / "operate.md").read_text().split())
+    for section in LIVE:
+        assert f"`[{section}]`" in text
+    for section, keys in RESTART.items():
+        for key in keys:
+            assert f"`{section}.{key}`" in text
