@@ -61,7 +61,7 @@ def test_a_full_device_ends_the_program_with_a_reason() -> None:
 def test_beside_a_broker_the_lines_are_dropped_and_the_daemon_goes_on(how: str, caplog) -> None:
     control = Control()
     if how == "full":
-        stream = Path("/dev/full").open("wb")
+        stream = os.fdopen(os.open("/dev/full", os.O_WRONLY), "wb")
     else:
         read, write = os.pipe()
         os.close(read)
