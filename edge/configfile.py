@@ -16,7 +16,7 @@ from msgspec import Meta
 from edge.config import Attribute, Config
 from edge.errors import ConfigError, cannot_read
 from edge.redact import redact, redacted, remember, secrets_in
-from edge.secrets import others_can_read
+from edge.secrets import hide, others_can_read
 
 DEFAULT_PATH = Path("/etc/emotion-edge/config.toml")
 ENVIRONMENT_FILE = Path("/etc/emotion-edge/environment")  # read by the unit; root's alone
@@ -69,6 +69,9 @@ def load(
     problems += _relations(config) if not problems else []
     if problems:
         raise ConfigError("\n".join(map(_one_line, problems)))
+    hide([config.mqtt.password_file, config.mqtt.key_file])
+    if config.outbox.path != "memory":
+        hide([config.outbox.path])
     return config
 
 

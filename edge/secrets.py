@@ -1,7 +1,9 @@
-"""Files that hold a secret: only their owner and group may read them."""
+"""Files that hold a secret: only their owner and group may read them, and no child of ours."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from edge.errors import ConfigError
@@ -34,3 +36,22 @@ def others_can_read(path: Path) -> bool:
         return bool(path.stat().st_mode & 0o004)
     except OSError:
         return False
+
+
+_hidden: set[Path] = set()
+
+
+def hide(paths: Iterable[str]) -> None:
+    """Keep files or folders from the camera's child, from its next start on; '' is none."""
+    _hidden.update(Path(p) for p in paths if p)
+
+
+def hidden_paths(env: Mapping[str, str] = os.environ) -> set[Path]:
+    """Return what a child may not read: also the service's credentials and its state."""
+    folders = [
+        folder
+        for name in ("CREDENTIALS_DIRECTORY", "STATE_DIRECTORY")
+        for folder in env.get(name, "").split(":")
+        if folder
+    ]
+    return _hidden | {Path(folder) for folder in folders}

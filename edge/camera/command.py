@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import os
 import select
@@ -10,13 +11,18 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 
 import edge.config
 from edge.camera.opencv import Luma
 from edge.camera.source import SourceLostError
+from edge.child import python
+from edge.child.confine import INET, INET6, NETLINK, clean_environment, has_landlock
+from edge.child.run import Order
 from edge.redact import redact
+from edge.secrets import hidden_paths
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +33,8 @@ RPICAM = [
 RPICAM_OLD_NAME = "libcamera-vid"  # before 2024, with the same arguments
 
 POLL_S = 0.1  # s; how long a read waits, so that a close is noticed
-TERM_GRACE_S = 0.4  # s between SIGTERM and SIGKILL; `close` has to be done in one
+LAST_S = 1.0  # s from the end of the output to that of the program, which may outlive it
+END_S = 1.5  # s that `edge.child.run` may take to end everything: 0.4 gently, 0.5 by force
 PIPE_BYTES = 1 << 20  # asked for, so that a frame takes few reads; unprivileged maximum
 KEPT_BYTES = 4096  # of an unfinished line
 LINE_BYTES = 400  # of the program's messages: of longer lines the end is kept
@@ -51,6 +58,8 @@ class CommandSource:
         # Two planes of half the size each way, rounded up; padded rows are padded there too.
         chroma_bytes = 2 * ((self._stride + 1) // 2) * ((config.height + 1) // 2)
         self._frame_bytes = luma_bytes + chroma_bytes
+        if not has_landlock():
+            log.info("%s: this kernel has no Landlock to keep it from files", self.name)
         self._child: subprocess.Popen[bytes] | None = None
         self._buffer = np.empty(0, np.uint8)
         self._filled = 0  # bytes of `_buffer` that are there
@@ -61,18 +70,34 @@ class CommandSource:
         """Start the program, see `LiveSource`."""
         self._filled = 0
         self._messages, self._last_line = b"", ""
+        env = clean_environment(os.environ)
+        if shutil.which(self._argv[0], path=env.get("PATH")) is None:
+            why = "Permission denied" if Path(self._argv[0]).exists() else "No such file"
+            hint = "; install rpicam-apps" if not self._config.command else ""
+            raise SourceLostError(f"cannot be started: {why}{hint}")
+        order: Order = {
+            "argv": self._argv,
+            "env": env,
+            "families": [NETLINK, *((INET, INET6) if self._config.command else ())],
+            "hidden": [str(p) for p in hidden_paths()],
+            "parent": os.getpid(),
+        }
+        command, env = python("edge.child.run", env)
         try:
             self._child = subprocess.Popen(
-                self._argv,
-                stdin=subprocess.DEVNULL,
+                [command[0], "-S", *command[1:]],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
-                start_new_session=True,  # an own group: its children are ended with it
+                env=env,
+                start_new_session=True,  # a terminal's Ctrl-C is for the daemon
             )
+            assert self._child.stdin is not None
+            with self._child.stdin as told:
+                told.write(json.dumps(order).encode())
         except OSError as e:
-            hint = "; install rpicam-apps" if not self._config.command else ""
-            raise SourceLostError(f"cannot be started: {e.strerror}{hint}") from e
+            raise SourceLostError(f"cannot be started: {e.strerror}") from e
         for pipe in (self._child.stdout, self._child.stderr):
             assert pipe is not None
             os.set_blocking(pipe.fileno(), False)
@@ -102,12 +127,15 @@ class CommandSource:
         return None
 
     def close(self) -> None:
-        """End the program and everything in its group, see `LiveSource`."""
+        """End the program and everything that it started, see `LiveSource`."""
         child, self._child = self._child, None
         if child is None:
             return
         try:
-            _end_group(child.pid)
+            _signal(child.pid, signal.SIGTERM)
+            _signal(child.pid, signal.SIGCONT)  # a stopped process ends only after it went on
+            _how_ended(child.pid, END_S)
+            _signal(child.pid, signal.SIGKILL)
         finally:
             child.wait()  # after SIGKILL: reaps
             for pipe in (child.stdout, child.stderr):
@@ -143,7 +171,7 @@ class CommandSource:
         assert self._child is not None
         if self._stderr >= 0:
             self._drain_messages()
-        how = _how_ended(self._child.pid, POLL_S) or "closed its output"
+        how = _how_ended(self._child.pid, LAST_S) or "closed its output"
         if self._filled:
             how += f" within a picture ({self._filled} of {self._frame_bytes} bytes)"
         return f"{how}: {self._last_line}" if self._last_line else how
@@ -176,14 +204,6 @@ def _filled(argv: list[str], config: edge.config.Camera) -> list[str]:
     for name, value in values.items():
         argv = [a.replace(name, str(value)) for a in argv]
     return argv
-
-
-def _end_group(leader: int) -> None:
-    """End a process group whose leader is our child; reaping the leader is left to the caller."""
-    _signal(leader, signal.SIGTERM)
-    _signal(leader, signal.SIGCONT)  # a stopped process ends only after it went on
-    _how_ended(leader, TERM_GRACE_S)
-    _signal(leader, signal.SIGKILL)
 
 
 def _how_ended(child: int, timeout_s: float) -> str | None:

@@ -151,6 +151,12 @@ def children() -> list[psutil.Process]:
     return psutil.Process().children(recursive=True)
 
 
+def program() -> psutil.Process:
+    """The one camera program that runs, a child of the process that was started to watch it."""
+    (found,) = {c for child in psutil.Process().children() for c in child.children()}
+    return found
+
+
 def camera_threads() -> int:
     return sum(t.name == "camera" for t in threading.enumerate())
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
+import os
 import random
+import subprocess
 import sys
 from pathlib import Path
 
@@ -33,6 +37,26 @@ from tests.waiting import PATIENCE_S, wait_until
 
 def opened(config: Config) -> Camera:
     return open_camera(config, SystemClock(), random.Random(1))
+
+
+# Starts a process that ignores SIGTERM, and ends: nobody but a subreaper knows of it then.
+LEAVE = [
+    sys.executable,
+    "-c",
+    "import os, signal, time\nif os.fork() == 0:\n os.setsid()\n"
+    " signal.signal(signal.SIGTERM, signal.SIG_IGN)\n time.sleep(600) # stray-of-camera",
+]
+
+
+def strays(before: set[int]) -> list[psutil.Process]:
+    """New processes that run what the programs of these tests run, whosever children they are."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            line = " ".join(process.cmdline())
+            if process.pid not in before and ("stray-of-camera" in line or "def frame(i)" in line):
+                found.append(process)
+    return found
 
 
 @needs_ffmpeg
@@ -149,14 +173,56 @@ def test_probe_describes_and_leaves_nothing_behind() -> None:
         "",
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)",
         "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])",
+        f"subprocess.Popen({LEAVE!r}, start_new_session=True, env={{}})",
+        f"subprocess.Popen({LEAVE!r}, start_new_session=True, env={{}}).wait()",
+        f"os.dup2(2, 1) if os.fork() == 0 else None; subprocess.Popen({LEAVE!r}).wait()",
+        "os.killpg(0, signal.SIGCONT); os.fork() or os.fork() or os.kill(os.getpid(), 19)",
     ],
-    ids=["obedient", "ignores SIGTERM", "has a child of its own"],
+    ids=[
+        "obedient",
+        "ignores SIGTERM",
+        "has a child of its own",
+        "child in a session of its own",
+        "orphan in a session of its own that ignores SIGTERM",
+        "forks and leaves orphans",
+        "stopped grandchild",
+    ],
 )
 def test_close_ends_the_whole_family(setup: str) -> None:
+    before = set(psutil.pids())
     with watching(opened(python_camera(setup=setup))) as w:
         w.wait_frames(2)
         family = children()
-        assert family
+        assert len(family) >= 2
     _, alive = psutil.wait_procs(family, timeout=PATIENCE_S)
     assert alive == []
     assert children() == [], "no zombies"
+    wait_until(lambda: not strays(before), f"no stray of the camera: {strays(before)}")
+
+
+def test_a_child_that_leaves_is_ended_when_the_program_dies_by_itself() -> None:
+    before = set(psutil.pids())
+    setup = f"subprocess.Popen({LEAVE!r}, start_new_session=True).wait()"
+    body = "write(frame(i)) if i < 4 else os.kill(os.getpid(), 9)"
+    with watching(opened(python_camera(body, setup))) as w:
+        for _ in range(4):
+            w.wait_lost("ended by signal 9")
+    wait_until(lambda: not strays(before), "no stray of the camera, however often it died")
+
+
+def test_no_child_outlives_a_daemon_that_is_killed(tmp_path: Path) -> None:
+    before = set(psutil.pids())
+    setup = f"subprocess.Popen({LEAVE!r}, start_new_session=True).wait()"
+    config = python_camera(setup=setup)
+    daemon = subprocess.Popen(
+        [sys.executable, "-m", "edge", "run", "--set", "camera.source=command"],
+        env={**os.environ, "EMOTION_EDGE_CAMERA_COMMAND": json.dumps(config.command)},
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: len(strays(before)) >= 2, "program and orphan run")
+    finally:
+        daemon.kill()
+        daemon.wait()
+    wait_until(lambda: not strays(before), "all gone with it")

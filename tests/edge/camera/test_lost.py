@@ -27,6 +27,7 @@ from tests.edge.camera.rig import (
     descriptors,
     ffmpeg_camera,
     needs_ffmpeg,
+    program,
     python_camera,
     watching,
 )
@@ -42,11 +43,15 @@ def live(config: Config, source: LiveSource | None = None, **more: object) -> Li
 
 
 def once(path: Path, first: str, then: str = "write(frame(i))") -> str:
-    """A body that does `first` in the first run of the program and `then` in all later ones."""
+    """A body that does `first` in the first run of the program and `then` in all later ones.
+
+    A camera program can write no file; that it ran is in the time of one that is there.
+    """
+    path.touch()
     return f"""
     if i == 1:
-        again = os.path.exists({str(path)!r})
-        open({str(path)!r}, 'w').close()
+        again = os.stat({str(path)!r}).st_mtime == 1
+        os.utime({str(path)!r}, (1, 1))
     if again:
         {then}
     else:
@@ -63,7 +68,7 @@ def test_a_killed_child_comes_back_and_the_log_says_it_once(
         watching(live(ffmpeg_camera(), steady_s=0.2)) as w,
     ):
         w.wait_frames()
-        (child,) = children()
+        child = program()
         child.kill()
         assert w.wait_lost("ended by signal 9").since <= w.lost[0].t
         w.wait_frames()
@@ -80,7 +85,7 @@ def test_a_killed_child_comes_back_and_the_log_says_it_once(
 def test_a_stopped_child_is_a_stall() -> None:
     with watching(live(ffmpeg_camera(stall_s=2.0))) as w:
         w.wait_frames()
-        (child,) = children()
+        child = program()
         child.send_signal(signal.SIGSTOP)
         w.wait_lost("no frame for")
         w.wait_frames()
@@ -108,7 +113,7 @@ def test_a_child_that_misbehaves_once_is_replaced(tmp_path: Path, first: str, wo
     with watching(live(config)) as w:
         w.wait_lost(word)
         w.wait_frames()
-        assert len(children()) == 1
+        program()  # one, not two
 
 
 def test_a_frozen_picture_is_lost_and_stays_lost_until_it_changes(tmp_path: Path) -> None:
@@ -284,11 +289,11 @@ def test_nothing_leaks_however_often_it_dies() -> None:
     with watching(camera) as w:
         wait_until(lambda: camera.stats().reopened >= 3, "warming up")
         before = descriptors(), threading.active_count()
-        wait_until(lambda: camera.stats().reopened >= 30, "30 reopenings")
+        wait_until(lambda: camera.stats().reopened >= 12, "12 reopenings")
         # How many there are depends on the instant; with a leak there are never so few again.
         wait_until(lambda: descriptors() <= before[0], "as few descriptors as before")
         wait_until(lambda: threading.active_count() <= before[1], "as few threads")
         wait_until(lambda: zombies() == 0, "all the dead buried")
-        assert len(w.lost) >= 30
+        assert len(w.lost) >= 12
     assert children() == []
     assert camera_threads() == 0
