@@ -1,6 +1,6 @@
-"""The SQLite file under the outbox: rows of events, and three counters.
+"""The SQLite file under the outbox: events in frames, and a record of counters.
 
-Errors pass through as `sqlite3.Error`; `Outbox` decides what becomes of them.
+Errors pass through as `sqlite3.Error`; `Disk` decides what becomes of them.
 
 Wear: an event that is committed alone costs 13 kB of page writes and one sync, its removal goes
 with the next one (measured on ext4 by /proc/self/io); at ten events a minute that is 8 MB an hour.
@@ -9,61 +9,77 @@ with the next one (measured on ext4 by /proc/self/io); at ten events a minute th
 from __future__ import annotations
 
 import contextlib
-import itertools
+import re
 import sqlite3
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-SCHEMA_VERSION = 1  # of `user_version`; another one is not ours to write into
+from edge.publish import counters as records
+from edge.publish import frames
+from edge.publish.counters import Counters
+from edge.publish.frames import Row
+
+SCHEMA_VERSION = 2  # of `user_version`
 LOG_PAGES = 100  # of 4 KiB
-CHECK_BYTES = 16 * 1024 * 1024  # a larger file is not read through at start: seconds on an SD card
+CACHE_KIB = 256  # of memory; events are written once and read once
+HEAD_BYTES = 100  # of a database file, https://www.sqlite.org/fileformat2.html#the_database_header
 
 _SCHEMA = """
-CREATE TABLE event (
-  seq INTEGER PRIMARY KEY, payload BLOB NOT NULL,
-  t REAL NOT NULL, boot TEXT NOT NULL, wall REAL NOT NULL
-);
-CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO counter VALUES ('seq', 0), ('lost', 0), ('lost_untold', 0), ('rows', 0), ('bytes', 0);
+CREATE TABLE event (seq INTEGER PRIMARY KEY, frame BLOB NOT NULL);
+CREATE TABLE counter (id INTEGER PRIMARY KEY, record BLOB NOT NULL);
 """
+# Errors of the disk, of memory or of another process. With any other, the content is not ours.
+_NOT_DAMAGE = (
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_NOLFS,
+    sqlite3.SQLITE_AUTH,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One event as it is kept."""
+class DamageError(sqlite3.DatabaseError):
+    """The content of the file is not what was written."""
 
-    seq: int
-    payload: bytes  # the event as JSON, as if it were sent at once
-    t: float  # s, monotonic, in the boot `boot`
-    boot: str
-    wall: float  # s since 1970, when it was stored; 0: the clock was not to be believed
+
+class OldFormatError(Exception):
+    """The file is one of version 1 of emotion-edge."""
 
 
 @dataclass(slots=True)
-class Counters:
-    """What outlives a restart beside the events."""
+class Contents:
+    """What a look at every row found."""
 
-    seq: int = 0  # of the newest event ever stored
-    lost: int = 0  # events dropped, ever
-    lost_untold: int = 0  # of these, not yet told in a delivered event
-    rows: int = 0  # in the file
-    bytes: int = 0  # of their payloads
+    sizes: dict[int, int] = field(default_factory=dict)  # of whole events: seq -> payload bytes
+    bad: list[int] = field(default_factory=list)  # keys of rows that are not whole
 
 
 class Store:
     """One open database. Used under its owner's lock, from any thread."""
 
     def __init__(self, path: Path) -> None:
-        """Open or make the file.
+        """Open or make the file, and check its structure.
 
         Raises:
-            sqlite3.Error: it cannot be opened, is damaged, in use, or of another version.
+            OldFormatError: it is of an earlier version.
+            sqlite3.Error, OSError: it cannot be opened, is damaged, or in use.
         """
         self.path = path
+        _look_at_head(path)
+        path.touch(mode=0o600)  # who is where and how they feel is nobody else's business
         self._db = sqlite3.connect(path, timeout=0.5, isolation_level=None, check_same_thread=False)
+        self._db.text_factory = bytes  # or damaged text raises an error of decoding
         try:
             self._open()
+            self._inode = _inode(path)
         except BaseException:
             self._db.close()
             raise
@@ -77,94 +93,162 @@ class Store:
         db.execute("PRAGMA synchronous=FULL")
         # The log goes back into the file at this size, so that both fit on a small disk.
         db.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
+        db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         db.execute("BEGIN IMMEDIATE")  # takes the lock now: a second process learns it here
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
-            for statement in _SCHEMA.strip().split(";\n"):
+            for statement in _SCHEMA.strip().splitlines():
                 db.execute(statement)
+            db.execute("INSERT INTO counter VALUES (1, ?)", (records.pack(Counters()),))
             db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        elif version == 1:
+            raise OldFormatError
         elif version != SCHEMA_VERSION:
-            raise sqlite3.DatabaseError(f"schema version {version}; ours is {SCHEMA_VERSION}")
+            raise DamageError(f"schema version {version}; ours is {SCHEMA_VERSION}")
         db.execute("COMMIT")
-        if self.path.stat().st_size <= CHECK_BYTES:
-            verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if verdict != "ok":
-                raise sqlite3.DatabaseError(f"damaged: {verdict}")
+        _look_at_verdict(db.execute("PRAGMA quick_check(1)").fetchone()[0].decode())
 
-    def counters(self) -> Counters:
-        """Return the counters as stored."""
-        return Counters(**dict(self._db.execute("SELECT name, value FROM counter")))
+    def counters(self) -> Counters | None:
+        """Return the counters as stored; None: their record is not whole."""
+        found = self._db.execute("SELECT record FROM counter WHERE id = 1").fetchone()
+        return records.unpack(found[0]) if found else None
 
-    def oldest(self, limit: int) -> list[tuple[int, int, float, str, float]]:
-        """Return (seq, payload bytes, t, boot, wall) of the oldest rows."""
-        return self._db.execute(
-            "SELECT seq, length(payload), t, boot, wall FROM event ORDER BY seq LIMIT ?", (limit,)
+    def look(self) -> Contents:
+        """Read every row and say which are whole."""
+        found = Contents()
+        last = None
+        for seq, frame in self._db.execute("SELECT seq, frame FROM event ORDER BY seq"):
+            if last is not None and seq <= last:
+                raise DamageError(f"event {seq} stands behind event {last}")
+            last = seq
+            try:
+                row = frames.unpack(frame, seq)
+            except frames.FrameError:
+                found.bad.append(seq)
+            else:
+                found.sizes[seq] = len(row.payload)
+        return found
+
+    def after(
+        self, seq: int, limit: int, skip: Container[int] = ()
+    ) -> tuple[list[Row], int | None]:
+        """Return the rows among the next `limit` beyond `seq`, and the `seq` of the last of these.
+
+        Args:
+            seq: of the row before the first.
+            limit: how many are looked at, those in `skip` among them.
+            skip: rows that are not wanted, and may be damaged.
+
+        Raises:
+            frames.FrameError: a row is damaged.
+        """
+        found = self._db.execute(
+            "SELECT seq, frame FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
         ).fetchall()
+        rows = [frames.unpack(frame, s) for s, frame in found if s not in skip]
+        return rows, found[-1][0] if found else None
 
-    def write(self, rows: Sequence[Row], remove: Iterable[int], counters: Counters) -> None:
-        """Add and remove rows and keep the counters, all or nothing, on the disk on return."""
+    def get(self, seq: int) -> Row:
+        """Return a row.
+
+        Raises:
+            frames.FrameError: it is damaged, or not there.
+        """
+        found = self._db.execute("SELECT frame FROM event WHERE seq = ?", (seq,)).fetchone()
+        return frames.unpack(found[0] if found else None, seq)
+
+    def write(self, rows: Sequence[Row], remove: Iterable[int], counters: Counters) -> Counters:
+        """Add and remove rows and keep the counters, all or nothing, on the disk on return.
+
+        Returns:
+            The counters as they were kept, `low` filled in.
+        """
         db = self._db
         db.execute("BEGIN IMMEDIATE")
         try:
             db.executemany("DELETE FROM event WHERE seq = ?", ((seq,) for seq in remove))
-            db.executemany(
-                "INSERT INTO event VALUES (?, ?, ?, ?, ?)",
-                ((r.seq, r.payload, r.t, r.boot, r.wall) for r in rows),
+            db.executemany(  # REPLACE: a commit that failed may have come about all the same
+                "INSERT OR REPLACE INTO event VALUES (?, ?)",
+                ((r.seq, frames.pack(r)) for r in rows),
             )
-            db.executemany(
-                "UPDATE counter SET value = ? WHERE name = ?",
-                ((value, name) for name, value in asdict(counters).items()),
-            )
+            lowest = db.execute("SELECT min(seq) FROM event").fetchone()[0]
+            kept = replace(counters, low=counters.seq if lowest is None else max(lowest - 1, 0))
+            db.execute("INSERT OR REPLACE INTO counter VALUES (1, ?)", (records.pack(kept),))
             db.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):  # a full disk may have rolled back already
                 db.execute("ROLLBACK")
             raise
+        return kept
 
-    def after(self, seq: int, limit: int) -> list[Row]:
-        """Return up to `limit` rows beyond `seq`, oldest first."""
-        found = self._db.execute(
-            "SELECT seq, payload, t, boot, wall FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
-            (seq, limit),
-        )
-        return [Row(*r) for r in found]
+    def displaced(self) -> bool:
+        """Return whether another file, or none, is where this one was opened."""
+        try:
+            return _inode(self.path) != self._inode
+        except FileNotFoundError:
+            return self.path.parent.is_dir()
 
     def close(self) -> None:
         """Close the file; a last checkpoint empties the log."""
         self._db.close()
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether the file itself is bad, so that only a new one helps."""
+def is_damage(error: BaseException) -> bool:
+    """Return whether the content of the file is bad, so that trying again is no use."""
+    if isinstance(error, DamageError):
+        return True
     code = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # our own: a damaged or foreign file
-        return isinstance(error, sqlite3.DatabaseError) and not isinstance(
-            error, sqlite3.OperationalError
-        )
-    if code & 0xFF == sqlite3.SQLITE_ERROR:  # some other program's database
-        return "no such" in str(error) or "column" in str(error)
-    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return isinstance(error, sqlite3.Error) and (code is None or code & 0xFF not in _NOT_DAMAGE)
 
 
-def salvage_seq(path: Path) -> int:
-    """Return the highest `seq` that a damaged file still tells, or 0."""
-    best = 0
-    for how, question in itertools.product(
-        ("mode=ro", "immutable=1"),  # the second for a disk that is read-only: it needs no log
-        ("SELECT value FROM counter WHERE name = 'seq'", "SELECT max(seq) FROM event"),
-    ):
-        try:
-            db = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=0)
-            try:
-                best = max(best, int(db.execute(question).fetchone()[0] or 0))
-            finally:
-                db.close()
-        except (sqlite3.Error, TypeError, ValueError):
-            continue
-    return best
+def companions(path: Path) -> list[Path]:
+    """Return where SQLite keeps more of the database at `path`."""
+    return [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal")]
 
 
 def remove(path: Path) -> None:
     """Delete a database and its log."""
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    for file in (path, *companions(path)):
+        file.unlink(missing_ok=True)
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def _look_at_head(path: Path) -> None:
+    """Refuse what SQLite would misread in silence.
+
+    Raises:
+        DamageError: it is no database of ours.
+        OSError: it is no file.
+    """
+    log = path.with_name(path.name + "-wal")
+    try:
+        if not path.is_file() and path.exists():
+            raise OSError("is not a file")  # a FIFO would wait for a writer
+        with path.open("rb") as f:
+            head = f.read(HEAD_BYTES)
+    except FileNotFoundError:
+        head = b""
+    if not head:
+        if log.exists() and log.stat().st_size:
+            raise DamageError(
+                "its log is there and the file is empty"
+            )  # SQLite would delete the log
+        return
+    # Other versions of the format, at 18 and 19, make SQLite take it for read-only.
+    ours = len(head) == HEAD_BYTES and head.startswith(b"SQLite format 3\0")
+    if not ours or {head[18], head[19]} - {1, 2}:
+        raise DamageError("no database")
+
+
+def _look_at_verdict(verdict: str) -> None:
+    """Raise what `quick_check` found; it reports a failed read as text, too."""
+    if verdict == "ok":
+        return
+    code = re.search(r"error code[ =](\d+)", verdict)
+    if code is not None and int(code[1]) & 0xFF in _NOT_DAMAGE:
+        raise OSError(f"cannot be read: {verdict}")
+    raise DamageError(verdict)

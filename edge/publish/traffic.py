@@ -19,10 +19,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge.contract import decode_event, encode
 from edge.publish import session
 from edge.publish.discovery import BIRTH, Discovery
+from edge.publish.frames import Row
 from edge.publish.identity import Identity
 from edge.publish.outbox import Outbox
 from edge.publish.requests import Requests
-from edge.publish.store import Row
 from edge.stages import Clock
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,6 @@ class Traffic:
     def _reset(self) -> None:
         # What was sent in an earlier connection may have arrived: sent again, it is marked.
         self._sent_before = self._highest_sent
-        self._cursor = 0  # events up to this `seq` were taken in this connection
         self._ahead: collections.deque[Row] = collections.deque()
         self._events: dict[int, tuple[Row, int]] = {}  # mid -> in flight, lost ones told
         self._others: dict[int, str] = {}  # mid -> name of a retained message or answer
@@ -101,8 +100,8 @@ class Traffic:
 
     def disconnected(self) -> None:
         """The connection is gone: what was in flight waits again."""
-        self._outbox.landed([row.seq for row, _ in self._events.values()])
-        self._outbox.landed([row.seq for row in self._ahead])
+        self._outbox.requeue([row.seq for row, _ in self._events.values()])
+        self._outbox.requeue([row.seq for row in self._ahead])
         self._reset()
 
     def next_in(self) -> float:
@@ -178,7 +177,7 @@ class Traffic:
             if late and (self._tokens < 1.0 or not backlog):
                 return
             telling = any(told for _, told in self._events.values())
-            told = 0 if telling else self._outbox.lost_untold
+            told = 0 if telling else self._outbox.unreported_drops
             payload = _marked(row.payload, late, told) if late or told else row.payload
             sent = client.publish(self._who.topic("event"), payload, qos=1)
             if sent.rc != paho.MQTT_ERR_SUCCESS:
@@ -190,10 +189,7 @@ class Traffic:
 
     def _next(self) -> Row | None:
         if not self._ahead:
-            rows = self._outbox.take(self._cursor, READ_AHEAD)
-            self._ahead.extend(rows)
-            if rows:
-                self._cursor = rows[-1].seq
+            self._ahead.extend(self._outbox.lease(READ_AHEAD))
         return self._ahead[0] if self._ahead else None
 
     def _full(self) -> bool:
@@ -233,7 +229,7 @@ class Traffic:
             self._said_refused.discard(name)
             log.info("%s: the broker accepts it again", self._topic(name))
         if row is not None:
-            self._outbox.done(row, told)
+            self._outbox.ack(row, told)
             self._pause_s = REFUSED_FIRST_S
             self.refusing = False
             self._accepted = True
@@ -244,10 +240,9 @@ class Traffic:
         The pause outlives the connection: Mosquitto 2.0 hangs up after it refused a publish, and
         coming back with the same event at once would never leave the present on the broker.
         """
-        self._outbox.landed([row.seq])
-        self._outbox.landed([r.seq for r in self._ahead])
+        self._outbox.requeue([row.seq])
+        self._outbox.requeue([r.seq for r in self._ahead])
         self._ahead.clear()
-        self._cursor = min(self._cursor, row.seq - 1)
         now = time.monotonic()
         if now >= self._paused_until:  # several refused at once are one refusal
             self._paused_until = now + self._pause_s

@@ -23,12 +23,13 @@ class Box:
         self.path = path
         self.limits = Limits(**limits)
         self.boot = WHO.boot_id
-        self.synced = True
+        self.synced = True  # what events say of the clock
+        self.trusted = True  # and what holds now
         self._builder = EventBuilder(WHO, self.clock, random.Random(1), lambda: self.synced)
         self.open()
 
     def open(self) -> None:
-        self.outbox = Outbox(self.path, self.limits, self.boot, self.clock)
+        self.outbox = Outbox(self.path, self.limits, self.boot, self.clock, lambda: self.trusted)
 
     def append(self, count: int = 1) -> list[int]:
         now = self.clock.now()
@@ -37,14 +38,14 @@ class Box:
 
     def waiting(self) -> list[int]:
         """`seq` of all that waits, in order; nothing stays in flight."""
-        rows = self.outbox.take(0, 1_000_000)
-        self.outbox.landed(r.seq for r in rows)
+        rows = self.outbox.lease(1_000_000)
+        self.outbox.requeue(r.seq for r in rows)
         return [r.seq for r in rows]
 
     def acknowledge(self, count: int) -> list[int]:
-        rows = self.outbox.take(0, count)
+        rows = self.outbox.lease(count)
         for row in rows:
-            self.outbox.done(row)
+            self.outbox.ack(row)
         return [r.seq for r in rows]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from edge.geometry import Box
 from edge.messages import Estimate, EventType, PipelineEvent, Reason, Track
 from edge.publish import Identity
 from edge.publish.mqtt import MqttPublisher
+from edge.publish.store import Store
 from edge.stages import Clock, Control
 from tests.waiting import PATIENCE_S
 
@@ -94,12 +94,12 @@ def publishing(
 
 def kept(path: Path) -> tuple[set[int], int]:
     """Return what waits in an outbox that nobody has open, and the last `seq`; it is intact."""
-    db = sqlite3.connect(path)
+    store = Store(path)
     try:
-        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        rows = {seq for (seq,) in db.execute("SELECT seq FROM event")}
-        counters = dict(db.execute("SELECT name, value FROM counter"))
-        assert counters["rows"] == len(rows)
-        return rows, counters["seq"]
+        found, counters = store.look(), store.counters()
+        assert counters is not None
+        assert not found.bad
+        assert counters.rows == len(found.sizes)
+        return set(found.sizes), counters.seq
     finally:
-        db.close()
+        store.close()

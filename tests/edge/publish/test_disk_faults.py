@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.publish import mqtt, outbox
+from edge.publish import disk as disks
+from edge.publish import mqtt
 from tests import broker as brokers
 from tests.broker import running, subscribed
 from tests.edge.publish.rig import change, kept, publishing
@@ -43,7 +44,7 @@ def small_disk(folder: Path, size: str = "1m") -> Iterator[Path]:
 def test_a_full_disk_means_memory_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(outbox, "RETRY_DISK_S", 0.3)
+    monkeypatch.setattr(disks, "RETRY_DISK_S", 0.3)
     monkeypatch.setattr(mqtt, "FLUSH_S", 0.5)
     late = brokers.Broker(tmp_path)
     with small_disk(tmp_path / "disk") as disk:
@@ -80,7 +81,8 @@ def test_a_read_only_disk_means_memory(tmp_path: Path, caplog: pytest.LogCapture
             p.publish(change(time.monotonic()))
             wait_until(lambda: len(s.events()) == 1, "it is published")
             assert "outbox_memory" in p.stats().problems
-            assert s.seqs() == [2]  # the number goes on: reading is possible
+            # No later run will know of this number: it is beyond all that were counted.
+            assert s.seqs()[0] > 1_000_000_000_000
         assert "events are kept in memory" in caplog.text
 
 

@@ -12,23 +12,23 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from edge.contract import Event
-from edge.publish.store import Row
+from edge.publish.frames import Row
 from tests.edge.publish.conftest import Box
 
 
 def test_events_come_out_in_order_numbered_from_one(box: Box) -> None:
     box.append(3)
-    rows = box.outbox.take(0, 10)
+    rows = box.outbox.lease(10)
     events = [msgspec.json.decode(r.payload, type=Event) for r in rows]
     assert [e.data.seq for e in events] == [r.seq for r in rows] == [1, 2, 3]
 
 
 def test_what_is_in_flight_is_not_handed_out_twice(box: Box) -> None:
     box.append(3)
-    first = box.outbox.take(0, 2)
-    assert [r.seq for r in box.outbox.take(0, 10)] == [3]
-    box.outbox.landed(r.seq for r in first)
-    assert [r.seq for r in box.outbox.take(0, 10)] == [1, 2]
+    first = box.outbox.lease(2)
+    assert [r.seq for r in box.outbox.lease(10)] == [3]
+    box.outbox.requeue(r.seq for r in first)
+    assert [r.seq for r in box.outbox.lease(10)] == [1, 2]
 
 
 def test_acknowledged_events_are_gone_and_seq_goes_on_after_a_restart(box: Box) -> None:
@@ -64,15 +64,15 @@ def test_full_by_count_drops_the_oldest_and_tells(tmp_path: Path) -> None:
     box.append(3)
     assert box.waiting() == [3, 4, 5]
     assert box.outbox.stats().lost == 2
-    assert box.outbox.lost_untold == 2
+    assert box.outbox.unreported_drops == 2
     assert "outbox_full" in box.outbox.stats().problems
     box.outbox.close()
     box.open()  # the count outlives a restart
-    assert box.outbox.lost_untold == 2
-    (row,) = box.outbox.take(0, 1)
-    box.outbox.done(row, told=2)
+    assert box.outbox.unreported_drops == 2
+    (row,) = box.outbox.lease(1)
+    box.outbox.ack(row, reported=2)
     box.outbox.flush()
-    assert box.outbox.lost_untold == 0
+    assert box.outbox.unreported_drops == 0
     assert box.outbox.stats().lost == 2
     assert "outbox_full" not in box.outbox.stats().problems
     box.outbox.close()
@@ -91,7 +91,7 @@ def test_full_by_bytes_drops_the_oldest(tmp_path: Path) -> None:
     for _ in range(20):
         box.append()
     waiting = box.waiting()
-    size = sum(len(r.payload) for r in box.outbox.take(0, 100))
+    size = sum(len(r.payload) for r in box.outbox.lease(100))
     assert waiting == list(range(21 - len(waiting), 21))
     assert 3000 < size <= 4000
     assert box.outbox.stats().lost == 20 - len(waiting)
@@ -124,9 +124,9 @@ def test_a_jump_of_the_wall_clock_ages_nothing(tmp_path: Path) -> None:
 def test_events_in_flight_are_never_dropped(tmp_path: Path) -> None:
     box = Box(tmp_path / "outbox.db", max_events=3)
     box.append(3)
-    flying = box.outbox.take(0, 2)
+    flying = box.outbox.lease(2)
     box.append(3)
-    box.outbox.landed(r.seq for r in flying)
+    box.outbox.requeue(r.seq for r in flying)
     assert box.waiting()[:2] == [1, 2]
     assert box.outbox.stats().lost + len(box.waiting()) == 6
     box.outbox.close()
@@ -166,6 +166,25 @@ def test_events_of_a_boot_without_a_clock_are_not_too_old_after_the_next(tmp_pat
     box.outbox.close()
 
 
+def test_a_boot_with_a_clock_years_ahead_drops_nothing(tmp_path: Path) -> None:
+    box = Box(tmp_path / "outbox.db", max_age_s=7 * 86400)
+    box.append(19)
+    box.outbox.close()
+    box.boot = "another"
+    box.trusted = False  # no time service has said so yet
+    box.clock.jump_wall(10 * 365 * 86400.0)
+    box.open()
+    box.outbox.flush()
+    assert box.waiting() == list(range(1, 20))
+    assert box.outbox.stats().oldest_s == 0
+    box.trusted = True
+    box.clock.advance(60)
+    box.outbox.flush()  # it is the time: the events are ten years old
+    assert box.waiting() == []
+    assert box.outbox.stats().lost == 19
+    box.outbox.close()
+
+
 class OutboxMachine(RuleBasedStateMachine):
     """Any order of calls, restarts included: exactly what is not acknowledged waits, in order."""
 
@@ -194,23 +213,23 @@ class OutboxMachine(RuleBasedStateMachine):
             self.lost += 1
 
     @rule(count=st.integers(1, 8))
-    def take(self, count: int) -> None:
+    def lease(self, count: int) -> None:
         flying = {r.seq for r in self.flying}
-        rows = self.box.outbox.take(0, count)
+        rows = self.box.outbox.lease(count)
         assert [r.seq for r in rows] == [s for s in self.waiting if s not in flying][:count]
         self.flying += rows
 
     @precondition(lambda self: self.flying)
     @rule(data=st.data())
-    def done(self, data: st.DataObject) -> None:
+    def ack(self, data: st.DataObject) -> None:
         row = data.draw(st.sampled_from(self.flying))
         self.flying.remove(row)
-        self.box.outbox.done(row)
+        self.box.outbox.ack(row)
         self.waiting.remove(row.seq)
 
     @rule()
-    def landed(self) -> None:
-        self.box.outbox.landed(r.seq for r in self.flying)
+    def requeue(self) -> None:
+        self.box.outbox.requeue(r.seq for r in self.flying)
         self.flying.clear()
 
     @rule()
@@ -224,6 +243,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.box.outbox.close()
         self.box.open()
         self.flying.clear()
+        self.drop()  # what was in flight counts now
 
     @invariant()
     def counts_agree(self) -> None:
