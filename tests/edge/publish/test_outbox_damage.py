@@ -32,7 +32,9 @@ def flip_bits(files: Files, name: str, rng: random.Random) -> None:
 
 def truncate(files: Files, name: str, rng: random.Random) -> None:
     data = files[name]
-    files[name] = data[: rng.choice((0, rng.randrange(len(data)), rng.randrange(len(data)) & ~4095))]
+    files[name] = data[
+        : rng.choice((0, rng.randrange(len(data)), rng.randrange(len(data)) & ~4095))
+    ]
 
 
 def spoil_page(files: Files, name: str, rng: random.Random) -> None:
@@ -102,7 +104,7 @@ def trial(state: Made, folder: Path, seed: int) -> None:
     rng = random.Random(seed)
     folder.mkdir()
     files = dict(state.files)
-    name = rng.choice(sorted(files) + ["outbox.db"])
+    name = rng.choice([*sorted(files), "outbox.db"])
     harm = rng.choice(HARMS)
     harm(files, name, rng)
     what = f"seed {seed}: {harm.__name__} {name}"
