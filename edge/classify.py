@@ -214,7 +214,7 @@ class TrackClassifier:
     def classify(self, frame: Frame, tracks: Sequence[Track]) -> tuple[Scores, ...]:
         """Return scores, or the reason for none, of those tracks that are due."""
         self._limiters = {t.id: self._limiters.get(t.id) or self._new() for t in tracks}
-        out = []
+        out = [Scores(t.id, None, Reason.NOT_SCORED) for t in tracks[self._config.max_faces :]]
         for track in tracks[: self._config.max_faces]:
             limiters = self._limiters[track.id]
             if frame.t - track.seen <= STALE_S and limiters.emotion.due(frame.t):

@@ -88,7 +88,10 @@ class EventData(Struct, frozen=True, kw_only=True):
         Literal["less", "moderate", "more"] | None, Meta(description="alerts only")
     ] = None
     duration_s: Annotated[
-        float | None, Meta(description="face_left: time in view; alert_ended: time it lasted")
+        float | None,
+        Meta(
+            description="face_left: time in view, to the last detection; alert_ended: time it lasted"
+        ),
     ] = None
     lost_before: Annotated[
         int, Meta(ge=0, description="events dropped from a full outbox since the one before")

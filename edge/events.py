@@ -8,16 +8,12 @@ from dataclasses import dataclass, replace
 from edge.config import Alert
 from edge.messages import UNKNOWN, Estimate, EventType, PipelineEvent, Reason
 
-# s: a face without an emotion so far is announced after this long all the same, as unknown.
-ANNOUNCE_S = 1.0
-
 
 @dataclass(slots=True, eq=False)
 class _Seen:
     """One track as subscribers know it."""
 
     estimate: Estimate
-    first: float  # s: first confirmed
     announced: bool = False
     emotion: str = UNKNOWN
 
@@ -41,15 +37,11 @@ class EventRules:
         for estimate in estimates:
             seen = self._seen.get(estimate.track.id)
             if seen is None:
-                seen = self._seen[estimate.track.id] = _Seen(estimate, t)
+                seen = self._seen[estimate.track.id] = _Seen(estimate)
             seen.estimate = estimate
             if not seen.announced:
-                if (
-                    estimate.emotion == UNKNOWN
-                    and estimate.reason is None
-                    and t - seen.first < ANNOUNCE_S
-                ):
-                    continue
+                if estimate.emotion == UNKNOWN and estimate.reason is None:
+                    continue  # it settles; the smoother has an answer or a reason within a second
                 seen.announced = True
                 seen.emotion = estimate.emotion
                 out.append(PipelineEvent(EventType.FACE_APPEARED, t, estimate, None, self._count()))
@@ -89,7 +81,7 @@ class EventRules:
                     estimate,
                     seen.emotion,
                     self._count(),
-                    duration_s=t - estimate.track.began,
+                    duration_s=estimate.track.seen - estimate.track.began,
                     reason=reason,
                 )
             )
@@ -134,7 +126,8 @@ class AlertRule:
             level.below = None
             if level.above is None:
                 level.above, level.area = t, 0.0
-            level.area += value * dt
+            else:
+                level.area += value * dt
             held = t - level.above
             if level.began is None and held >= self._config.after_s:
                 level.began = t

@@ -11,17 +11,22 @@ from edge.image import resize
 
 SIDE = 24  # pixels of the template: enough to lock on a face, 0.05 ms a face
 SEARCH = 0.4  # share of the box looked at beyond it, on each side
+MIN_CONTRAST = 2.0  # standard deviation of luma: below, there is nothing but noise to follow
 MIN_MATCH = 0.6  # correlation under which the place is not trusted
 
 
 def patch(luma: NDArray[np.uint8], box: Box) -> NDArray[np.uint8] | None:
-    """Return the box's picture at SIDE x SIDE, or None where too little of it is in the frame."""
+    """Return the box's picture at SIDE x SIDE; None: partly out of the frame, or without contrast.
+
+    The correlation of a picture that is one grey is not defined; OpenCV says 1.
+    """
     rows, columns = luma.shape
     x0, y0 = round(box.x), round(box.y)
     x1, y1 = round(box.x + box.width), round(box.y + box.height)
     if x0 < 0 or y0 < 0 or x1 > columns or y1 > rows or x1 - x0 < 8 or y1 - y0 < 8:
         return None
-    return resize(luma[y0:y1, x0:x1], SIDE, SIDE)
+    picture = resize(luma[y0:y1, x0:x1], SIDE, SIDE)
+    return picture if float(cv2.meanStdDev(picture)[1][0, 0]) >= MIN_CONTRAST else None
 
 
 def follow(luma: NDArray[np.uint8], box: Box, template: NDArray[np.uint8]) -> tuple[Box, float]:

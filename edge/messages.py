@@ -20,6 +20,7 @@ class Reason(StrEnum):
     BLURRED = "blurred"
     LOW_LIGHT = "low_light"
     LOW_CONFIDENCE = "low_confidence"
+    NOT_SCORED = "not_scored"
     NO_FACE = "no_face"
     CAMERA_LOST = "camera_lost"
     PAUSED = "paused"
@@ -125,5 +126,5 @@ class PipelineEvent:
     previous: str | None  # emotion before
     faces: int  # in view after the change
     grade: str | None = None  # alerts only: less, moderate or more
-    duration_s: float | None = None  # face_left: time in view; alert_ended: time it lasted
+    duration_s: float | None = None  # face_left: first to last detection; alert_ended: its length
     reason: Reason | None = None  # overrides the estimate's

@@ -15,6 +15,8 @@ from edge.messages import UNKNOWN, Estimate, Reason, Scores, Track
 
 # s: a first emotion is said after so much observation, so that it need not be taken back at once.
 SETTLE_S = 0.4
+# s: a face without an emotion for so long is told as unknown, with the reason.
+ANSWER_S = 1.0
 
 Window = deque[tuple[float, NDArray[np.float32]]]
 
@@ -110,6 +112,8 @@ class TemporalSmoother:
         if fresh is not None:
             self._take(t, history, fresh)
         named = history.named
+        if history.emotion == UNKNOWN and history.reason is None and t - history.since >= ANSWER_S:
+            history.reason = Reason.LOW_CONFIDENCE if named else Reason.NOT_SCORED
         share = intensity = 0.0
         if named:
             best = max(named.values())
@@ -132,10 +136,11 @@ class TemporalSmoother:
     def _take(self, t: float, history: _History, fresh: Scores) -> None:
         while history.window and history.window[0][0] < t - self._config.window_s:
             history.window.popleft()
+        if not history.window:  # what was seen before says nothing any more: settle anew
+            history.began = None
         if fresh.probabilities is None:
             if not history.window:  # nothing left to go by
                 history.scores, history.named = None, {}
-                history.began = None
                 self._become(t, history, UNKNOWN, fresh.reason)
             return
         history.window.append((t, fresh.probabilities))

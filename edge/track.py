@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.assignment import assign
 from edge.config import TrackKeys
 from edge.follow import MIN_MATCH, follow, patch, similarity
 from edge.geometry import Box, Points, blended
@@ -54,7 +54,7 @@ class _Tracked:
 
 
 class FaceTracker:
-    """Greedy assignment with swaps; see the constants for what is weighed."""
+    """Pairs faces with tracks at the least cost; see the constants for what is weighed."""
 
     def __init__(self, config: TrackKeys, rng: random.Random) -> None:
         """Make a tracker without tracks; ids come from `rng`."""
@@ -129,7 +129,7 @@ class FaceTracker:
             [self._cost(t, f, p, frame.t) for f, p in zip(faces, pictures, strict=True)]
             for t in self._tracks
         ]
-        pairs = match(cost)
+        pairs = assign(cost)
         for i, track in enumerate(self._tracks):
             if i in pairs:
                 j = pairs[i]
@@ -190,33 +190,3 @@ class FaceTracker:
             template=picture,
             confirmed=self._config.confirm == 1,
         )
-
-
-def match(cost: Sequence[Sequence[float]]) -> dict[int, int]:
-    """Pair rows with columns: cheapest first, then swap while a swap makes the sum smaller.
-
-    Args:
-        cost: rows x columns; infinite where a pair is not allowed.
-
-    Returns:
-        Column of each paired row. With the handful of faces in a frame this is the optimum or
-        next to it, without a solver.
-    """
-    order = sorted(
-        (c, i, j) for i, row in enumerate(cost) for j, c in enumerate(row) if math.isfinite(c)
-    )
-    pairs: dict[int, int] = {}
-    taken: set[int] = set()
-    for _, i, j in order:
-        if i not in pairs and j not in taken:
-            pairs[i] = j
-            taken.add(j)
-    improved = True
-    while improved:
-        improved = False
-        for a, b in itertools.combinations(sorted(pairs), 2):
-            ja, jb = pairs[a], pairs[b]
-            if cost[a][jb] + cost[b][ja] < cost[a][ja] + cost[b][jb] - 1e-9:
-                pairs[a], pairs[b] = jb, ja
-                improved = True
-    return pairs

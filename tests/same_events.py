@@ -38,6 +38,8 @@ def assert_same(got: Sequence[dict[str, Any]], wanted: Sequence[dict[str, Any]])
         assert mine["box"] == pytest.approx(theirs["box"], abs=BOX)
         assert mine["scores"] == pytest.approx(theirs["scores"], abs=CONFIDENCE)
         assert mine["window_s"] == pytest.approx(theirs["window_s"], abs=TIME_S)
+        if theirs["duration_s"] is not None:
+            assert mine["duration_s"] == pytest.approx(theirs["duration_s"], abs=2 * TIME_S)
 
 
 if __name__ == "__main__":

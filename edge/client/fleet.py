@@ -18,6 +18,7 @@ FACE_REASONS = frozenset(
         Reason.BLURRED,
         Reason.LOW_LIGHT,
         Reason.LOW_CONFIDENCE,
+        Reason.NOT_SCORED,
         Reason.NO_FACE,
     }
 )

@@ -212,7 +212,12 @@ def test_another_rate_acts_on_the_faces_in_view() -> None:
 def test_at_most_so_many_faces_are_scored_largest_first() -> None:
     tracks = [track("big", 20, 80), track("mid", 120, 60), track("small", 200, 40)]
     scored = classifier().classify(grey_frame(0), tracks)
-    assert [s.track for s in scored] == ["big", "mid"]
+    assert {s.track: s.reason for s in scored} == {
+        "big": None,
+        "mid": None,
+        "small": Reason.NOT_SCORED,
+    }
+    assert [s.track for s in scored if s.probabilities is not None] == ["big", "mid"]
 
 
 def test_a_box_carried_on_for_long_is_not_scored() -> None:

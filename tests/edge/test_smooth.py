@@ -129,6 +129,39 @@ def test_two_people_never_share_a_window() -> None:
     assert estimates[0].scores["happy"] == pytest.approx(0.9, abs=1e-6)
 
 
+@pytest.mark.parametrize("method", ["mean", "ema", "mode"])
+def test_after_a_hole_longer_than_the_window_it_begins_anew(method: str) -> None:
+    s = TemporalSmoother(LABELS, Smooth(method=method, window_s=1.5))
+    before = play(s, [(3, "happy", 0.9)])[-1]
+    assert (before.emotion, before.window_s) == ("happy", 1.5)
+    (back,) = s.update(5.0, [track()], [scores("sad", 0.9)])
+    assert back.window_s == 0.0, "one sample is no second and a half"
+    assert back.emotion == "happy", "one sample does not turn it over"
+    (settling,) = s.update(5.3, [track()], [scores("sad", 0.9)])
+    assert (settling.emotion, settling.window_s) == ("happy", pytest.approx(0.3))
+    (settled,) = s.update(5.5, [track()], [scores("sad", 0.9)])
+    assert settled.emotion == "sad"
+
+
+def test_a_face_that_is_not_scored_is_told_with_its_reason() -> None:
+    s = TemporalSmoother(LABELS, Smooth())
+    (unscored,) = s.update(0.0, [track()], [Scores("a", None, Reason.NOT_SCORED)])
+    assert (unscored.emotion, unscored.reason) == ("unknown", Reason.NOT_SCORED)
+
+
+def test_unknown_is_never_without_a_reason_for_long() -> None:
+    s = TemporalSmoother(LABELS, Smooth())
+    (settling,) = s.update(0.0, [track("a")], [])
+    assert settling.reason is None
+    (waiting,) = s.update(1.0, [track("a")], [])
+    assert (waiting.emotion, waiting.reason) == ("unknown", Reason.NOT_SCORED)
+    s.update(2.0, [track("b")], [scores("sad", 0.9, "b")])
+    (once,) = s.update(3.0, [track("b")], [])
+    assert (once.emotion, once.reason) == ("unknown", Reason.LOW_CONFIDENCE)
+    (later,) = s.update(3.1, [track("b")], [scores("sad", 0.9, "b")])
+    assert (later.emotion, later.reason) == ("sad", None)
+
+
 def test_a_face_that_was_not_scored_this_time_keeps_its_estimate() -> None:
     s = TemporalSmoother(LABELS, Smooth())
     before = play(s, [(2, "happy", 0.9)])[-1]

@@ -6,7 +6,7 @@ import pytest
 from edge.config import TrackKeys
 from edge.geometry import Box
 from edge.messages import Face, Frame, Track
-from edge.track import FaceTracker, match
+from edge.track import FaceTracker
 
 RNG = np.random.default_rng(7)
 PERSON = {
@@ -167,12 +167,34 @@ def test_reset_forgets() -> None:
     assert tr.update(frame(0.1), None) == ()
 
 
-def test_matching_swaps_where_greedy_would_be_wrong() -> None:
-    inf = float("inf")
-    # Greedy takes (0, 0) for 1 and is left with (1, 1) for 9: 10. The other way costs 5.
-    assert match([[1, 2], [3, 9]]) == {0: 1, 1: 0}
-    assert match([[1, inf], [2, inf]]) == {0: 0}
-    assert match([]) == {}
+@pytest.mark.parametrize("step", [-0.8, -0.7, 0.7, 0.8])
+def test_neighbours_keep_their_tracks_when_the_camera_pans(step: float) -> None:
+    """Each face is now nearer to where another was than to where it was itself."""
+    rng = np.random.default_rng(3)
+    people = rng.integers(0, 255, (3, 12, 10), np.uint8)
+
+    def shown(t: float, left: float) -> tuple[Frame, list[Face]]:
+        luma = np.full((240, 320), 90, np.uint8)
+        places = [round(left + 40 * k) for k in range(3)]
+        for x, person in zip(places, people, strict=True):
+            luma[100:148, x : x + 40] = np.kron(person, np.ones((4, 4), np.uint8))
+        return Frame(round(30 * t), t, luma), [face(x, 100) for x in places]
+
+    tr = tracker()
+    before = {k.box.x: k.id for k in tr.update(*shown(0.0, 100))}
+    after = {k.box.x: k.id for k in tr.update(*shown(0.1, 100 + 40 * step))}
+    assert [after[x] for x in sorted(after)] == [before[x] for x in sorted(before)]
+
+
+def test_a_face_without_contrast_is_not_followed_by_its_picture() -> None:
+    tr = tracker()
+    luma = np.full((240, 320), 90, np.uint8)
+    luma[50:98, 50:90] = 140  # a burnt-out face: one grey
+    tr.update(Frame(0, 0.0, luma), [face(50, 50)])
+    empty = np.full((240, 320), 90, np.uint8)
+    (track,) = tr.update(Frame(3, 0.1, empty), None)
+    assert tr.demand() == 1, "not followed surely: the detector is needed"
+    assert (track.box.x, track.box.y) == (50, 50)
 
 
 def test_the_detector_is_needed_less_while_every_face_is_followed_surely() -> None:

@@ -15,7 +15,7 @@ const STATUS = {
 const MORE_FACES = 5; // rows beside the first face
 const LATE_S = 10; // events that wait longer than a moment are worth a word
 // Of a face, not of the device: no trouble to send somebody for.
-const OF_FACES = ["too_small", "blurred", "low_light", "low_confidence", "no_face"];
+const OF_FACES = ["too_small", "blurred", "low_light", "low_confidence", "not_scored", "no_face"];
 const EVENTS = {
   face_appeared: (e) => `a face appeared: ${e.emotion}`,
   emotion_changed: (e) => `${e.previous ?? "?"} → ${e.emotion}`,

@@ -20,6 +20,7 @@ export const REASONS = {
   blurred: "too blurred",
   low_light: "too dark",
   low_confidence: "not sure",
+  not_scored: "not scored",
   no_face: "no face",
   camera_lost: "camera lost",
   paused: "paused",
