@@ -89,9 +89,7 @@ class EventData(Struct, frozen=True, kw_only=True):
     ] = None
     duration_s: Annotated[
         float | None,
-        Meta(
-            description="face_left: time in view, to the last detection; alert_ended: time it lasted"
-        ),
+        Meta(description="face_left: first to last detection; alert_ended: time it lasted"),
     ] = None
     lost_before: Annotated[
         int, Meta(ge=0, description="events dropped from a full outbox since the one before")

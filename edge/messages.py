@@ -24,6 +24,8 @@ class Reason(StrEnum):
     NO_FACE = "no_face"
     CAMERA_LOST = "camera_lost"
     PAUSED = "paused"
+    STOPPED = "stopped"  # the daemon ends
+    LOST = "lost"  # an earlier run ended without a word
 
 
 class EventType(StrEnum):

@@ -18,12 +18,14 @@ from edge.config import Config
 from edge.configfile import effective
 from edge.contract import Event, Health, State, encode
 from edge.messages import Estimate, PipelineEvent
+from edge.problems import Problem
 from edge.publish import session
 from edge.publish.discovery import discovery
 from edge.publish.event_builder import EventBuilder
 from edge.publish.identity import Identity
 from edge.publish.jsonl import JsonLines, LinesAside, lines_wanted
 from edge.publish.link import Link, LinkState
+from edge.publish.open_tracks import OpenTracks
 from edge.publish.outbox import Outbox
 from edge.publish.requests import Requests
 from edge.publish.traffic import Traffic
@@ -101,6 +103,11 @@ class MqttPublisher:
             random.Random(rng.random()),  # its own: another thread draws from it
             waits or Waits(),
         )
+        # A second process beside the one that has the outbox must not end that one's visits.
+        ours = Problem.OUTBOX_MEMORY not in self._outbox.stats().problems
+        self._open_tracks = OpenTracks(path if ours else None)
+        for event in self._open_tracks.left_behind(clock.now()):
+            self.publish(event)
         self._writer = threading.Thread(target=self._write, name="outbox", daemon=True)
         self._writer.start()
         self._link.start()
@@ -211,7 +218,9 @@ class MqttPublisher:
             self._outbox.lose(overflow)
         before = self._outbox.last_seq
         events = [item for item in items if isinstance(item, tuple)]
+        self._open_tracks.before(event for event, _ in events)
         rows = self._outbox.append(events) if events else []
+        self._open_tracks.after(event for event, _ in events)
         seqs = iter(rows)
         state: State | None = None
         for item in items:

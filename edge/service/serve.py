@@ -13,6 +13,7 @@ from edge.build import PublisherMaker, build
 from edge.config import Config
 from edge.health import HealthMonitor
 from edge.loop import run
+from edge.messages import Reason
 from edge.publish import read_boot_id
 from edge.publish.metered import metered
 from edge.service.notify import Notifier
@@ -85,6 +86,8 @@ def serve(
     finally:
         notifier.stopping()
         p.camera.close()
+        for event in p.rules.lose_sight(clock.now(), Reason.STOPPED):
+            p.publisher.publish(event)
         p.publisher.close(CLOSE_S)
         log.info("stopped after %d frames", health.frames)
         notifier.close()

@@ -24,6 +24,8 @@ export const REASONS = {
   no_face: "no face",
   camera_lost: "camera lost",
   paused: "paused",
+  stopped: "stopped",
+  lost: "ended without a word",
   broker_away: "broker away",
   outbox_memory: "outbox in memory only",
   throttled: "processor throttled",

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,3 +102,47 @@ def test_a_camera_that_is_not_there_is_retried_and_said(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) == 0
     assert "/dev/video99" in (tmp_path / "log").read_text()
+
+
+def test_a_face_in_view_leaves_when_the_daemon_stops_and_after_it_was_killed(
+    broker: Broker, tmp_path: Path
+) -> None:
+    sub = Subscriber(broker.port)
+    box = tmp_path / "outbox.db"
+    sets = ["mqtt.host=127.0.0.1", f"mqtt.port={broker.port}", f"outbox.path={box}"]
+
+    def visits() -> dict[str, list[str]]:
+        """What was told of each face, in order."""
+        found: dict[str, list[str]] = {}
+        for e in sub.events():
+            found.setdefault(e["subject"], []).append(e["data"]["event_type"])
+        return found
+
+    def still_open() -> list[str]:
+        return [t for t, kinds in visits().items() if "face_left" not in kinds]
+
+    def last(track: str) -> dict[str, Any]:
+        data: dict[str, Any] = [e["data"] for e in sub.events() if e["subject"] == track][-1]
+        return data
+
+    with daemon(tmp_path / "log", *sets) as process:
+        wait_until(still_open, "a face")
+        (killed,) = still_open()
+        process.kill()
+        process.wait()
+    with daemon(tmp_path / "log", *sets) as process:
+        wait_until(lambda: killed not in still_open(), "its visit is ended")
+        assert (last(killed)["event_type"], last(killed)["reason"]) == ("face_left", "lost")
+        assert last(killed)["duration_s"] is None
+        wait_until(still_open, "the next face")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_S) == 0
+    wait_until(lambda: not still_open(), "nobody is in view")
+    stopped = next(e["data"] for e in reversed(sub.events()) if e["data"]["reason"] == "stopped")
+    assert stopped["event_type"] == "face_left"
+    assert 0 <= stopped["duration_s"] < 60
+    with daemon(tmp_path / "log", *sets):
+        before = len(sub.events())
+        wait_until(lambda: len(sub.events()) > before, "an event")
+        assert sub.events()[before]["data"]["event_type"] == "face_appeared"
+    sub.close()

@@ -1,0 +1,127 @@
+"""Which faces subscribers believe to be in view: kept on the disk, so that no visit lasts for ever.
+
+A process that is killed says no `face_left`. What it leaves here, the next start makes good. The
+file is written when a visit or an alert begins or ends, and at no other time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from edge.contract import Event
+from edge.geometry import Box
+from edge.messages import UNKNOWN, Estimate, EventType, PipelineEvent, Reason, Track
+
+log = logging.getLogger(__name__)
+
+SUFFIX = ".tracks.json"  # after the outbox's name
+MAX_BYTES = 1024 * 1024  # a bound against nonsense; a face takes about 70
+
+
+class OpenTrack(Struct, frozen=True):
+    """A face that appeared and has not left."""
+
+    box: list[float]  # x, y, width, height when it appeared; fractions of the frame
+    alert: bool = False  # one has begun and not ended
+
+
+class OpenTracks:
+    """The open visits of this run. For one thread; never raises for a disk."""
+
+    def __init__(self, outbox: Path | None) -> None:
+        """Keep them beside the file `outbox`; None: nowhere."""
+        self._path = outbox.with_name(outbox.name + SUFFIX) if outbox is not None else None
+        self._tracks: dict[str, OpenTrack] = {}
+        self._written: dict[str, OpenTrack] | None = None
+        self._failed = False
+
+    def left_behind(self, t: float) -> list[PipelineEvent]:
+        """Return the events that end what an earlier run left open, at the time `t` (s).
+
+        How long those visits lasted, and what the faces showed at the end, nobody knows.
+        """
+        self._tracks = self._read()
+        self._written = dict(self._tracks)
+        events = []
+        for left, (name, track) in enumerate(self._tracks.items(), 1):
+            ends = [EventType.ALERT_ENDED] if track.alert else []
+            faces = len(self._tracks) - left
+            events += [
+                PipelineEvent(kind, t, _unknown(name, track, t), None, faces)
+                for kind in [*ends, EventType.FACE_LEFT]
+            ]
+        return events
+
+    def before(self, events: Iterable[Event]) -> None:
+        """Note visits that begin; call it before `events` are kept.
+
+        A crash between the two then ends a visit that nobody heard of, rather than losing the end
+        of one.
+        """
+        for event in events:
+            d, kind = event.data, EventType(event.data.event_type)
+            if kind is EventType.FACE_APPEARED:
+                self._tracks[d.track] = OpenTrack(d.box)
+            elif kind is EventType.ALERT_BEGAN and d.track in self._tracks:
+                self._tracks[d.track] = OpenTrack(self._tracks[d.track].box, alert=True)
+        self._write()
+
+    def after(self, events: Iterable[Event]) -> None:
+        """Note visits that end; call it once `events` are kept."""
+        for event in events:
+            d, kind = event.data, EventType(event.data.event_type)
+            if kind is EventType.FACE_LEFT:
+                self._tracks.pop(d.track, None)
+            elif kind is EventType.ALERT_ENDED and d.track in self._tracks:
+                self._tracks[d.track] = OpenTrack(self._tracks[d.track].box)
+        self._write()
+
+    def _read(self) -> dict[str, OpenTrack]:
+        if self._path is None:
+            return {}
+        try:
+            with self._path.open("rb") as f:
+                return msgspec.json.decode(f.read(MAX_BYTES), type=dict[str, OpenTrack])
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as e:
+            log.warning("%s: %s; visits of the last run stay open", self._path, e)
+            return {}
+
+    def _write(self) -> None:
+        if self._path is None or self._tracks == self._written:
+            return
+        new = self._path.with_name(self._path.name + ".new")
+        try:
+            # Not synced: this is for processes that are killed. After a power cut the file is the
+            # old or the new one, as the kernel had written it by then.
+            new.write_bytes(msgspec.json.encode(self._tracks))
+            new.replace(self._path)
+            self._written = dict(self._tracks)
+            self._failed = False
+        except OSError as e:
+            if not self._failed:
+                log.warning("%s: %s; a crash would leave visits open", self._path, e.strerror)
+            self._failed = True
+            with contextlib.suppress(OSError):
+                new.unlink(missing_ok=True)
+
+
+def _unknown(name: str, track: OpenTrack, t: float) -> Estimate:
+    box = Box(*track.box) if len(track.box) == 4 else Box(0.0, 0.0, 0.0, 0.0)
+    return Estimate(
+        track=Track(name, box, 0.0, t, t, (1, 1)),
+        emotion=UNKNOWN,
+        confidence=0.0,
+        scores={},
+        intensity=0.0,
+        since=t,
+        reason=Reason.LOST,
+        window_s=0.0,
+    )

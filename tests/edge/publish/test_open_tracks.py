@@ -1,0 +1,116 @@
+"""Visits that a killed process left open are ended by the next one."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from edge.contract import Event
+from edge.messages import EventType, PipelineEvent
+from edge.publish.event_builder import EventBuilder
+from edge.publish.open_tracks import SUFFIX, OpenTracks
+from tests.edge.publish.rig import WHO, estimate
+from tests.fakes import FakeClock
+
+BUILDER = EventBuilder(WHO, FakeClock(), random.Random(1))
+
+
+def event(kind: EventType, track: str) -> Event:
+    return BUILDER.event(PipelineEvent(kind, 0.0, estimate(track=track), None, 1))
+
+
+def told(tracks: OpenTracks, *script: tuple[EventType, str]) -> None:
+    for kind, name in script:
+        events = [event(kind, name)]
+        tracks.before(events)
+        tracks.after(events)
+
+
+def ends(outbox: Path) -> list[tuple[str, str, str | None, int]]:
+    """Return what a next start says."""
+    return [
+        (e.kind.value, e.estimate.track.id, e.estimate.reason, e.faces)
+        for e in OpenTracks(outbox).left_behind(5.0)
+    ]
+
+
+def test_what_is_open_is_ended_and_what_has_left_is_not(tmp_path: Path) -> None:
+    outbox = tmp_path / "outbox.db"
+    tracks = OpenTracks(outbox)
+    assert tracks.left_behind(0.0) == []
+    told(
+        tracks,
+        (EventType.FACE_APPEARED, "a"),
+        (EventType.FACE_APPEARED, "b"),
+        (EventType.FACE_APPEARED, "c"),
+        (EventType.EMOTION_CHANGED, "a"),
+        (EventType.ALERT_BEGAN, "c"),
+        (EventType.ALERT_BEGAN, "a"),
+        (EventType.ALERT_ENDED, "a"),
+        (EventType.FACE_LEFT, "b"),
+    )
+    assert ends(outbox) == [
+        ("face_left", "a", "lost", 1),
+        ("alert_ended", "c", "lost", 0),
+        ("face_left", "c", "lost", 0),
+    ]
+
+
+def test_once_ended_they_are_not_ended_again(tmp_path: Path) -> None:
+    outbox = tmp_path / "outbox.db"
+    told(OpenTracks(outbox), (EventType.FACE_APPEARED, "a"))
+    after = OpenTracks(outbox)
+    events = [BUILDER.event(e) for e in after.left_behind(1.0)]
+    assert [e.data.duration_s for e in events] == [None]
+    assert events[0].data.box == event(EventType.FACE_APPEARED, "a").data.box
+    assert ends(outbox), "killed before they were kept: told again"
+    after.before(events)
+    after.after(events)
+    assert ends(outbox) == []
+
+
+def test_a_crash_between_the_two_files_ends_a_visit_rather_than_leaving_one(
+    tmp_path: Path,
+) -> None:
+    outbox = tmp_path / "outbox.db"
+    tracks = OpenTracks(outbox)
+    tracks.before([event(EventType.FACE_APPEARED, "a")])
+    assert len(ends(outbox)) == 1
+    tracks.after([])
+    tracks.before([event(EventType.FACE_LEFT, "a")])
+    assert len(ends(outbox)) == 1
+
+
+def test_it_is_written_when_a_visit_begins_or_ends_and_at_no_other_time(tmp_path: Path) -> None:
+    outbox = tmp_path / "outbox.db"
+    tracks = OpenTracks(outbox)
+    told(tracks, (EventType.FACE_APPEARED, "a"))
+    file = outbox.with_name(outbox.name + SUFFIX)
+    file.unlink()
+    told(tracks, *[(EventType.EMOTION_CHANGED, "a")] * 10)
+    assert not file.exists()
+    told(tracks, (EventType.FACE_LEFT, "a"))
+    assert file.exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense", b'{"a": 1}', b'{"a": {"box": "x"}}', b"\xff", b"[" * 9999]
+)
+def test_a_damaged_file_is_said_and_forgotten(content: bytes, tmp_path: Path, caplog) -> None:
+    outbox = tmp_path / "outbox.db"
+    outbox.with_name(outbox.name + SUFFIX).write_bytes(content)
+    assert ends(outbox) == []
+    assert caplog.text.count("visits of the last run stay open") == 1
+
+
+def test_a_disk_that_refuses_is_said_once_and_stops_nothing(tmp_path: Path, caplog) -> None:
+    tracks = OpenTracks(tmp_path / "nowhere" / "outbox.db")
+    told(tracks, (EventType.FACE_APPEARED, "a"), (EventType.FACE_APPEARED, "b"))
+    assert caplog.text.count("a crash would leave visits open") == 1
+
+
+def test_without_an_outbox_nothing_is_kept(tmp_path: Path) -> None:
+    told(OpenTracks(None), (EventType.FACE_APPEARED, "a"))
+    assert OpenTracks(None).left_behind(0.0) == []
