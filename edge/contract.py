@@ -11,6 +11,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from edge import messages
+from edge.messages import EventType
+
 CONTRACT_VERSION = "1.0"  # major: breaks subscribers; minor: adds fields
 TYPE_PREFIX = "emotion-edge."  # of a CloudEvent's `type`, before the event type
 
@@ -37,9 +40,12 @@ BoxList = Annotated[
     list[float],
     Meta(min_length=4, max_length=4, description="x, y, width, height; shares of the frame"),
 ]
-Status = Annotated[
-    Literal["running", "paused", "camera_lost", "stopped"],
-    Meta(description="what the daemon does now"),
+Status = Annotated[messages.Status, Meta(description="what the daemon does now")]
+# An open enum: what there is today, and whatever a later version adds.
+_REASON = {"anyOf": [{"enum": list(messages.Reason)}, {"type": "string"}]}
+Why = Annotated[
+    Annotated[str, Meta(extra_json_schema=_REASON)] | None,
+    Meta(description="why there is no (sure) answer; minor versions add words"),
 ]
 
 
@@ -58,9 +64,7 @@ Attributes = Annotated[
 class EventData(Struct, frozen=True, kw_only=True):
     """`data` of an event."""
 
-    event_type: Literal[
-        "face_appeared", "emotion_changed", "face_left", "alert_began", "alert_ended"
-    ]
+    event_type: EventType
     track: Track
     emotion: Emotion
     previous: Annotated[str | None, Meta(description="emotion before")]
@@ -81,7 +85,7 @@ class EventData(Struct, frozen=True, kw_only=True):
         bool,
         Meta(description="true: sent later than it happened; do not act on it as if it were now"),
     ]
-    reason: Annotated[str | None, Meta(description="why there is no (sure) answer")]
+    reason: Why
     model: Annotated[str, Meta(description="name of the emotion model")]
     attributes: Attributes = {}
     grade: Annotated[
@@ -121,7 +125,7 @@ class FaceState(Struct, frozen=True, kw_only=True):
     intensity: Intensity
     box: BoxList
     since_s: Annotated[float, Meta(ge=0, description="seconds that `emotion` has lasted")]
-    reason: Annotated[str | None, Meta(description="why there is no (sure) answer")] = None
+    reason: Why = None
     attributes: Attributes = {}
 
 
@@ -133,7 +137,7 @@ class State(Struct, frozen=True, kw_only=True):
     status: Status
     emotion: Annotated[str, Meta(description="of the largest face; `none` when nobody is there")]
     faces: Annotated[list[FaceState], Meta(description="largest first")]
-    reason: Annotated[str | None, Meta(description="why there is no (sure) answer")] = None
+    reason: Why = None
 
 
 class Health(Struct, frozen=True, kw_only=True):

@@ -5,19 +5,16 @@ from __future__ import annotations
 import statistics
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from edge import host
 from edge.clock import rfc3339
 from edge.config import Output
 from edge.contract import Health
-from edge.messages import CameraLost, Estimate, Frame
+from edge.messages import CameraLost, Estimate, Frame, Status
 from edge.stages import Camera, Clock, Publisher
 
 LATENCIES = 256  # frames over which the median latency is taken: eight seconds at 30 frames/s
 MAX_LATENCY_S = 60.0  # a frame's time beyond this is not this clock's: a replayed file
-
-Status = Literal["running", "paused", "camera_lost", "stopped"]
 
 
 class HealthMonitor:
@@ -77,19 +74,19 @@ class HealthMonitor:
             self._latencies.append(latency_s)
         self._faces = len(estimates)
         self._reasons.update(e.reason for e in estimates if e.reason)
-        self._become("running", "running")
+        self._become(Status.RUNNING, "running")
         self._tick(frame.t)
 
     def camera_lost(self, lost: CameraLost) -> None:
         """Count that the camera is known to be away and is being retried: that is progress too."""
         self._faces = 0
-        self._become("camera_lost", f"camera lost: {lost.why}")
+        self._become(Status.CAMERA_LOST, f"camera lost: {lost.why}")
         self._tick(lost.t)
 
     def paused(self, t: float) -> None:
         """Count a frame that was not looked at on request."""
         self._faces = 0
-        self._become("paused", "paused on request")
+        self._become(Status.PAUSED, "paused on request")
         self._tick(t)
 
     def _become(self, status: Status, line: str) -> None:
@@ -113,13 +110,13 @@ class HealthMonitor:
         camera, outbox = self._camera.stats(), self._publisher.stats()
         throttled = host.throttled()
         reasons = sorted(str(r) for r in self._reasons)
-        if self._status in ("camera_lost", "paused"):
+        if self._status in (Status.CAMERA_LOST, Status.PAUSED):
             reasons.append(self._status)
         reasons += list(outbox.problems) + (["throttled"] if throttled else [])
         return Health(
             time=rfc3339(self._clock.wall()),
             uptime_s=round(now - self._started, 3),
-            status=self._status or "running",
+            status=self._status or Status.RUNNING,
             reasons=reasons,
             fps=round(self._frames_since / span, 2) if self._frames_since > 1 else 0.0,
             busy=round(self._busy_s / span, 4) if self._frames_since > 1 else 0.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edge.health import HealthMonitor
-from edge.messages import CameraLost, Estimate, Frame, Reason
+from edge.messages import CameraLost, Estimate, Frame, Reason, Status
 from edge.pipeline import Pipeline
 from edge.stages import Clock, Control
 
@@ -26,10 +26,10 @@ def run(
         if control.stopping:
             return
         if isinstance(frame, CameraLost):
-            estimates = _lose_sight(p, frame.t, Reason.CAMERA_LOST, "camera_lost")
+            estimates = _lose_sight(p, frame.t, Reason.CAMERA_LOST, Status.CAMERA_LOST)
             health.camera_lost(frame)
         elif control.paused:
-            estimates = _lose_sight(p, frame.t, Reason.PAUSED, "paused")
+            estimates = _lose_sight(p, frame.t, Reason.PAUSED, Status.PAUSED)
             health.paused(frame.t)
         else:
             began = clock.now()
@@ -54,11 +54,11 @@ def _process(p: Pipeline, frame: Frame) -> tuple[Estimate, ...]:
     estimates = p.smoother.update(frame.t, tracks, scores)
     for event in p.rules.update(frame.t, estimates):
         p.publisher.publish(event)
-    p.publisher.state(frame.t, p.rules.announced(estimates), "running")
+    p.publisher.state(frame.t, p.rules.announced(estimates), Status.RUNNING)
     return estimates
 
 
-def _lose_sight(p: Pipeline, t: float, reason: Reason, status: str) -> tuple[()]:
+def _lose_sight(p: Pipeline, t: float, reason: Reason, status: Status) -> tuple[()]:
     p.motion.reset()
     p.tracker.reset()
     for event in p.rules.lose_sight(t, reason):

@@ -11,6 +11,16 @@ from numpy.typing import NDArray
 from edge.geometry import Box, Points
 
 UNKNOWN = "unknown"  # the emotion when nothing can be said; never a class of a model
+NOBODY = "none"  # the emotion of a state without faces; never a class of a model either
+
+
+class Status(StrEnum):
+    """What the daemon does now. Published as it stands."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    CAMERA_LOST = "camera_lost"
+    STOPPED = "stopped"
 
 
 class Reason(StrEnum):

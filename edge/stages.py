@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 from edge.config import Alert, Classify, Config, Detect, Smooth, TrackKeys
 from edge.contract import Health
 from edge.errors import EdgeError
-from edge.messages import CameraLost, Estimate, Face, Frame, PipelineEvent, Reason, Scores, Track
+from edge.messages import (
+    CameraLost,
+    Estimate,
+    Face,
+    Frame,
+    PipelineEvent,
+    Reason,
+    Scores,
+    Status,
+    Track,
+)
 
 
 class Clock(Protocol):
@@ -141,7 +151,7 @@ class Publisher(Protocol):
     def publish(self, event: PipelineEvent, /) -> None:
         """Stamp and keep an event until it was delivered."""
 
-    def state(self, t: float, estimates: Sequence[Estimate], status: str, /) -> None:
+    def state(self, t: float, estimates: Sequence[Estimate], status: Status, /) -> None:
         """Offer the present; published when it changed, or `output.state_s` went by."""
 
     def health(self, health: Health, /) -> None:

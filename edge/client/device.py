@@ -18,6 +18,7 @@ from edge.contract import (
     decode_info,
     decode_state,
 )
+from edge.messages import Status
 
 IDS_KEPT = 1000  # of events, to know one that comes again; a broker resends its last few
 MISSING_MOST = 2000  # of `seq` remembered as missing; the lowest are forgotten first
@@ -58,7 +59,7 @@ class Device:
         A running daemon says 0 in the message that it sends with its first frame.
         """
         h = self.health
-        return None if h is None or (h.status == "running" and h.fps == 0) else h.fps
+        return None if h is None or (h.status == Status.RUNNING and h.fps == 0) else h.fps
 
     @property
     def last_word(self) -> str:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from edge.client.device import Device
 from edge.client.text import plain, span
-from edge.messages import Reason
+from edge.messages import Reason, Status
 
 # These tell of who stands before the camera, not of the device.
 FACE_REASONS = frozenset(
@@ -72,8 +72,8 @@ def _row(d: Device, wall: float, max_age_s: float) -> Row:
     h, info = d.health, d.info
     age = _age(h.time, wall) if h is not None else None
     if not d.online:
-        stopped = d.state is not None and d.state.status == "stopped"
-        problems.append("stopped" if stopped else "offline")
+        stopped = d.state is not None and d.state.status == Status.STOPPED
+        problems.append(Status.STOPPED if stopped else "offline")
     else:
         if h is not None:
             problems += [r for r in h.reasons if r not in FACE_REASONS]

@@ -13,7 +13,7 @@ from edge.commands.common import add_config_options, load_config
 if TYPE_CHECKING:
     from edge.config import Config
     from edge.contract import Event, Health
-    from edge.messages import Estimate, PipelineEvent
+    from edge.messages import Estimate, PipelineEvent, Status
     from edge.publish import Identity
     from edge.stages import OutboxStats, Publisher
 
@@ -110,7 +110,7 @@ class _Both:
         self._broker.publish(event)
         self._screen.publish(event)
 
-    def state(self, t: float, estimates: Sequence[Estimate], status: str, /) -> None:
+    def state(self, t: float, estimates: Sequence[Estimate], status: Status, /) -> None:
         self._broker.state(t, estimates, status)
 
     def health(self, health: Health, /) -> None:

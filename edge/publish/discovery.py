@@ -13,10 +13,9 @@ from typing import Any
 
 import msgspec
 
-from edge.messages import UNKNOWN, EventType
+from edge.messages import NOBODY, UNKNOWN, EventType
 from edge.publish.identity import Identity
 
-NOBODY = "none"  # `emotion` of a state without faces
 BIRTH = b"online"  # what Home Assistant says on <prefix>/status when it starts
 
 _FACE = "value_json.faces[0]"

@@ -9,16 +9,13 @@ from typing import Literal, cast
 
 from edge.clock import rfc3339
 from edge.contract import TYPE_PREFIX, Attribute, Event, EventData, FaceState, State
-from edge.messages import Estimate, PipelineEvent, Reason
+from edge.messages import NOBODY, Estimate, PipelineEvent, Reason, Status
 from edge.publish.identity import Identity
 from edge.publish.timesync import time_synced
 from edge.stages import Clock
 
 DIGITS = 4  # of a share: 7 scores rounded so still add up to 1 within 3.5e-4
 SYNC_CHECK_S = 10.0  # time_synced is asked no more often: it turns once or twice in a boot
-NOBODY = "none"  # `emotion` of a state without faces
-
-Status = Literal["running", "paused", "camera_lost", "stopped"]
 
 
 def share(value: float) -> float:
@@ -59,7 +56,7 @@ class EventBuilder:
             subject=estimate.track.id,
             time=rfc3339(wall - (now - event.t)),
             data=EventData(
-                event_type=event.kind.value,
+                event_type=event.kind,
                 track=estimate.track.id,
                 emotion=estimate.emotion,
                 previous=event.previous,
@@ -83,19 +80,19 @@ class EventBuilder:
             ),
         )
 
-    def state(self, t: float, estimates: Sequence[Estimate], status: str) -> State:
+    def state(self, t: float, estimates: Sequence[Estimate], status: Status) -> State:
         """Return the present; `estimates` largest face first, `seq` 0 until events are stored."""
         reason: Reason | None
-        if status in ("camera_lost", "paused"):
+        if status in (Status.CAMERA_LOST, Status.PAUSED):
             reason = Reason(status)
-        elif status == "running":
+        elif status == Status.RUNNING:
             reason = estimates[0].reason if estimates else Reason.NO_FACE
         else:
             reason = None
         return State(
             time=self.time(t),
             seq=0,
-            status=cast(Status, status),
+            status=status,
             emotion=estimates[0].emotion if estimates else NOBODY,
             faces=[_face(t, estimate) for estimate in estimates],
             reason=reason.value if reason else None,

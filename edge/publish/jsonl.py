@@ -15,7 +15,7 @@ import msgspec
 from edge.config import Config
 from edge.contract import Event, Health, encode
 from edge.errors import StorageError
-from edge.messages import Estimate, PipelineEvent
+from edge.messages import Estimate, PipelineEvent, Status
 from edge.publish.event_builder import EventBuilder
 from edge.stages import Control, OutboxStats
 
@@ -125,7 +125,7 @@ class EventsOnly:
         data = msgspec.structs.replace(made.data, seq=self._seq)
         self._write(msgspec.structs.replace(made, data=data))
 
-    def state(self, t: float, estimates: Sequence[Estimate], status: str, /) -> None:
+    def state(self, t: float, estimates: Sequence[Estimate], status: Status, /) -> None:
         """Nothing: the stream has events only."""
 
     def health(self, health: Health, /) -> None:

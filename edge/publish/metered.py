@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from edge import config
 from edge.contract import Health
 from edge.errors import EdgeError
-from edge.messages import Estimate, PipelineEvent
+from edge.messages import Estimate, PipelineEvent, Status
 from edge.publish.identity import Identity
 from edge.stages import OutboxStats, Publisher
 
@@ -61,7 +61,7 @@ class Unmetered:
         """Hand on."""
         self._inner.publish(event)
 
-    def state(self, t: float, estimates: Sequence[Estimate], status: str, /) -> None:
+    def state(self, t: float, estimates: Sequence[Estimate], status: Status, /) -> None:
         """Hand on."""
         self._inner.state(t, estimates, status)
 

@@ -9,7 +9,6 @@ import collections
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import get_args
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
@@ -18,8 +17,8 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from edge import config
-from edge.contract import Health, Status
-from edge.messages import Estimate, EventType, PipelineEvent
+from edge.contract import Health
+from edge.messages import Estimate, EventType, PipelineEvent, Status
 from edge.publish import Identity
 from edge.publish.metrics_server import MetricsServer
 from edge.stages import OutboxStats, Publisher
@@ -27,7 +26,6 @@ from edge.stages import OutboxStats, Publisher
 log = logging.getLogger(__name__)
 
 AWAY = frozenset({"broker_away", "broker_refused", "client_id_taken"})  # reasons in `stats`
-STATUSES: tuple[str, ...] = get_args(get_args(Status)[0])
 
 
 class MeteredPublisher:
@@ -56,7 +54,7 @@ class MeteredPublisher:
         self._collector.events[event.kind.value] += 1
         self._inner.publish(event)
 
-    def state(self, t: float, estimates: Sequence[Estimate], status: str, /) -> None:
+    def state(self, t: float, estimates: Sequence[Estimate], status: Status, /) -> None:
         """Remember the present and hand it on."""
         self._collector.faces, self._collector.status = len(estimates), status
         self._inner.state(t, estimates, status)
@@ -84,7 +82,7 @@ class HealthCollector(Collector):
         self._publisher = publisher
         self.events: collections.Counter[str] = collections.Counter()
         self.faces = 0
-        self.status = "running"
+        self.status = Status.RUNNING
         self.health: Health | None = None
 
     def collect(self) -> Iterator[Metric]:
@@ -105,7 +103,7 @@ class HealthCollector(Collector):
         status = GaugeMetricFamily(
             "emotion_edge_status", "1 for what the daemon does now, else 0.", labels=["status"]
         )
-        for name in STATUSES:
+        for name in Status:
             status.add_metric([name], float(name == self.status))
         yield status
         events = CounterMetricFamily(

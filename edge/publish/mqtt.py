@@ -17,7 +17,7 @@ from edge.backoff import Waits
 from edge.config import Config
 from edge.configfile import effective
 from edge.contract import Event, Health, State, encode
-from edge.messages import Estimate, PipelineEvent
+from edge.messages import Estimate, PipelineEvent, Status
 from edge.problems import Problem
 from edge.publish import session
 from edge.publish.discovery import discovery
@@ -130,7 +130,7 @@ class MqttPublisher:
         """Stamp an event and hand it to the writer."""
         self._put((self._builder.event(event), event.t))
 
-    def state(self, t: float, estimates: Sequence[Estimate], status: str, /) -> None:
+    def state(self, t: float, estimates: Sequence[Estimate], status: Status, /) -> None:
         """Offer the present: at once when faces, emotions or status changed, else seldom."""
         signature = (status, tuple((e.track.id, e.emotion, e.reason) for e in estimates))
         same = signature == self._shown
@@ -169,7 +169,7 @@ class MqttPublisher:
         if self._closing:
             return
         deadline = time.monotonic() + timeout_s
-        self._put(self._builder.state(self._clock.now(), (), "stopped"))
+        self._put(self._builder.state(self._clock.now(), (), Status.STOPPED))
         with self._queued:
             self._closing = True
             self._queued.notify()

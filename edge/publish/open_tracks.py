@@ -65,7 +65,7 @@ class OpenTracks:
         of one.
         """
         for event in events:
-            d, kind = event.data, EventType(event.data.event_type)
+            d, kind = event.data, event.data.event_type
             if kind is EventType.FACE_APPEARED:
                 self._tracks[d.track] = OpenTrack(d.box)
             elif kind is EventType.ALERT_BEGAN and d.track in self._tracks:
@@ -75,7 +75,7 @@ class OpenTracks:
     def after(self, events: Iterable[Event]) -> None:
         """Note visits that end; call it once `events` are kept."""
         for event in events:
-            d, kind = event.data, EventType(event.data.event_type)
+            d, kind = event.data, event.data.event_type
             if kind is EventType.FACE_LEFT:
                 self._tracks.pop(d.track, None)
             elif kind is EventType.ALERT_ENDED and d.track in self._tracks:

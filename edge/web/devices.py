@@ -10,6 +10,7 @@ import msgspec
 
 from edge.client import Device, Message
 from edge.contract import EventData, FaceState
+from edge.messages import Status
 
 # Bounds against nonsense on the broker; a page shows less than this.
 MAX_FACES = 6  # of a device, the largest first; the others are counted
@@ -94,7 +95,7 @@ class Devices:
     def _step(self, h: History, now: float) -> None:
         """Note what is in view, if that is news; forget what is older than `keep_s`."""
         status, state = h.status, h.device.state
-        faces = state.faces if state is not None and status == "running" else []
+        faces = state.faces if state is not None and status == Status.RUNNING else []
         emotions = tuple(sorted({_short(f.emotion) for f in faces[:MAX_FACES]}))
         if h.steps and h.steps[-1][1:] == (emotions, status):
             return

@@ -12,7 +12,7 @@ import msgspec
 from edge.camera.opencv import turned
 from edge.config import Config, Mqtt
 from edge.contract import Health
-from edge.messages import CameraLost, Estimate, Frame, PipelineEvent
+from edge.messages import CameraLost, Estimate, Frame, PipelineEvent, Status
 from edge.stages import Camera, CameraStats, OutboxStats
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Bystander:
     def publish(self, event: PipelineEvent, /) -> None:
         """Nothing."""
 
-    def state(self, t: float, estimates: Sequence[Estimate], status: str, /) -> None:
+    def state(self, t: float, estimates: Sequence[Estimate], status: Status, /) -> None:
         """Remember."""
         self.status = status
 

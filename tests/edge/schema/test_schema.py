@@ -23,7 +23,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from edge import cli
 from edge.clock import SystemClock
 from edge.config import Config
-from edge.contract import Health, encode
+from edge.contract import Health, decode_event, encode
+from edge.messages import Reason
 from edge.publish.event_builder import EventBuilder
 from edge.schema import asyncapi
 from edge.schema import jsonschema as schema
@@ -205,3 +206,14 @@ def test_live_traffic_keeps_to_the_document(broker: Broker, tmp_path: Path) -> N
     assert heard == everything | {"response/state", "response/pause"}
     assert json.loads(on("response/state")[0].payload)["state"]["status"] == "running"
     assert on("availability")[-1].retain, "the will is retained"
+
+
+def test_every_reason_is_in_the_schema_and_a_later_one_is_valid_too() -> None:
+    reason = schema.message_schema("event")["$defs"]["EventData"]["properties"]["reason"]
+    listed = next(c for part in reason["anyOf"] for c in part.get("anyOf", []) if "enum" in c)
+    assert listed["enum"] == list(Reason)
+    event = json.loads(encode(EventBuilder(WHO, SystemClock(), random.Random(1)).event(change(0))))
+    for word in [*Reason, "of_tomorrow", None]:
+        event["data"]["reason"] = word
+        validator("event").validate(event)
+        assert decode_event(json.dumps(event).encode()).data.reason == word
