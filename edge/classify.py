@@ -40,7 +40,7 @@ def crop_face(
     Args:
         luma: shape (rows, columns).
         box: pixels of `luma`; may reach past it, not lie wholly outside.
-        margin: share of the side added on each side; negative cuts into the box.
+        margin: fraction of the side added on each side; negative cuts into the box.
         width: pixels of the result.
         height: pixels of the result.
 
@@ -241,7 +241,7 @@ class TrackClassifier:
             return Scores(track.id, None, Reason.BLURRED)
         for name, model, _ in self._attributes:
             if limiters.attribute[name].due(frame.t):
-                shares = model.infer(model.crop(frame.luma, track.box, landmarks))
-                best = int(shares.argmax())
-                limiters.known[name] = (model.labels[best], float(shares[best]))
+                probabilities = model.infer(model.crop(frame.luma, track.box, landmarks))
+                best = int(probabilities.argmax())
+                limiters.known[name] = (model.labels[best], float(probabilities[best]))
         return Scores(track.id, self._model.infer(face), None, dict(limiters.known))

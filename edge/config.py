@@ -83,7 +83,7 @@ class Detect(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 320
     rate: Annotated[float, Meta(gt=0, le=120, description="detections a second, at most")] = 10.0
     min_face: Annotated[
-        float, Meta(gt=0, le=1, description="smallest face, as a share of the frame's height")
+        float, Meta(gt=0, le=1, description="smallest face, as a fraction of the frame's height")
     ] = 0.08
     threshold: Annotated[
         float, Meta(gt=0, lt=1, description="lowest score of a face (not used by haar)")
@@ -91,9 +91,9 @@ class Detect(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Motion(Struct, frozen=True, forbid_unknown_fields=True):
-    """Still scenes cost next to nothing: frames in which nothing moved are passed over."""
+    """Still scenes cost next to nothing: frames in which nothing moved are skipped."""
 
-    gate: Annotated[bool, Meta(description="pass over frames in which nothing moved")] = True
+    gate: Annotated[bool, Meta(description="skip frames in which nothing moved")] = True
     level: Annotated[
         float,
         Meta(
@@ -106,7 +106,9 @@ class Motion(Struct, frozen=True, forbid_unknown_fields=True):
     idle_s: Annotated[
         float,
         Meta(
-            gt=0, le=60, description="a still scene is looked at so often; with a face, every 0.5"
+            gt=0,
+            le=60,
+            description="between two frames processed of a still scene; with a face in it, 0.5",
         ),
     ] = 1.0
 
@@ -114,9 +116,7 @@ class Motion(Struct, frozen=True, forbid_unknown_fields=True):
 class Budget(Struct, frozen=True, forbid_unknown_fields=True):
     """What the daemon may use: beyond it, faces are detected and scored less often."""
 
-    cpu: Annotated[float, Meta(gt=0, le=16, description="share of one core, the whole process")] = (
-        0.4
-    )
+    cpu: Annotated[float, Meta(gt=0, le=16, description="cores, for the whole process")] = 0.4
     max_temperature_c: Annotated[
         float, Meta(ge=30, le=120, description="of the processor; above, the budget shrinks")
     ] = 78.0
@@ -126,10 +126,10 @@ class TrackKeys(Struct, frozen=True, forbid_unknown_fields=True):
     """Following faces."""
 
     confirm: Annotated[
-        int, Meta(ge=1, le=10, description="detections before a face is believed")
+        int, Meta(ge=1, le=10, description="detections before a face is confirmed")
     ] = 3
     lost_s: Annotated[
-        float, Meta(gt=0, le=30, description="without a detection before a face has left")
+        float, Meta(gt=0, le=30, description="without a detection after which a face has left")
     ] = 2.0
 
 
@@ -171,7 +171,7 @@ class Smooth(Struct, frozen=True, forbid_unknown_fields=True):
 
     method: Annotated[
         Literal["mean", "ema", "mode"],
-        Meta(description="mean of scores, exponential, or share of labels in the window"),
+        Meta(description="mean of scores, exponential, or most frequent label in the window"),
     ] = "mean"
     window_s: Annotated[float, Meta(gt=0, le=60, description="length of the window")] = 1.5
     enter: Annotated[Share, Meta(description="score at which an emotion begins")] = 0.5
@@ -191,11 +191,11 @@ class Alert(Struct, frozen=True, forbid_unknown_fields=True):
     ] = msgspec.field(default_factory=lambda: ["sad", "angry", "fear"])
     level: Annotated[Share, Meta(description="sum of scores that counts")] = 0.5
     after_s: Annotated[
-        float, Meta(gt=0, le=3600, description="held so long before the alert begins")
+        float, Meta(gt=0, le=3600, description="above the level before the alert begins")
     ] = 20.0
-    clear_s: Annotated[
-        float, Meta(gt=0, le=3600, description="below the level so long before it ends")
-    ] = 5.0
+    clear_s: Annotated[float, Meta(gt=0, le=3600, description="below the level before it ends")] = (
+        5.0
+    )
     moderate: Annotated[Share, Meta(description="mean sum for the grade moderate")] = 0.65
     more: Annotated[Share, Meta(description="mean sum for the grade more")] = 0.8
 

@@ -38,7 +38,7 @@ Intensity = Annotated[
 ]
 BoxList = Annotated[
     list[float],
-    Meta(min_length=4, max_length=4, description="x, y, width, height; shares of the frame"),
+    Meta(min_length=4, max_length=4, description="x, y, width, height; fractions of the frame"),
 ]
 Status = Annotated[messages.Status, Meta(description="what the daemon does now")]
 # An open enum: what there is today, and whatever a later version adds.
@@ -148,10 +148,10 @@ class Health(Struct, frozen=True, kw_only=True):
     status: Status
     reasons: Annotated[list[str], Meta(description="what is wrong now; empty is good")]
     fps: Annotated[float, Meta(ge=0, description="frames a second that went all the way through")]
-    busy: Annotated[float, Meta(ge=0, description="share of one core spent in the loop")]
+    busy: Annotated[float, Meta(ge=0, description="fraction of one core spent in the loop")]
     pace: Annotated[
         float,
-        Meta(ge=0, le=1, description="share of the configured rates that the budget leaves"),
+        Meta(ge=0, le=1, description="fraction of the configured rates that the budget leaves"),
     ] = 1.0
     latency_ms: Annotated[
         float, Meta(ge=0, description="exposure to the end of the loop, median, milliseconds")

@@ -10,7 +10,7 @@ from edge.geometry import Box
 from edge.image import resize
 
 SIDE = 24  # pixels of the template: enough to lock on a face, 0.05 ms a face
-SEARCH = 0.4  # share of the box looked at beyond it, on each side
+SEARCH = 0.4  # fraction of the box searched beyond it, on each side
 MIN_CONTRAST = 2.0  # standard deviation of luma: below, there is nothing but noise to follow
 MIN_MATCH = 0.6  # correlation under which the place is not trusted
 

@@ -64,7 +64,7 @@ def roll(landmarks: Points, box: Box) -> float:
     return degrees if apart >= EYES_APART * box.width and abs(degrees) <= MOST_ROLL else 0.0
 
 
-def blended(old: Points, was: Box, new: Points, box: Box, share: float) -> Points:
+def blended(old: Points, was: Box, new: Points, box: Box, weight: float) -> Points:
     """Return landmarks between those of two detections, as they lie in their boxes.
 
     Args:
@@ -72,11 +72,11 @@ def blended(old: Points, was: Box, new: Points, box: Box, share: float) -> Point
         was: the box that they belong to.
         new: landmarks now, as many.
         box: the box now; the result lies in it.
-        share: of the new ones, in [0, 1].
+        weight: of the new ones, in [0, 1].
     """
     out = []
     for (ax, ay), (bx, by) in zip(old, new, strict=True):
         ex = box.x + (ax - was.x) / was.width * box.width
         ey = box.y + (ay - was.y) / was.height * box.height
-        out.append((ex + share * (bx - ex), ey + share * (by - ey)))
+        out.append((ex + weight * (bx - ex), ey + weight * (by - ey)))
     return tuple(out)

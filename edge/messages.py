@@ -90,7 +90,7 @@ class Track:
 
     @property
     def unit_box(self) -> tuple[float, float, float, float]:
-        """(x, y, width, height) as shares of the frame, cut off at its border."""
+        """(x, y, width, height) as fractions of the frame, cut off at its border."""
         width, height = self.frame_size
         left, top = max(self.box.x, 0.0), max(self.box.y, 0.0)
         right = min(self.box.x + self.box.width, float(width))
@@ -110,7 +110,9 @@ class Scores:
     track: str
     probabilities: NDArray[np.float32] | None  # (classes,), adding up to 1; None: see `reason`
     reason: Reason | None = None
-    attributes: dict[str, tuple[str, float]] = field(default_factory=dict)  # name: (label, share)
+    attributes: dict[str, tuple[str, float]] = field(
+        default_factory=dict
+    )  # name: (label, probability)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

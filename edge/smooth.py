@@ -37,8 +37,8 @@ def ema_step(
     """
     if previous.shape != sample.shape or dt_s < 0 or tau_s <= 0:
         raise ValueError(f"got {previous.shape}, {sample.shape}, dt_s={dt_s}, tau_s={tau_s}")
-    share = np.float32(1 - math.exp(-dt_s / tau_s))
-    return previous + share * (sample - previous)
+    weight = np.float32(1 - math.exp(-dt_s / tau_s))
+    return previous + weight * (sample - previous)
 
 
 def window_mean(window: Window, _window_s: float) -> NDArray[np.float32]:
@@ -56,7 +56,7 @@ def window_ema(window: Window, window_s: float) -> NDArray[np.float32]:
 
 
 def window_mode(window: Window, _window_s: float) -> NDArray[np.float32]:
-    """Share of the samples that each class won: its largest is the classic mode of labels."""
+    """Fraction of the samples that each class won: its largest is the classic mode of labels."""
     counts = np.bincount([int(s.argmax()) for _, s in window], minlength=len(window[0][1]))
     return (counts / len(window)).astype(np.float32)
 
@@ -114,15 +114,15 @@ class TemporalSmoother:
         named = history.named
         if history.emotion == UNKNOWN and history.reason is None and t - history.since >= ANSWER_S:
             history.reason = Reason.LOW_CONFIDENCE if named else Reason.NOT_SCORED
-        share = intensity = 0.0
+        confidence = intensity = 0.0
         if named:
             best = max(named.values())
-            share = named.get(history.emotion, best)
+            confidence = named.get(history.emotion, best)
             intensity = min(max(1 - named.get("neutral", 1 - best), 0.0), 1.0)
         return Estimate(
             track=track,
             emotion=history.emotion,
-            confidence=share,
+            confidence=confidence,
             scores=named,
             intensity=intensity,
             since=history.since,

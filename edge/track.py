@@ -160,14 +160,14 @@ class FaceTracker:
         dt = t - track.seen
         if dt > 0:
             (ax, ay), (bx, by) = track.found.centre, face.box.centre
-            share = 1 - math.exp(-dt / VELOCITY_TAU_S)
-            track.vx += share * ((bx - ax) / dt - track.vx)
-            track.vy += share * ((by - ay) / dt - track.vy)
+            weight = 1 - math.exp(-dt / VELOCITY_TAU_S)
+            track.vx += weight * ((bx - ax) / dt - track.vx)
+            track.vy += weight * ((by - ay) / dt - track.vy)
         if track.landmarks is None or face.landmarks is None:
             track.landmarks = face.landmarks
         else:
-            share = 1 - math.exp(-dt / LANDMARK_TAU_S)
-            track.landmarks = blended(track.landmarks, track.box, face.landmarks, face.box, share)
+            weight = 1 - math.exp(-dt / LANDMARK_TAU_S)
+            track.landmarks = blended(track.landmarks, track.box, face.landmarks, face.box, weight)
         track.box = track.found = face.box
         track.score = face.score
         track.seen = track.at = t

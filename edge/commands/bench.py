@@ -14,7 +14,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "bench",
         help="measure the configured camera, or a clip, on this device; say what to change",
-        description="Milliseconds a stage, processor share, latency, memory and temperature. A "
+        description="Milliseconds a stage, processor load, latency, memory and temperature. A "
         "clip is run as fast as it goes, a camera at its own rate; nothing is published, and the "
         "budget does not slow anything down meanwhile.",
     )

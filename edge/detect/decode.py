@@ -19,8 +19,8 @@ MAX_LOG = 3.0  # 640 pixels; keeps nonsense from overflowing
 # Cells around a peak have their say in box and landmarks of faces of this size, in pixels: three
 # cells. Of smaller ones they see too little, and sometimes another face (docs/detector.md).
 LARGE_PX = 24.0
-# ... and from this score, as a share of the peak's: there the training asks for box and landmarks
-# (`convert.detector.targets.NEAR`).
+# ... and from this score, as a fraction of the peak's: there the training asks for box and
+# landmarks (`convert.detector.targets.NEAR`).
 NEAR = 0.5
 PEAK = 4  # index of the cell itself among the nine
 DOWN, RIGHT = (d.ravel() - 1 for d in np.indices((3, 3)))  # from a cell to itself and around it

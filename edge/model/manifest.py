@@ -26,7 +26,7 @@ class InputSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     channels: Literal[1, 3] = 1  # 3: the luma, three times
     mean: Annotated[float, Meta(ge=-1024, le=1024)] = 0.0
     scale: Annotated[float, Meta(gt=0, le=1024)] = 1.0
-    margin: Annotated[float, Meta(ge=-0.4, le=1)] = 0.0  # added on each side, share of the box
+    margin: Annotated[float, Meta(ge=-0.4, le=1)] = 0.0  # added on each side, fraction of the box
 
 
 class Manifest(Struct, frozen=True, kw_only=True):

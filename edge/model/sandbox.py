@@ -23,8 +23,8 @@ PATIENCE_S = 20  # of a child: one that hangs is killed, and says nothing about 
 def load_in_subprocess(what: str, load: Callable[[], T]) -> T:
     """Return `load()`, unless it crashed in a child process first.
 
-    The child is a fork. Where there are threads already, as in `preview`, it may wait for a lock
-    that one of them held, until it is killed after `PATIENCE_S`.
+    The child is a fork: call this before threads are started, or it may wait for a lock that one
+    of them held, until it is killed after `PATIENCE_S`.
 
     Raises:
         ConfigError: it did; the message names `what`. And whatever `load` raises.

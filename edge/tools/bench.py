@@ -140,7 +140,7 @@ class Meter:
             StageCost(name, len(s.wall), spread([w / 1e6 for w in s.wall]), s.cpu / 1e6 / n)
             for name, s in self.samples.items()
         ]
-        share = cpu_ms * fps / 1e3
+        load = cpu_ms * fps / 1e3
         stats = self._camera.stats()
         throttled, latency = host.throttled(), spread([x * 1e3 for x in self._latencies])
         return Report(
@@ -152,16 +152,14 @@ class Meter:
             fps=fps,
             frames_per_s=n / elapsed,
             cpu_ms=cpu_ms,
-            cpu_share=share,
+            cpu_share=load,
             latency_ms=latency,
             memory_mb=host.memory_mb(),
             temperature_c=host.temperature_c(),
             throttled=throttled,
             dropped=stats.dropped,
             stages=stages,
-            advice=advise(
-                config, stages, share, latency.p95 / 1e3 * fps, throttled=bool(throttled)
-            ),
+            advice=advise(config, stages, load, latency.p95 / 1e3 * fps, throttled=bool(throttled)),
         )
 
 

@@ -58,7 +58,7 @@ def spread(values: Sequence[float]) -> Spread:
 def advise(
     config: Config,
     stages: Sequence[StageCost],
-    share: float,
+    load: float,
     latency_frames: float,
     *,
     throttled: bool,
@@ -68,20 +68,20 @@ def advise(
     Args:
         config: effective configuration.
         stages: what each took.
-        share: of one core that was used, at the camera's rate.
+        load: fraction of one core that was used, at the camera's rate.
         latency_frames: 95th percentile of the latency, in intervals between frames.
         throttled: the firmware holds the processor back.
     """
     out = []
     if throttled:
         out.append("the processor is held back: check power supply and cooling before anything")
-    if share > config.budget.cpu or latency_frames > 2:
+    if load > config.budget.cpu or latency_frames > 2:
         dearest = max(stages, key=lambda s: s.cpu_ms)
         saved = dearest.cpu_ms / max(sum(s.cpu_ms for s in stages), 1e-9)
         out.append(f"{dearest.name} takes {saved:.0%}: {_setting(config, dearest.name)}")
-    if share > config.budget.cpu:
+    if load > config.budget.cpu:
         out.append(
-            f"budget.cpu is {config.budget.cpu:g} and {share:.2f} is used: the daemon will slow "
+            f"budget.cpu is {config.budget.cpu:g} and {load:.2f} is used: the daemon will slow "
             "detecting and scoring down; raise it to keep the rates"
         )
     return out or ["within the budget: nothing needs to change"]

@@ -113,9 +113,9 @@ class Progress:
         rate = self._count / max(now - self._began, 1e-6)
         text = f"{self._count} frames, {frame.t:.1f} s of video, {rate:.0f} frames/s"
         if self._total:
-            share = min(self._count / self._total, 1.0)
-            bar = "█" * round(share * 24)
-            text = f"{bar:░<24} {share:4.0%}  {text}"
+            done = min(self._count / self._total, 1.0)
+            bar = "█" * round(done * 24)
+            text = f"{bar:░<24} {done:4.0%}  {text}"
         self._out.write(f"\r\x1b[K{text}")
         self._out.flush()
 

@@ -44,6 +44,6 @@ def pretty(event: Event, t: float, *, colour: bool) -> str:
     return f"{t:7.2f}s  {name} {d.track:<9} {answer}".rstrip()
 
 
-def bar(share: float) -> str:
-    """Return a share as one character, higher for more."""
-    return BLOCKS[round(min(max(share, 0.0), 1.0) * (len(BLOCKS) - 1))]
+def bar(value: float) -> str:
+    """Return a value from 0 to 1 as one character, higher for more."""
+    return BLOCKS[round(min(max(value, 0.0), 1.0) * (len(BLOCKS) - 1))]
