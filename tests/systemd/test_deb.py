@@ -5,6 +5,7 @@ they stand.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -21,6 +22,13 @@ NEXT = "99.0+python3.11"
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 
+def _build(folder: Path, **more: str) -> Path:
+    build = [REPO / "packaging/deb/build", "--python", "3.11", "--out", folder]
+    done = subprocess.run(build, capture_output=True, text=True, env={**os.environ, **more})
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.split()[-1])
+
+
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package as `this.deb`, and the same as a later version, `next.deb`."""
@@ -28,10 +36,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("dpkg-deb") is None:
         pytest.skip("needs dpkg-deb (package dpkg)")
     folder = tmp_path_factory.mktemp("packages")
-    build = [REPO / "packaging/deb/build", "--python", "3.11", "--out", folder]
-    done = subprocess.run(build, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    Path(done.stdout.split()[-1]).rename(folder / "this.deb")
+    _build(folder).rename(folder / "this.deb")
     tree = folder / "tree"
     subprocess.run(["dpkg-deb", "--raw-extract", folder / "this.deb", tree], check=True)
     control = tree / "DEBIAN" / "control"
@@ -51,6 +56,14 @@ def machine(packages: Path) -> Iterator[Machine]:
         yield m
 
 
+def test_the_same_commit_gives_the_same_package(packages: Path, tmp_path: Path) -> None:
+    """Later, in another folder and another time zone."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    again = _build(tmp_path, TMPDIR=str(elsewhere), LC_ALL="C", TZ="Pacific/Apia")
+    assert again.read_bytes() == (packages / "this.deb").read_bytes()
+
+
 def test_it_is_ready_and_enabled_after_the_installation(machine: Machine) -> None:
     machine.run("dpkg", "--install", "/packages/this.deb")
     assert machine.active(UNIT)  # Type=notify: READY was said
@@ -59,6 +72,13 @@ def test_it_is_ready_and_enabled_after_the_installation(machine: Machine) -> Non
     lines = machine.run("emotion-edge", "demo", "--json").splitlines()
     kinds = [json.loads(line)["data"]["event_type"] for line in lines if line.startswith("{")]
     assert "emotion_changed" in kinds
+    machine.run("sh", "-c", "! ls -d /usr/bin/emotion-convert /usr/lib/emotion-edge/convert")
+    sbom = json.loads(machine.run("cat", "/usr/share/doc/emotion-edge/sbom.cdx.json"))
+    shipped = {c["name"].lower() for c in sbom["components"]}
+    assert {"numpy", "paho-mqtt", "prometheus-client", "tornado"} <= shipped
+    # What needs an extra elsewhere is there.
+    code = "import sys; sys.path.insert(0, '/usr/lib/emotion-edge'); import edge.publish.metrics, tornado"
+    machine.run("python3", "-c", code)
     machine.run("bash", "-n", "/usr/share/bash-completion/completions/emotion-edge")
 
 
