@@ -14,6 +14,7 @@ from edge.messages import CameraLost, Estimate, Frame, Status
 from edge.stages import Camera, Clock, Publisher
 
 LATENCIES = 256  # frames over which the median latency is taken: eight seconds at 30 frames/s
+PROBLEMS_S = 1.0  # s between two looks at what is wrong with the publisher
 MAX_LATENCY_S = 60.0  # a frame's time beyond this is not this clock's: a replayed file
 
 
@@ -29,6 +30,7 @@ class HealthMonitor:
         progress: Callable[[float], None] = lambda _t: None,
         on_status: Callable[[str], None] = lambda _s: None,
         rate_scale: Callable[[], float] = lambda: 1.0,
+        on_problems: Callable[[Sequence[str]], None] = lambda _p: None,
     ) -> None:
         """Watch `camera` and `publisher`.
 
@@ -40,6 +42,7 @@ class HealthMonitor:
             progress: called with the time whenever there was progress: the watchdog.
             on_status: called with a line when the state changes: the service manager's status.
             rate_scale: fraction of the configured rates that the budget leaves.
+            on_problems: called with the publisher's problems, every `PROBLEMS_S` at most.
         """
         self._camera = camera
         self._publisher = publisher
@@ -48,6 +51,8 @@ class HealthMonitor:
         self._progress = progress
         self._on_status = on_status
         self._rate_scale = rate_scale
+        self._on_problems = on_problems
+        self._look = clock.now()
         self._started = self._since = clock.now()
         self._next = self._started  # the first frame publishes: operators want to see a start
         self._status: Status | None = None
@@ -97,6 +102,9 @@ class HealthMonitor:
 
     def _tick(self, t: float) -> None:
         now = self._clock.now()
+        if now >= self._look:
+            self._on_problems(self._publisher.stats().problems)
+            self._look = now + PROBLEMS_S
         if now >= self._next:
             self._publisher.health(self.message(now))
             self._next = now + self._interval_s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from edge.config import Config
 from edge.errors import EdgeError
@@ -26,13 +26,18 @@ class Reloader:
         load: Callable[[], Config],
         notifier: Notifier,
         clock: Clock,
+        restart_for: Callable[[Sequence[str]], None] = lambda _keys: None,
     ) -> None:
-        """Give `pipeline` and `health` what `load` reads anew, and tell `notifier` when."""
+        """Give `pipeline` and `health` what `load` reads anew, and tell `notifier` when.
+
+        `restart_for` is told the keys that were changed and take a restart, after each reload.
+        """
         self._pipeline = pipeline
         self._health = health
         self._load = load
         self._notifier = notifier
         self._clock = clock
+        self._restart_for = restart_for
         self._asked = False
 
     def ask(self, *_: object) -> None:
@@ -55,6 +60,7 @@ class Reloader:
             self._health.configure(config.output)
             logs.setup(config.log.level)
             log.info("reloaded: %s", ", ".join(result.live) or "nothing to change live")
+            self._restart_for(result.restart)
             if result.restart:
                 log.warning("changed, but takes a restart: %s", ", ".join(result.restart))
         finally:

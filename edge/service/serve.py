@@ -18,6 +18,7 @@ from edge.publish import read_boot_id
 from edge.publish.metered import metered
 from edge.service.notify import Notifier
 from edge.service.reload import Reloader
+from edge.service.status import StatusLine
 from edge.service.stopper import Stopper
 from edge.stages import Clock, Control
 
@@ -59,6 +60,7 @@ def serve(
         EdgeError: something needed is missing or wrong.
     """
     notifier = Notifier.from_env()
+    status = StatusLine(notifier.status)
     p = build(
         config,
         clock,
@@ -74,10 +76,11 @@ def serve(
         clock,
         config.output.health_s,
         _Progress(notifier.ready, notifier.progress),
-        notifier.status,
+        status.doing,
         p.budget.scale,
+        status.problems,
     )
-    reloader = Reloader(p, health, load or (lambda: config), notifier, clock)
+    reloader = Reloader(p, health, load or (lambda: config), notifier, clock, status.restart_for)
     if load is not None and not os.isatty(0):  # at a terminal, SIGHUP is the end of it
         signal.signal(signal.SIGHUP, reloader.ask)
     try:

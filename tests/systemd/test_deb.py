@@ -77,8 +77,8 @@ def test_it_is_ready_and_enabled_after_the_installation(machine: Machine) -> Non
     shipped = {c["name"].lower() for c in sbom["components"]}
     assert {"numpy", "paho-mqtt", "prometheus-client", "tornado"} <= shipped
     # What needs an extra elsewhere is there.
-    code = "import sys; sys.path.insert(0, '/usr/lib/emotion-edge'); import edge.publish.metrics, tornado"
-    machine.run("python3", "-c", code)
+    code = "import edge.publish.metrics, tornado, tomlkit"
+    machine.run("env", "PYTHONPATH=/usr/lib/emotion-edge", "python3", "-c", code)
     machine.run("bash", "-n", "/usr/share/bash-completion/completions/emotion-edge")
 
 
