@@ -21,6 +21,8 @@ from edge.secrets import hide, others_can_read
 DEFAULT_PATH = Path("/etc/emotion-edge/config.toml")
 ENVIRONMENT_FILE = Path("/etc/emotion-edge/environment")  # read by the unit; root's alone
 ENV_PREFIX = "EMOTION_EDGE_"  # EMOTION_EDGE_MQTT_PORT is mqtt.port
+# Variables with the prefix that are no keys: the file's path, and those of the project's own tests.
+NO_KEYS = ("CONFIG", "DATA", "FUZZ", "PATIENCE_S", "TEST_CACHE", "VENVS")
 MAX_FILE_BYTES = 1024 * 1024  # a bound against nonsense
 
 Values = dict[str, Any]
@@ -48,7 +50,7 @@ def load(
     raw = _read(path) if path is not None else {}
     if path is not None:
         problems += _exposed(path, raw)
-    for key, value in _from_env(env or {}):
+    for key, value in _from_env(env or {}, problems):
         _put(raw, key, value, problems)
     for item in sets:
         key, equals, text = item.partition("=")
@@ -111,7 +113,7 @@ def _read(path: Path) -> Values:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
-        return tomllib.loads(path.read_bytes().decode())
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # editors add a BOM
     except PermissionError as e:
         raise ConfigError(f"{path}: {e.strerror}; allowed: readable for whoever runs this") from e
     except OSError as e:
@@ -120,15 +122,21 @@ def _read(path: Path) -> Values:
         raise ConfigError(f"{path}: not valid TOML: {e}") from e
 
 
-def _from_env(env: Mapping[str, str]) -> list[tuple[str, str]]:
+def _from_env(env: Mapping[str, str], problems: list[str]) -> list[tuple[str, str]]:
     sections = Config.__struct_fields__
     found = []
     for name in sorted(env):
-        if not name.startswith(ENV_PREFIX):
+        rest = name.removeprefix(ENV_PREFIX)
+        if rest == name or rest in NO_KEYS:
             continue
-        section, underscore, key = name.removeprefix(ENV_PREFIX).lower().partition("_")
-        if underscore and section in sections:  # others (a config path, say) are not keys
+        section, underscore, key = rest.lower().partition("_")
+        if underscore and section in sections:
             found.append((f"{section}.{key}", env[name]))
+        else:
+            problems.append(
+                f"{name}: unknown variable; allowed: {ENV_PREFIX}<SECTION>_<KEY> with a section of "
+                f"{', '.join(sections)}"
+            )
     return found
 
 
@@ -199,11 +207,25 @@ def _section(name: str, kind: Any, value: Any, problems: list[str]) -> Any:
         try:
             kwargs[key] = msgspec.convert(item, wanted)
         except msgspec.ValidationError:
-            problems.append(f"{name}.{key}: got {_shown(item)}; allowed: {allowed(wanted)}")
+            problems.append(
+                f"{name}.{key}: got {_shown(item)}; allowed: {allowed(wanted)}"
+                f"{', without quotes' if _quoted(item, wanted) else ''}"
+            )
     for key, field in fields.items():
         if field.required and key not in value:
             problems.append(f"{name}.{key}: missing; allowed: {allowed(field.type)}")
     return kind(**kwargs) if len(problems) == before else None
+
+
+def _quoted(value: object, kind: Any) -> bool:
+    """Return whether a string would be right if it stood without its quotes."""
+    if not isinstance(value, str):
+        return False
+    try:
+        msgspec.convert(_Text(value).as_type(kind), kind)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _unusable(value: object) -> bool:
@@ -289,10 +311,25 @@ def _relations(config: Config) -> list[str]:
         wrong.append("mqtt.cert_file: allowed: together with mqtt.key_file, or neither")
     if (c.mqtt.ca_file or c.mqtt.cert_file) and not c.mqtt.tls:
         wrong.append("mqtt.tls: got False; allowed: true, where ca_file or cert_file is given")
+    if hint := _no_host(c.mqtt.host):
+        wrong.append(f"mqtt.host: got {c.mqtt.host!r}; allowed: a name or an address alone; {hint}")
     names = [a.name for a in c.attribute]
     if len(set(names)) != len(names):
         wrong.append(f"attribute.name: got {', '.join(names)}; allowed: each name once")
     return wrong
+
+
+def _no_host(text: str) -> str:
+    """Return what to do about a host that is none; empty: it may be one."""
+    if "://" in text:
+        return "the port is mqtt.port, encryption is mqtt.tls"
+    if text.startswith("["):
+        return "an IPv6 address stands without brackets, the port is mqtt.port"
+    if text.count(":") == 1:
+        return "the port is mqtt.port"
+    if "/" in text or any(c.isspace() for c in text):
+        return "without path and blanks"
+    return ""
 
 
 def effective(config: Config) -> dict[str, object]:

@@ -74,7 +74,8 @@ def _connected(config: Config) -> paho.Client:
     mqtt = config.mqtt
     found: list[Failure | None] = []
     client_id = session.client_id(mqtt, config.device.name or "check") + "-check"
-    client = session.new_client(mqtt, client_id, session.read_login(mqtt))
+    login = session.read_login(mqtt)
+    client = session.new_client(mqtt, client_id, login)
     client.on_connect = lambda _c, _u, _f, code, _p: found.append(
         reasons.answered(code) if code.is_failure else None
     )
@@ -90,5 +91,8 @@ def _connected(config: Config) -> paho.Client:
         found.append(reasons.explain(e))
     failure = found[0]
     if failure is not None:
-        raise UnavailableError(f"broker {reasons.where(mqtt)}: {failure.text}")
+        why = failure.text
+        if failure.refused and login is not None and login.password is None:
+            why += "; no password was sent: there is none, or its file is empty"
+        raise UnavailableError(f"broker {reasons.where(mqtt)}: {why}")
     return client

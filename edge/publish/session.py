@@ -64,7 +64,9 @@ def read_login(mqtt: Mqtt, env: Mapping[str, str] = os.environ) -> Login | None:
         raise ConfigError(f"mqtt.password_file: {path}: {e.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"mqtt.password_file: {path}: not UTF-8 text") from None
-    if not 0 < len(text.encode()) <= MAX_SECRET_BYTES or "\n" in text:
+    if not text:
+        raise ConfigError(f"mqtt.password_file: {path}: is empty; allowed: the password, one line")
+    if len(text.encode()) > MAX_SECRET_BYTES or "\n" in text:
         raise ConfigError(
             f"mqtt.password_file: {path}: allowed: one line of 1 to {MAX_SECRET_BYTES} bytes"
         )

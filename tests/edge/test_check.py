@@ -83,6 +83,10 @@ def test_the_password_of_the_service_and_its_variables_are_used(
         service.write("mqtt-password", "wrong\n")
         code, parts = checked(capsys)
         assert code == 69 and "wrong user or password" in parts["broker"]
+        assert "no password was sent" not in parts["broker"]
+        service.write("mqtt-password", "\n")
+        code, parts = checked(capsys)
+        assert code == 69 and "no password was sent" in parts["broker"]
 
 
 def test_removing_from_home_assistant_logs_in_as_the_service(

@@ -95,6 +95,34 @@ def test_a_wrong_variable_is_named_by_its_key() -> None:
     assert line == "mqtt.port: got 0; allowed: 1 to 65535"
 
 
+def test_an_address_of_version_6_is_a_host() -> None:
+    assert load(None, {}, ["mqtt.host=::1"]).mqtt.host == "::1"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["EMOTION_EDGE_CAMRA_SOURCE", "EMOTION_EDGE_MQTT", "EMOTION_EDGE_camera", "EMOTION_EDGE_"],
+)
+def test_a_variable_that_is_no_key_is_named(name: str) -> None:
+    (line,) = mistakes(None, env={name: "x"})
+    assert line.startswith(f"{name}: unknown variable; allowed: EMOTION_EDGE_<SECTION>_<KEY>")
+
+
+def test_a_number_in_quotes_is_said_to_need_none(tmp_path: Path) -> None:
+    path = write(tmp_path, "[mqtt]\nport = '8883'\ntls = 'true'\n[smooth]\nenter = 'x'\n")
+    assert mistakes(path) == [
+        "mqtt.port: got '8883'; allowed: 1 to 65535, without quotes",
+        "mqtt.tls: got 'true'; allowed: true or false, without quotes",
+        "smooth.enter: got 'x'; allowed: 0 to 1",
+    ]
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("\ufeff[mqtt]\nport = 8883\n")
+    assert load(path).mqtt.port == 8883
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -123,6 +151,16 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         (["camera.stride=100"], "camera.stride: got 100; allowed: 0, or camera.width (640)"),
         (["mqtt.cert_file=c"], "mqtt.cert_file: allowed: together with mqtt.key_file"),
         (["mqtt.ca_file=c"], "mqtt.tls: got False; allowed: true, where"),
+        (["mqtt.host=mqtt://b"], "mqtt.host: got 'mqtt://b'; allowed: a name or an address alone"),
+        (
+            ["mqtt.host=b:1883"],
+            "mqtt.host: got 'b:1883'; allowed: a name or an address alone; the p",
+        ),
+        (
+            ["mqtt.host=[::1]"],
+            "mqtt.host: got '[::1]'; allowed: a name or an address alone; an IPv",
+        ),
+        (["mqtt.host=b/c"], "mqtt.host: got 'b/c'; allowed: a name or an address alone; without"),
         (["alert.moderate=0.9"], "alert.moderate: got 0.9; allowed: 0 to alert.more (0.8)"),
     ],
 )

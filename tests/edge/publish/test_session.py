@@ -50,7 +50,7 @@ def test_a_user_without_a_password_is_possible(tmp_path: Path) -> None:
     [
         (SECRET, 0o644, "mode 0644 lets others read"),
         (SECRET, 0o602, "mode 0602 lets others read or write"),
-        ("", 0o600, "one line of 1 to"),
+        ("", 0o600, "is empty; allowed: the password, one line"),
         ("two\nlines\n", 0o600, "one line of 1 to"),
         ("x" * 70_000, 0o600, "one line of 1 to"),
     ],
