@@ -23,7 +23,6 @@ COMMANDS = (
     "watch",
     "demo",
     "bench",
-    "fetch",
     "schema",
     "preview",
     "dashboard",

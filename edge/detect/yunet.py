@@ -14,8 +14,13 @@ from edge.errors import ConfigError
 from edge.geometry import Box
 from edge.image import shrink
 from edge.messages import Face
-from edge.model.fetch import YUNET, find
 
+# Where its project has it; MIT licence. docs/install.md says how to download it.
+URL = (
+    "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/"
+    "face_detection_yunet_2026may.onnx"
+)
+SHA256 = "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0"
 NMS_OVERLAP = 0.3  # the value of OpenCV's own sample
 TOP_K = 200  # candidates kept before suppression
 
@@ -24,16 +29,16 @@ class YuNetDetector:
     """`cv2.FaceDetectorYN` with a model file of the user's."""
 
     def __init__(self, config: Detect) -> None:
-        """Load the ONNX file named by `config.model`, or the one that `fetch` put in place.
+        """Load the ONNX file named by `config.model`.
 
         Raises:
             ConfigError: there is no such file, or OpenCV cannot read it.
         """
-        path = Path(config.model) if config.model else find(YUNET)
-        if path is None or not os.path.isfile(path):  # noqa: PTH113  # Path's raises: too long
+        path = Path(config.model)
+        if not os.path.isfile(path):  # noqa: PTH113  # Path's raises: too long
             raise ConfigError(
                 f"detect.model: got {config.model!r}: no such file; allowed: the path of YuNet's "
-                "face_detection_yunet_*.onnx, or empty after `emotion-edge fetch yunet`"
+                f"face_detection_yunet_*.onnx, from {URL} (sha256 {SHA256})"
             )
         try:
             self._net = cv2.FaceDetectorYN.create(

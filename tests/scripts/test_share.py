@@ -44,7 +44,6 @@ def test_man_formats_the_page_without_a_warning() -> None:
         ("emotion-edge", ["pre"], ["preview"]),
         ("emotion-edge", ["run", "--con"], ["--config"]),
         ("emotion-edge", ["check", "--config", "REA"], ["README.md"]),
-        ("emotion-edge", ["fetch", "yu"], ["yunet"]),
         ("emotion-convert", ["train", "--backend", "to"], ["torch"]),
     ],
 )
