@@ -25,10 +25,10 @@ def data_folder() -> Path:
     Raises:
         SystemExit: there is none.
     """
-    folder = Path(os.environ.get("EMOTION_EDGE_DATA") or ROOT.parent / "shared" / "data")
-    if not folder.is_dir():
-        raise SystemExit(f"no data at {folder}; set EMOTION_EDGE_DATA")
-    return folder
+    named = os.environ.get("EMOTION_EDGE_DATA", "")
+    if not named or not Path(named).is_dir():
+        raise SystemExit(f"EMOTION_EDGE_DATA: got {named!r}; allowed: a folder of clips and models")
+    return Path(named)
 
 
 def mjpeg(clip: Path, frames: int) -> list[bytes]:

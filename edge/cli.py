@@ -20,6 +20,7 @@ COMMANDS = (
     "run",
     "replay",
     "check",
+    "doctor",
     "watch",
     "demo",
     "bench",

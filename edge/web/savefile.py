@@ -1,16 +1,21 @@
-"""Writes settings back into the configuration file: only their own lines, comments stay."""
+"""Writes settings back into the configuration file: only their own lines, comments stay.
+
+tomlkit, which the extra `[web]` brings, knows how TOML is written; `tomllib` has the last word.
+"""
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Comment, Item, Key, SingleKey, Table
 
 from edge import configfile
 from edge.errors import ConfigError, StorageError
@@ -18,8 +23,6 @@ from edge.errors import ConfigError, StorageError
 Setting = bool | int | float | str
 
 BACKUP = ".bak"  # put behind the file's name; holds what it was before the last change
-# A value on one line, then maybe a comment: a string, or anything without quotes and '#'.
-_VALUE = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^#"']*?)"""
 
 
 def edited(text: str, changes: Mapping[str, Setting]) -> str:
@@ -35,26 +38,19 @@ def edited(text: str, changes: Mapping[str, Setting]) -> str:
     Raises:
         ConfigError: the text is written in a way this cannot follow; it says what to do by hand.
     """
-    lines = text.splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
-    for key, value in changes.items():
-        section, name = key.split(".")
-        _put(lines, section, name, _toml(value))
-    result = "".join(lines)
     wanted = tomllib.loads(text)
-    for key, value in changes.items():
-        section, name = key.split(".")
-        wanted.setdefault(section, {})[name] = value
+    result = text if text.endswith("\n") or not text else text + "\n"
+    try:
+        for key, value in changes.items():
+            section, name = key.split(".")
+            result = _changed(result, section, name, value)
+            wanted.setdefault(section, {})[name] = value
+    except (TOMLKitError, AttributeError, TypeError):  # a table out of its order, say
+        result = ""
     if _parsed(result) != wanted:
-        todo = ", ".join(f"{k} = {_toml(v)}" for k, v in changes.items())
+        todo = ", ".join(f"{k} = {tomlkit.item(v).as_string()}" for k, v in changes.items())
         raise ConfigError(f"the file is laid out in an unusual way; set by hand: {todo}")
     return result
-
-
-def _toml(value: Setting) -> str:
-    # JSON's numbers, booleans and strings are TOML's, but for its pairs of surrogates.
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _parsed(text: str) -> dict[str, Any] | None:
@@ -64,27 +60,35 @@ def _parsed(text: str) -> dict[str, Any] | None:
         return None
 
 
-def _put(lines: list[str], section: str, name: str, value: str) -> None:
-    header = re.compile(rf"\s*\[\s*{re.escape(section)}\s*\]\s*(#.*)?$")
-    begin = next((i for i, line in enumerate(lines) if header.match(line)), None)
-    if begin is None:
-        blank = ["\n"] if lines and lines[-1].strip() else []
-        lines += [*blank, f"[{section}]\n", f"{name} = {value}\n"]
-        return
-    # A section that is commented out ends this one too: what follows is about that one.
-    ends = (
-        i for i in range(begin + 1, len(lines)) if re.match(r"\s*(#\s*)?\[+[\w.\s]+\]", lines[i])
-    )
-    span = range(begin + 1, next(ends, len(lines)))
-    key = re.compile(rf"(\s*{re.escape(name)}\s*=\s*){_VALUE}(\s*(?:#.*)?)$", re.DOTALL)
-    for i in span:
-        if found := key.match(lines[i]):
-            lines[i] = found[1] + value + found[2]
-            return
-    defaults = [i for i in span if re.match(rf"\s*#\s*{re.escape(name)}\s*=", lines[i])]
-    keys = [i for i in span if re.match(r"\s*[\w-]+\s*=", lines[i])]
-    after = defaults[-1] if defaults else keys[-1] if keys else begin
-    lines.insert(after + 1, f"{name} = {value}\n")
+def _changed(text: str, section: str, name: str, value: Setting) -> str:
+    document = tomlkit.parse(text)
+    table = document.get(section)
+    if table is None:
+        blank = "\n" if text.strip() else ""
+        return f"{text}{blank}[{section}]\n{name} = {tomlkit.item(value).as_string()}\n"
+    if name in table or not isinstance(table, Table):
+        table[name] = value  # tomlkit keeps its place and comment
+    else:
+        body = table.value.body
+        item = tomlkit.item(value)
+        item.trivia.trail = "\n"
+        body.insert(_place(body, name), (SingleKey(name), item))
+    return tomlkit.dumps(document)
+
+
+def _place(body: Sequence[tuple[Key | None, Item]], name: str) -> int:
+    """Return where in a table's body a new key belongs."""
+    after = 0
+    for i, (key, item) in enumerate(body):
+        if isinstance(item, Comment):
+            words = item.as_string().strip().lstrip("# ")
+            if words.startswith("["):  # a section that is commented out: what follows is about it
+                break
+            if words.partition("=")[0].strip() == name:
+                return i + 1
+        elif key is not None:
+            after = i + 1
+    return after
 
 
 def save(path: Path, changes: Mapping[str, Setting], env: Mapping[str, str] = os.environ) -> Path:
