@@ -19,8 +19,8 @@ _HEAD = f"""\
 The file is TOML, `{DEFAULT_PATH}` unless `--config` or `$EMOTION_EDGE_CONFIG` name
 another. Every key is optional. Environment variables override the file (`{ENV_PREFIX}MQTT_PORT` is
 `mqtt.port`), and `--set mqtt.port=8883` overrides both. Times are in seconds,
-fractions from 0 to 1. `emotion-edge check` tells every mistake at once, each with its key, what it got and what is
-allowed. An editor that knows JSON Schema can check while you type:
+fractions from 0 to 1. `emotion-edge check` tells every mistake at once, each with its key, what it
+got and what is allowed. An editor that knows JSON Schema can check while you type:
 [config.json](contract/schemas/config.json).
 """
 

@@ -1,0 +1,56 @@
+"""What the machine says of itself, and nothing where it says nonsense."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge import host
+
+
+def test_memory_grows_with_what_is_held() -> None:
+    before = host.memory_mb()
+    held = np.ones(50_000_000, np.uint8)
+    after = host.memory_mb()
+    assert before is not None and after is not None
+    assert 40 < after - before < 60
+    assert held.size
+
+
+def test_cores_are_those_of_the_machine() -> None:
+    assert host.cores() == os.cpu_count()
+
+
+@pytest.mark.parametrize(
+    ("text", "degrees"),
+    [("48312\n", 48.3), ("-5000\n", -5.0), ("", None), ("hot", None), (None, None)],
+)
+def test_a_temperature_is_millidegrees_or_nothing(
+    tmp_path: Path, text: str | None, degrees: float | None
+) -> None:
+    path = tmp_path / "temp"
+    if text is not None:
+        path.write_text(text)
+    assert host.temperature_c(path) == degrees
+
+
+@pytest.mark.parametrize(
+    ("text", "held_back"),
+    [
+        ("0\n", False),
+        ("50000\n", False),  # it happened since boot, and is over
+        ("50005\n", True),  # under-voltage and throttled, now
+        ("8\n", True),
+        ("", None),
+        ("yes", None),
+        (None, None),
+    ],
+)
+def test_throttled_is_about_now(tmp_path: Path, text: str | None, held_back: bool | None) -> None:
+    path = tmp_path / "get_throttled"
+    if text is not None:
+        path.write_text(text)
+    assert host.throttled(path) is held_back

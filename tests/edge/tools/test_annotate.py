@@ -1,0 +1,66 @@
+"""What is drawn into a picture, and where it goes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.errors import NoInputError, StorageError
+from edge.geometry import Box
+from edge.messages import Frame, Reason
+from edge.tools.annotate import COLOURS, GREY, MIN_WIDTH, Annotator, draw
+from tests.edge.publish.rig import estimate
+
+FRAME = Frame(7, 0.5, np.full((240, 320), 90, np.uint8))
+HAPPY = replace(estimate("happy"), track=replace(estimate().track, box=Box(40, 60, 80, 100)))
+
+
+def at(picture: np.ndarray, x: int, y: int) -> tuple[int, ...]:
+    return tuple(picture[y, x].tolist())
+
+
+def test_a_small_frame_is_enlarged_and_the_box_with_it() -> None:
+    picture = draw(FRAME, [HAPPY])
+    assert picture.shape == (480, MIN_WIDTH, 3)
+    happy = COLOURS[list(HAPPY.scores).index("happy")]
+    assert at(picture, 80, 200) == happy, "the left edge of the box, twice as large"
+    assert at(picture, 120, 200) == (90, 90, 90), "inside, the picture as it was"
+
+
+def test_unknown_is_grey_and_says_why() -> None:
+    unknown = replace(HAPPY, emotion="unknown", reason=Reason.LOW_LIGHT)
+    assert at(draw(FRAME, [unknown]), 80, 200) == GREY
+    without = draw(FRAME, [replace(unknown, reason=None)])
+    assert (draw(FRAME, [unknown]) != without).any(), "the reason is part of the text"
+
+
+def test_bars_are_as_long_as_their_scores() -> None:
+    def coloured(scores: dict[str, float]) -> int:
+        picture = draw(FRAME, [replace(HAPPY, scores=scores)])
+        return int((picture == COLOURS[0]).all(axis=2).sum())
+
+    rest = dict.fromkeys(HAPPY.scores, 0.0)
+    low, high = coloured({**rest, "angry": 0.2}), coloured({**rest, "angry": 0.8})
+    assert high - low == pytest.approx(0.6 * 60 * 11, rel=0.05)  # 60 pixels long, 11 high
+
+
+def test_a_folder_gets_one_picture_a_frame_by_its_number(tmp_path: Path) -> None:
+    annotator = Annotator(tmp_path / "out", 10.0)
+    annotator.frame(FRAME, [HAPPY])
+    annotator.close()
+    (file,) = (tmp_path / "out").iterdir()
+    assert file.name == "000007.png"
+    assert (cv2.imread(str(file)) == draw(FRAME, [HAPPY])).all()
+
+
+@pytest.mark.parametrize(
+    ("out", "error"),
+    [("/nowhere/a.mp4", NoInputError), ("/proc/out", StorageError), ("/dev/null/x", StorageError)],
+)
+def test_a_place_that_cannot_be_written_is_named(out: str, error: type[Exception]) -> None:
+    with pytest.raises(error, match="--annotate: /"):
+        Annotator(Path(out), 10.0)
