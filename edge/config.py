@@ -25,6 +25,14 @@ class Device(Struct, frozen=True, forbid_unknown_fields=True):
             extra={"allowed": "at most 64 characters, without '/', '+', '#' and blanks"},
         ),
     ] = ""
+    tags: Annotated[
+        list[Annotated[str, Meta(pattern=r"^[^\s#,]{1,40}$")]],
+        Meta(
+            max_length=16,
+            description="words to find and group devices by, such as a site or a floor",
+            extra={"allowed": "up to 16 words of up to 40 characters, without '#' and ','"},
+        ),
+    ] = msgspec.field(default_factory=list)
 
 
 class Camera(Struct, frozen=True, forbid_unknown_fields=True):

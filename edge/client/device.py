@@ -18,10 +18,21 @@ from edge.contract import (
     decode_info,
     decode_state,
 )
-from edge.messages import Status
+from edge.messages import Reason, Status
 
 IDS_KEPT = 1000  # of events, to know one that comes again; a broker resends its last few
 MISSING_MOST = 2000  # of `seq` remembered as missing; the lowest are forgotten first
+# These tell of who stands before the camera, not of the device.
+FACE_REASONS = frozenset(
+    {
+        Reason.TOO_SMALL,
+        Reason.BLURRED,
+        Reason.LOW_LIGHT,
+        Reason.LOW_CONFIDENCE,
+        Reason.NOT_SCORED,
+        Reason.NO_FACE,
+    }
+)
 _MAJOR = CONTRACT_VERSION.partition(".")[0]
 
 
@@ -65,6 +76,13 @@ class Device:
     def last_word(self) -> str:
         """When it last said how it is, by its own clock: RFC 3339 in UTC; empty: never."""
         return max((m.time for m in (self.state, self.health) if m is not None), default="")
+
+    @property
+    def tags(self) -> list[str]:
+        """Words that its operator gave it (`device.tags`), to find and group devices by."""
+        section = self.info.config.get("device") if self.info is not None else None
+        tags = section.get("tags") if isinstance(section, dict) else None
+        return [t for t in tags if isinstance(t, str)] if isinstance(tags, list) else []
 
     @property
     def size(self) -> int:

@@ -7,21 +7,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from edge.client.device import Device
+from edge.client.device import FACE_REASONS, Device
 from edge.client.text import plain, span
-from edge.messages import Reason, Status
-
-# These tell of who stands before the camera, not of the device.
-FACE_REASONS = frozenset(
-    {
-        Reason.TOO_SMALL,
-        Reason.BLURRED,
-        Reason.LOW_LIGHT,
-        Reason.LOW_CONFIDENCE,
-        Reason.NOT_SCORED,
-        Reason.NO_FACE,
-    }
-)
+from edge.messages import Status
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -30,6 +18,7 @@ class Row(Struct, frozen=True, kw_only=True):
     device: str
     online: bool
     problems: list[str]
+    tags: list[str] = []
     status: str | None = None
     version: str | None = None
     contract: str | None = None
@@ -88,6 +77,7 @@ def _row(d: Device, wall: float, max_age_s: float) -> Row:
     return Row(
         device=d.name,
         online=bool(d.online),
+        tags=d.tags,
         problems=list(dict.fromkeys(problems)),
         status=d.state.status if d.state is not None else None,
         version=info.version if info is not None else None,

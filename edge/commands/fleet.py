@@ -26,6 +26,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p.add_argument(
         "--expect", default="", metavar="NAME,...", help="devices that must be there at least"
     )
+    p.add_argument("--tag", default="", help="only devices that have it in device.tags")
     p.add_argument(
         "--max-age",
         type=float,
@@ -77,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
         devices = client.devices
     expected = [name for name in args.expect.split(",") if name]
     found = fleet.rows(devices.values(), expected, time.time(), args.max_age)
+    if args.tag:
+        found = [row for row in found if args.tag in row.tags or row.device in expected]
     for line in [encode(row).decode() for row in found] if args.json else fleet.table(found):
         print(line)
     return WELL if found and not any(row.problems for row in found) else PROBLEMS

@@ -46,8 +46,8 @@ def add_web_options(p: argparse.ArgumentParser, port: int, *, open_here: bool = 
         "--listen",
         default=f"127.0.0.1:{port}",
         metavar="HOST:PORT",
-        help=f"where to serve the page (default: %(default)s); {asked}a random token in the address "
-        "is asked for",
+        help=f"where to serve the page (default: %(default)s); {asked}a random token in the "
+        "address is asked for",
     )
     p.add_argument(
         "--token-file",

@@ -6,21 +6,30 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 
-import msgspec
-
 from edge.client import Device, Message
-from edge.contract import EventData, FaceState
+from edge.client.device import FACE_REASONS
+from edge.contract import EventData, FaceState, Health
 from edge.messages import Status
 
 # Bounds against nonsense on the broker; a page shows less than this.
 MAX_FACES = 6  # of a device, the largest first; the others are counted
 MAX_LABELS = 32  # of a face's scores
 MAX_REASONS = 16
+MAX_TAGS = 16
 MAX_ALERTS = 16  # of a device
 MAX_TEXT = 80  # characters of a label, a reason, a name
 MAX_STEPS = 2000  # of one device's timeline
 MAX_ALL_STEPS = 300_000  # of all: about 60 MB
 LOG = 12  # events remembered a device
+OF_HEALTH = (
+    "uptime_s",
+    "busy",
+    "outbox_depth",
+    "outbox_lost",
+    "outbox_oldest_s",
+    "memory_mb",
+    "temperature_c",
+)
 KINDS = frozenset({"availability", "state", "health", "info", "event"})
 
 Step = tuple[float, tuple[str, ...], str]  # from when (s since 1970), emotions in view, status
@@ -180,10 +189,7 @@ def _plain(h: History, kinds: frozenset[str] | set[str], steps: list[Step]) -> P
             "face_count": len(faces),
         }
     if "health" in kinds and d.health is not None:
-        health = msgspec.structs.replace(
-            d.health, reasons=[_short(r) for r in d.health.reasons[:MAX_REASONS]]
-        )
-        plain["health"] = msgspec.to_builtins(health) | {"fps": d.fps}
+        plain["health"] = _health(d.health) | {"fps": d.fps}
     if "info" in kinds and d.info is not None:  # its configuration is none of the page's business
         model = d.info.model
         plain["info"] = {
@@ -191,9 +197,19 @@ def _plain(h: History, kinds: frozenset[str] | set[str], steps: list[Step]) -> P
             "model": _short(model.name),
             "labels": [_short(label) for label in model.labels[:MAX_LABELS]],
         }
+        plain["tags"] = [_short(tag) for tag in d.tags[:MAX_TAGS]]
     if "event" in kinds:
         plain |= {"alerts": list(h.alerts.values()), "log": list(h.log)}
     return plain
+
+
+def _health(health: Health) -> Plain:
+    reasons = [_short(r) for r in health.reasons[:MAX_REASONS]]
+    plain: Plain = {name: getattr(health, name) for name in OF_HEALTH}
+    return plain | {
+        "problems": [r for r in reasons if r not in FACE_REASONS],
+        "of_faces": [r for r in reasons if r in FACE_REASONS],
+    }
 
 
 def _face(face: FaceState, *, scores: bool) -> Plain:

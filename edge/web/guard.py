@@ -1,6 +1,6 @@
 """Who may see a page: checks on Host, Origin and token, and the headers that every answer has.
 
-The preview always has a token, for it writes its operator's configuration. The dashboard has none on
+The preview always has a token, for it writes the configuration. The dashboard has none on
 the loopback address, where all users of this machine see it. Two ways are left to reach that from
 outside, both through a browser on this machine: a foreign page that connects to it (Origin tells),
 and a foreign name that was made to point here, DNS rebinding (Host tells). With a token, a foreign

@@ -26,6 +26,18 @@ export function duration(s) {
   return `${Math.floor(s / 86400)} days`;
 }
 
+// The same for an attribute.
+export function mark(e, name, value) {
+  if (e.getAttribute(name) !== value) e.setAttribute(name, value);
+}
+
+// Children by what they are made of: made anew only where `key` changed.
+export function fill(e, key, make) {
+  if (e.dataset.key === key) return;
+  e.dataset.key = key;
+  e.replaceChildren(...make());
+}
+
 // One row a label: its name, a bar, per cent.
 export class Bars {
   constructor() {
@@ -101,6 +113,24 @@ export function hideToken() {
   if (location.search.includes("token=")) history.replaceState(null, "", location.pathname);
 }
 
+// What was chosen, over visits; in private browsing as long as the page.
+export function remember(name, value) {
+  try {
+    localStorage.setItem(name, value);
+  } catch {
+    // private browsing
+  }
+}
+
+export function remembered(name, allowed) {
+  try {
+    const value = localStorage.getItem(name);
+    return allowed.includes(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
 // A button that goes from the system's colours to light to dark.
 export function themes(button) {
   const names = ["auto", "light", "dark"];
@@ -108,19 +138,9 @@ export function themes(button) {
     document.documentElement.dataset.theme = name;
     button.textContent = { auto: "◐ auto", light: "☀ light", dark: "☾ dark" }[name];
     button.setAttribute("aria-label", `Colours: ${name}. Change`);
-    try {
-      localStorage.setItem("theme", name);
-    } catch {
-      // private browsing: the choice lasts as long as the page
-    }
+    remember("theme", name);
     dispatchEvent(new Event("themechange"));
   };
-  let now = "auto";
-  try {
-    now = localStorage.getItem("theme") || "auto";
-  } catch {
-    // as above
-  }
-  set(names.includes(now) ? now : "auto");
+  set(remembered("theme", names) ?? "auto");
   button.onclick = () => set(names[(names.indexOf(document.documentElement.dataset.theme) + 1) % 3]);
 }

@@ -9,24 +9,31 @@ const NAME = 3.7; // width of their names
 const AXIS = 1.1; // height of the axis
 const ALWAYS = [...ORDER, "unknown"];
 
-export class Timeline {
+// What there was: [from, emotions, status], times rising. A device has it whether it is shown or not.
+export class Steps {
   constructor() {
-    this.steps = []; // [from, emotions, status], times rising
-    this.canvas = el("canvas", { class: "timeline", role: "img", "aria-label": "timeline" });
-    this.summary = "";
+    this.all = [];
   }
 
   // `all`: these are all there are. Else only those newer than what is known: a page that has just
   // come may be sent a step twice.
   add(steps, all, oldest) {
-    if (all) this.steps = [];
-    const last = this.steps.length ? this.steps.at(-1)[0] : -Infinity;
-    this.steps.push(...steps.filter(([t]) => t > last));
-    while (this.steps.length > 1 && this.steps[1][0] < oldest) this.steps.shift();
+    if (all) this.all = [];
+    const last = this.all.length ? this.all.at(-1)[0] : -Infinity;
+    this.all.push(...steps.filter(([t]) => t > last));
+    while (this.all.length > 1 && this.all[1][0] < oldest) this.all.shift();
+  }
+}
+
+export class Timeline {
+  constructor(steps) {
+    this.steps = steps;
+    this.canvas = el("canvas", { class: "timeline", role: "img", "aria-label": "timeline" });
+    this.summary = "";
   }
 
   lanes() {
-    const others = new Set(this.steps.flatMap(([, emotions]) => emotions));
+    const others = new Set(this.steps.all.flatMap(([, emotions]) => emotions));
     for (const label of ALWAYS) others.delete(label);
     return [...ALWAYS, ...[...others].sort()];
   }
@@ -56,9 +63,9 @@ export class Timeline {
       c.fillStyle = of("--faint");
       c.fillText(label, 0, i * lane + lane - 2, name - 6);
     });
-    const spent = {};
-    this.steps.forEach(([from, emotions, status], i) => {
-      const to = this.steps[i + 1]?.[0] ?? now;
+    const spent = new Map();
+    this.steps.all.forEach(([from, emotions, status], i) => {
+      const to = this.steps.all[i + 1]?.[0] ?? now;
       const left = Math.max(x(from), name);
       const right = Math.min(x(to), width);
       if (right <= left) return;
@@ -70,7 +77,7 @@ export class Timeline {
         c.strokeStyle = of("--edge");
         c.lineWidth = 1;
         if (wide > 3) c.strokeRect(left + 0.5, top + 0.5, wide - 1, lane - 3);
-        spent[label] = (spent[label] ?? 0) + (to - Math.max(from, now - keep));
+        spent.set(label, (spent.get(label) ?? 0) + (to - Math.max(from, now - keep)));
       }
       if (status !== "running" && status !== "online") {
         hatch(c, left, 0, right - left, lanes.length * lane, of("--edge"));
@@ -83,7 +90,7 @@ export class Timeline {
 
   // The same in words, for those who cannot see it.
   describe(spent, keep) {
-    const parts = Object.entries(spent)
+    const parts = [...spent]
       .sort((a, b) => b[1] - a[1])
       .map(([label, s]) => `${label} ${percent(s / keep)}`);
     const words = `Last ${duration(keep)}: ${parts.join(", ") || "nobody"}`;

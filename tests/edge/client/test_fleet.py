@@ -75,6 +75,15 @@ def test_message_that_is_not_understood_and_another_major_version() -> None:
     assert problems(d) == ["contract_unknown", "messages_invalid"]
 
 
+def test_tags_are_those_of_the_configuration() -> None:
+    d = device()
+    info = msgspec.structs.replace(WHO.info(GOOD.time), config={"device": {"tags": ["a", 1]}})
+    d.take("info", encode(info))
+    assert fleet.rows([d], [], WALL, 300)[0].tags == ["a"]
+    d.take("info", encode(msgspec.structs.replace(info, config={"device": 3})))
+    assert fleet.rows([d], [], WALL, 300)[0].tags == []
+
+
 def test_name_cannot_drive_the_terminal() -> None:
     lines = fleet.table(fleet.rows([device("\x1b[2Jkiosk")], [], WALL, 300))
     assert "\x1b" not in "".join(lines)
