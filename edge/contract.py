@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from edge import messages
 from edge.messages import EventType
+from edge.problems import REASONS
 
 CONTRACT_VERSION = "1.0"  # major: breaks subscribers; minor: adds fields
 TYPE_PREFIX = "emotion-edge."  # of a CloudEvent's `type`, before the event type
@@ -46,6 +47,16 @@ _REASON = {"anyOf": [{"enum": list(messages.Reason)}, {"type": "string"}]}
 Why = Annotated[
     Annotated[str, Meta(extra_json_schema=_REASON)] | None,
     Meta(description="why there is no (sure) answer; minor versions add words"),
+]
+
+
+# Not an enumeration by itself: a minor version may add words, and devices differ in their versions.
+HealthReason = Annotated[
+    str,
+    Meta(
+        description="one of these words, or one of a later version",
+        extra_json_schema={"anyOf": [{"enum": [*REASONS]}, {"pattern": "^[a-z_]+$"}]},
+    ),
 ]
 
 
@@ -146,7 +157,7 @@ class Health(Struct, frozen=True, kw_only=True):
     time: Time
     uptime_s: Annotated[float, Meta(ge=0, description="seconds since the daemon started")]
     status: Status
-    reasons: Annotated[list[str], Meta(description="what is wrong now; empty is good")]
+    reasons: Annotated[list[HealthReason], Meta(description="what is wrong now; empty is good")]
     fps: Annotated[float, Meta(ge=0, description="frames a second that went all the way through")]
     busy: Annotated[float, Meta(ge=0, description="fraction of one core spent in the loop")]
     pace: Annotated[

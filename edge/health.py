@@ -11,6 +11,7 @@ from edge.clock import rfc3339
 from edge.config import Output
 from edge.contract import Health
 from edge.messages import CameraLost, Estimate, Frame, Status
+from edge.problems import Problem
 from edge.stages import Camera, Clock, Publisher
 
 LATENCIES = 256  # frames over which the median latency is taken: eight seconds at 30 frames/s
@@ -120,7 +121,7 @@ class HealthMonitor:
         reasons = sorted(str(r) for r in self._reasons)
         if self._status in (Status.CAMERA_LOST, Status.PAUSED):
             reasons.append(self._status)
-        reasons += list(outbox.problems) + (["throttled"] if throttled else [])
+        reasons += list(outbox.problems) + ([Problem.THROTTLED] if throttled else [])
         return Health(
             time=rfc3339(self._clock.wall()),
             uptime_s=round(now - self._started, 3),

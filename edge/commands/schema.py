@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
             path = args.write / d.path
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(d.text)
+                path.write_text(d.file(path.read_text() if path.exists() else ""))
             except OSError as e:
                 raise StorageError(f"{path}: {e.strerror}") from e
             print(path)

@@ -16,6 +16,8 @@ from edge.publish.mqtt import MqttPublisher
 from edge.publish.probe import probe_broker
 from edge.stages import Clock, Control, Publisher
 
+BESIDE = ("-wal", "-journal", "-counters")  # ends of the names of files that go with an outbox
+
 __all__ = ["Identity", "open_publisher", "outbox_path", "probe_broker", "read_boot_id"]
 
 
@@ -56,7 +58,10 @@ def outbox_path(configured: str, env: Mapping[str, str] = os.environ) -> Path | 
         return None
     if configured:
         path = Path(configured)
-        for name in (path, *(path.with_name(path.name + end) for end in ("-wal", "-journal"))):
+        for name in (
+            path,
+            *(path.with_name(path.name + end) for end in ("-wal", "-journal", "-counters")),
+        ):
             if name.exists() and not name.is_file():
                 raise ConfigError(f"outbox.path: {name}: not a regular file; allowed: a file")
         return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import zlib
 from collections.abc import Callable, Iterator
@@ -84,17 +85,19 @@ class Keeper:
         for _ in range(TRIES):
             rows = []
             try:
-                for row in self._waiting():
+                for row in self._waiting_in_file():
                     rows.append(row)
                     if len(rows) == limit:
-                        break
+                        return rows
             except ERRORS as e:
                 if self._disk is None or not self._disk.failed(e):
                     break
                 self.save()
             else:
                 break
-        return rows
+        books = self.books
+        of_memory = (row for s, row in books.unsaved.items() if s not in books.in_flight)
+        return rows + list(itertools.islice(of_memory, limit - len(rows)))
 
     def oldest(self) -> Row | None:
         """Return the event that has waited longest."""
@@ -142,7 +145,7 @@ class Keeper:
         self._disk.close()
         self._disk = None
 
-    def _waiting(self) -> Iterator[Row]:
+    def _waiting_in_file(self) -> Iterator[Row]:
         books = self.books
         store = self._disk.store if self._disk is not None else None
         after: int | None = self._cursor
@@ -151,7 +154,6 @@ class Keeper:
             for row in rows:
                 self._cursor = row.seq
                 yield row
-        yield from [r for s, r in books.unsaved.items() if s not in books.in_flight]
 
     def _reserve(self, up_to: int) -> bool:
         assert self._disk is not None

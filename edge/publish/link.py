@@ -24,6 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge.backoff import Backoff, Waits
 from edge.config import Mqtt
 from edge.errors import ConfigError
+from edge.problems import Problem
 from edge.publish import reasons, session
 from edge.publish.reasons import Failure
 from edge.publish.traffic import Traffic
@@ -66,7 +67,8 @@ class Link:
         self._waits = waits
         self._backoff = Backoff(waits, rng)
         self.state = LinkState.WAITING
-        self.taken = False  # another client has our id
+        self.client_id_conflict = False  # another client has our id
+        self._login_refused = False
         self._closing: float | None = None  # monotonic deadline
         self._failure: Failure | None = None
         self._connected = False
@@ -78,6 +80,18 @@ class Link:
             end.setblocking(False)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+
+    @property
+    def problems(self) -> set[Problem]:
+        """What is wrong with the connection."""
+        if self.state is LinkState.ONLINE:
+            return set()
+        if self.client_id_conflict:
+            return {Problem.CLIENT_ID_TAKEN}
+        if self._login_refused:
+            return {Problem.BROKER_REFUSED, Problem.LOGIN_REFUSED}
+        refused = self.state is LinkState.REFUSED
+        return {Problem.BROKER_REFUSED if refused else Problem.BROKER_AWAY}
 
     def start(self) -> None:
         """Begin to connect."""
@@ -123,7 +137,8 @@ class Link:
                 failure = self._look_at_drop(failure, time.monotonic() - began)
             else:
                 self._quick_drops = 0
-            self.taken = failure.taken
+            self.client_id_conflict = failure.client_id_conflict
+            self._login_refused = failure.login
             self.state = LinkState.REFUSED if failure.refused else LinkState.WAITING
             wait = self._backoff.next(refused=failure.refused)
             self._report(failure, wait)
@@ -147,7 +162,7 @@ class Link:
         return Failure(
             f"{failure.text} again and again just after connecting; "
             f"does another client use the same client id, {self._client_id}?",
-            taken=True,
+            client_id_conflict=True,
         )
 
     def _report(self, failure: Failure, wait: float) -> None:
@@ -166,7 +181,9 @@ class Link:
 
     def _connection(self) -> None:
         """Open one connection and serve it until it ends; notes why in `_failure`."""
-        client = session.new_client(self._mqtt, self._client_id, self._login)
+        client = session.new_client(
+            self._mqtt, self._client_id, self._login, session.MAX_PACKET_BYTES
+        )
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._traffic.on_publish
@@ -184,7 +201,7 @@ class Link:
             if sock is not None:
                 sock.close()
 
-    def _step(self, client: paho.Client, answer_by: float) -> bool:
+    def _step(self, client: session.Client, answer_by: float) -> bool:
         """Wait for the socket or work, and handle it; False: the connection is over."""
         if self._connected:
             if not self._traffic.pump(client, self._closing):
@@ -206,13 +223,19 @@ class Link:
                 while self._wake_r.recv(4096):
                     pass
         if (pending or sock in readable) and client.loop_read() != 0:
-            self._failure = self._failure or self._hung_up()
+            self._failure = self._failure or self._hung_up(client)
             return False
         if writable and client.loop_write() != 0:
             return False
         return client.loop_misc() == 0 and client.socket() is not None
 
-    def _hung_up(self) -> Failure | None:
+    def _hung_up(self, client: session.Client) -> Failure | None:
+        if client.too_large:
+            wait = self._traffic.unsubscribe()
+            return Failure(
+                f"a message of {client.too_large} bytes is on a topic of requests (retained?); "
+                f"no requests are heard for {wait / 60:.0f} minutes"
+            )
         return None if self._connected else reasons.hung_up(self._mqtt)
 
     def _on_connect(
@@ -228,7 +251,7 @@ class Link:
             return
         self._connected = True
         self.state = LinkState.ONLINE
-        self.taken = False
+        self.client_id_conflict = self._login_refused = False
         room = min(getattr(properties, "ReceiveMaximum", session.INFLIGHT), session.INFLIGHT)
         self._traffic.connected(room)
         since = self._away_since

@@ -19,13 +19,15 @@ from prometheus_client.registry import Collector
 from edge import config
 from edge.contract import Health
 from edge.messages import Estimate, EventType, PipelineEvent, Status
+from edge.problems import Problem
 from edge.publish import Identity
 from edge.publish.metrics_server import MetricsServer
 from edge.stages import OutboxStats, Publisher
 
 log = logging.getLogger(__name__)
 
-AWAY = frozenset({"broker_away", "broker_refused", "client_id_taken"})  # reasons in `stats`
+# Reasons in `stats`.
+AWAY = frozenset({Problem.BROKER_AWAY, Problem.BROKER_REFUSED, Problem.CLIENT_ID_TAKEN})
 
 
 class MeteredPublisher:

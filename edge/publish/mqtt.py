@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import logging
 import random
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-
-import msgspec
 
 from edge.backoff import Waits
 from edge.config import Config
@@ -22,34 +18,25 @@ from edge.problems import Problem
 from edge.publish import session
 from edge.publish.discovery import discovery
 from edge.publish.event_builder import EventBuilder
+from edge.publish.frames import Row
 from edge.publish.identity import Identity
 from edge.publish.jsonl import JsonLines, LinesAside, lines_wanted
-from edge.publish.link import Link, LinkState
+from edge.publish.link import Link
 from edge.publish.open_tracks import OpenTracks
 from edge.publish.outbox import Outbox
 from edge.publish.requests import Requests
 from edge.publish.traffic import Traffic
+from edge.publish.writer import Writer
 from edge.stages import Clock, Control, OutboxStats
 
 log = logging.getLogger(__name__)
-
-# Between two commits, at least: events that come faster share one. The first waits for nobody, and
-# the present, which no disk holds, waits only behind an event.
-GATHER_S = 0.05
-# Acknowledged events leave the disk within this, or with the next event: what a crash repeats, for
-# half the writes of deleting each by itself.
-FLUSH_S = 30.0
-QUEUE_MOST = 10_000  # events between loop and writer: minutes of a disk that hangs
-
-Item = tuple[Event, float] | State
 
 
 class MqttPublisher:
     """Publishes to a broker, present or not.
 
     Three threads share the work. The loop's stamps and hands over, and waits for nothing. The
-    writer's puts events on the disk: an event is there, synced, within `GATHER_S` and the time of
-    two commits. The link's sends what is on the disk, in the order of `seq`.
+    writer's puts events on the disk. The link's sends what is there, in the order of `seq`.
     """
 
     def __init__(
@@ -79,9 +66,6 @@ class MqttPublisher:
         self._now: State | None = None
         self._shown: tuple[object, ...] | None = None  # of the state last published
         self._shown_t = 0.0
-        self._queue: collections.deque[Item] = collections.deque()
-        self._queued = threading.Condition()
-        self._overflow = 0
         self._closing = False
         self._traffic = Traffic(
             identity,
@@ -106,10 +90,10 @@ class MqttPublisher:
         # A second process beside the one that has the outbox must not end that one's visits.
         ours = Problem.OUTBOX_MEMORY not in self._outbox.stats().problems
         self._open_tracks = OpenTracks(path if ours else None)
-        for event in self._open_tracks.left_behind(clock.now()):
+        left_behind = self._open_tracks.left_behind(clock.now())
+        self._writer = Writer(self._outbox, self._append, self._kept, self._present)
+        for event in left_behind:
             self.publish(event)
-        self._writer = threading.Thread(target=self._write, name="outbox", daemon=True)
-        self._writer.start()
         self._link.start()
 
     def configure(self, config: Config, /) -> None:
@@ -128,7 +112,7 @@ class MqttPublisher:
 
     def publish(self, event: PipelineEvent, /) -> None:
         """Stamp an event and hand it to the writer."""
-        self._put((self._builder.event(event), event.t))
+        self._writer.event(self._builder.event(event), event.t)
 
     def state(self, t: float, estimates: Sequence[Estimate], status: Status, /) -> None:
         """Offer the present: at once when faces, emotions or status changed, else seldom."""
@@ -137,7 +121,7 @@ class MqttPublisher:
         if same and (not estimates or t - self._shown_t < self._config.output.state_s):
             return
         self._shown, self._shown_t = signature, t
-        self._put(self._builder.state(t, estimates, status))
+        self._writer.state(self._builder.state(t, estimates, status))
 
     def health(self, health: Health, /) -> None:
         """Publish how the device is; only the newest waits for a broker that is away."""
@@ -147,18 +131,12 @@ class MqttPublisher:
     def stats(self) -> OutboxStats:
         """Return counts and what is wrong; waits for nothing."""
         kept = self._outbox.stats()
-        problems = set(kept.problems)
-        if self._link.taken:
-            problems.add("client_id_taken")
-        elif self._link.state is LinkState.REFUSED:
-            problems.add("broker_refused")
-        elif self._link.state is not LinkState.ONLINE:
-            problems.add("broker_away")
-        if self._traffic.refusing:
-            problems.add("publish_refused")
+        problems = set(kept.problems) | self._link.problems | self._traffic.problems
+        if self._writer.stalled:
+            problems.add(Problem.OUTBOX_STALLED)
         return OutboxStats(
-            depth=kept.depth + len(self._queue),
-            lost=kept.lost + self._overflow,
+            depth=kept.depth + self._writer.waiting,
+            lost=kept.lost + self._writer.overflow,
             oldest_s=kept.oldest_s,
             refused=self._traffic.refused,
             problems=tuple(sorted(problems)),
@@ -169,70 +147,30 @@ class MqttPublisher:
         if self._closing:
             return
         deadline = time.monotonic() + timeout_s
-        self._put(self._builder.state(self._clock.now(), (), Status.STOPPED))
-        with self._queued:
-            self._closing = True
-            self._queued.notify()
-        self._writer.join(timeout_s / 2)
+        self._closing = True
+        self._writer.state(self._builder.state(self._clock.now(), (), Status.STOPPED))
+        written = self._writer.close(timeout_s / 2)
         self._link.close(deadline - 0.1 * timeout_s)
         if self._lines is not None:
             self._lines.close(max(deadline - time.monotonic(), 0.0))
-        if self._writer.is_alive():
+        if not written:
             log.warning("outbox: the disk does not answer; what was not written is lost")
             return
         self._outbox.close()
 
-    def _put(self, item: Item) -> None:
-        with self._queued:
-            if len(self._queue) >= QUEUE_MOST and isinstance(item, tuple):
-                self._overflow += 1
-                return
-            self._queue.append(item)
-            self._queued.notify()
+    def _present(self, state: State) -> None:
+        self._now = state
+        self._traffic.retain("state", encode(state))
+        self._link.wake()
 
-    def _write(self) -> None:
-        flush_at = time.monotonic() + FLUSH_S
-        commit_at = 0.0  # not before
-        done = False
-        while not done:
-            with self._queued:
-                self._queued.wait_for(lambda: self._queue or self._closing, FLUSH_S)
-                if any(isinstance(item, tuple) for item in self._queue):
-                    wait = commit_at - time.monotonic()
-                    self._queued.wait_for(lambda: self._closing, max(wait, 0.0))
-                    commit_at = time.monotonic() + GATHER_S
-                items = list(self._queue)
-                self._queue.clear()
-                overflow, self._overflow = self._overflow, 0
-                done = self._closing
-            try:
-                self._keep(items, overflow)
-                if time.monotonic() >= flush_at or done:
-                    flush_at = time.monotonic() + FLUSH_S
-                    self._outbox.flush()
-            except Exception as e:  # a bug must not end the thread, and the events with it
-                log.error("outbox: %s: %s; messages were lost", type(e).__name__, e)
-
-    def _keep(self, items: list[Item], overflow: int) -> None:
-        if overflow:
-            self._outbox.lose(overflow)
-        before = self._outbox.last_seq
-        events = [item for item in items if isinstance(item, tuple)]
+    def _append(self, events: Sequence[tuple[Event, float]]) -> list[Row]:
         self._open_tracks.before(event for event, _ in events)
-        rows = self._outbox.append(events) if events else []
+        rows = self._outbox.append(events)
         self._open_tracks.after(event for event, _ in events)
-        seqs = iter(rows)
-        state: State | None = None
-        for item in items:
-            if isinstance(item, State):
-                state = msgspec.structs.replace(item, seq=before)
-            else:
-                before = next(seqs).seq
-        if state is not None:
-            self._now = state
-            self._traffic.retain("state", encode(state))
-        if items:
-            self._link.wake()
+        return rows
+
+    def _kept(self, rows: Sequence[Row]) -> None:
+        self._link.wake()
         lines = self._lines  # `configure`, in another thread, may take it away
         if lines is not None:
             for row in rows:

@@ -12,6 +12,7 @@ from edge.config import Mqtt
 
 # MQTT 5, 2.4 Reason Code; paho translates the return codes of 3.1.1 into these.
 TAKEN_OVER = 0x8E
+LOGIN = (0x86, 0x87)
 _SAYS = {
     0x86: "the broker refused the login: wrong user or password",
     0x87: "the broker refused the login: wrong user or password, or not allowed in",
@@ -44,7 +45,8 @@ class Failure:
 
     text: str  # for the log, `check` and people
     refused: bool = False  # the broker is there and says no: asking again soon is no use
-    taken: bool = False  # another client has our id
+    client_id_conflict: bool = False  # another client has our id
+    login: bool = False  # user or password is wrong, or may not come in
 
 
 def explain(error: Exception) -> Failure:
@@ -74,7 +76,12 @@ def explain(error: Exception) -> Failure:
 def answered(code: ReasonCode) -> Failure:
     """Return the reason in a CONNACK or DISCONNECT."""
     text = _SAYS.get(code.value, f"the broker says: {code}")
-    return Failure(text, refused=0x80 <= code.value != 0x88, taken=code.value == TAKEN_OVER)
+    return Failure(
+        text,
+        refused=0x80 <= code.value != 0x88,
+        client_id_conflict=code.value == TAKEN_OVER,
+        login=code.value in LOGIN,
+    )
 
 
 def hung_up(mqtt: Mqtt) -> Failure:

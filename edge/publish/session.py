@@ -107,20 +107,46 @@ def _tls_why(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def new_client(mqtt: Mqtt, client_id: str, login: Login | None) -> paho.Client:
+class Client(paho.Client):
+    """A paho client that hangs up before it reads a packet that is too large.
+
+    MQTT 3.1.1 has no way to tell a broker so, and paho reads into memory whatever comes.
+    """
+
+    max_packet: int | None = None  # bytes after the fixed header
+    too_large = 0  # bytes of the packet that it hung up for
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        # paho asks for the rest of a packet at once, as soon as it has read its length.
+        if self.max_packet is not None and bufsize > self.max_packet:
+            self.too_large = bufsize
+            raise ConnectionError(f"a packet of {bufsize} bytes")
+        return super()._sock_recv(bufsize)
+
+
+def new_client(
+    mqtt: Mqtt, client_id: str, login: Login | None, max_packet: int | None = None
+) -> Client:
     """Return a client for one connection; nothing of an earlier one is in it.
+
+    Args:
+        mqtt: version, TLS.
+        client_id: as the broker shall know it.
+        login: who to log in as.
+        max_packet: most bytes of a packet that is read; a larger one ends the connection.
 
     Raises:
         ConfigError: a certificate or key cannot be used (any more).
     """
     five = mqtt.version == "5"
-    client = paho.Client(
+    client = Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
         clean_session=None if five else True,
         reconnect_on_failure=False,
     )
+    client.max_packet = max_packet
     client.connect_timeout = CONNECT_TIMEOUT_S
     client.max_inflight_messages_set(INFLIGHT)
     if login is not None:

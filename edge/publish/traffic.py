@@ -17,6 +17,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.contract import decode_event, encode
+from edge.problems import Problem
 from edge.publish import session
 from edge.publish.discovery import BIRTH, Discovery
 from edge.publish.frames import Row
@@ -35,6 +36,9 @@ REFUSED_FIRST_S, REFUSED_MOST_S = 1.0, 60.0  # pause of events after a refused p
 ORDER = ("availability", "info", "state", "health", "discovery")
 SHORTEST_S = 0.01  # between two looks, so that a wait never turns into a busy loop
 GOODBYE_S = 0.5  # of the time to close, kept for `offline` and its acknowledgement
+STALLED_S = 10.0  # a broker that has answered no publish for so long takes nothing
+# After a message too large to be read: no subscription for so long, each time longer.
+UNSUBSCRIBED_S, UNSUBSCRIBED_MOST_S, UNSUBSCRIBED_GROWS = 600.0, 86_400.0, 6
 LAST_MOMENT_S = 0.1  # of that, to hang up properly though nothing was acknowledged
 
 
@@ -67,6 +71,9 @@ class Traffic:
         self._pause_s = REFUSED_FIRST_S
         self._paused_until = 0.0  # time.monotonic; outlives a connection, see on_publish
         self._highest_sent = 0  # seq
+        self._unsubscribed_until = 0.0  # time.monotonic
+        self._unsubscribe_s = UNSUBSCRIBED_S
+        self._requests_off = False
         self._reset()
 
     def _reset(self) -> None:
@@ -79,8 +86,29 @@ class Traffic:
         self._filled = time.monotonic()
         self._room = session.INFLIGHT
         self._to_subscribe = True
+        self._answered = time.monotonic()  # when the broker answered last, or had nothing to answer
         self._accepted = False  # an event, in this connection
         self._said_goodbye = False
+
+    @property
+    def problems(self) -> set[Problem]:
+        """What is wrong with what goes over the connection."""
+        now = time.monotonic()
+        busy = self._events or self._others
+        found = {
+            Problem.PUBLISH_REFUSED: self.refusing,
+            Problem.BROKER_STALLED: busy and now - self._answered > STALLED_S,
+            Problem.REQUESTS_OFF: self._requests_off,
+        }
+        return {problem for problem, is_so in found.items() if is_so}
+
+    def unsubscribe(self) -> float:
+        """Hear no requests for a while; return its seconds. For the next connection."""
+        self._requests_off = True
+        wait = self._unsubscribe_s
+        self._unsubscribed_until = time.monotonic() + wait
+        self._unsubscribe_s = min(wait * UNSUBSCRIBED_GROWS, UNSUBSCRIBED_MOST_S)
+        return wait
 
     def retain(self, name: str, payload: bytes) -> None:
         """Hand over a retained message; only the newest of each name is sent. Any thread."""
@@ -115,7 +143,7 @@ class Traffic:
 
     def pump(self, client: paho.Client, closing: float | None) -> bool:
         """Send what may be sent now; False when a goodbye is complete (`closing`: its deadline)."""
-        if self._to_subscribe:
+        if self._to_subscribe and time.monotonic() >= self._unsubscribed_until:
             self._to_subscribe = False
             wanted = [(self._who.topic("request/#"), 1)]
             wanted += [(self._discovery.birth_topic, 1)] if self._discovery else []
@@ -154,9 +182,14 @@ class Traffic:
             self._send(client, name, payload, retain=True)
 
     def _send(self, client: paho.Client, name: str, payload: bytes, *, retain: bool) -> None:
+        self._begin_to_wait()
         sent = client.publish(self._topic(name), payload, qos=1, retain=retain)
         if sent.rc == paho.MQTT_ERR_SUCCESS:
             self._others[sent.mid] = name
+
+    def _begin_to_wait(self) -> None:
+        if not self._events and not self._others:
+            self._answered = time.monotonic()
 
     def _topic(self, name: str) -> str:
         if name == "discovery" and self._discovery is not None:
@@ -179,6 +212,7 @@ class Traffic:
             telling = any(told for _, told in self._events.values())
             told = 0 if telling else self._outbox.unreported_drops
             payload = _marked(row.payload, late, told) if late or told else row.payload
+            self._begin_to_wait()
             sent = client.publish(self._who.topic("event"), payload, qos=1)
             if sent.rc != paho.MQTT_ERR_SUCCESS:
                 return
@@ -216,6 +250,7 @@ class Traffic:
         properties: Properties | None,
     ) -> None:
         """Paho: the broker has answered a publish (by a reason code only in MQTT 5)."""
+        self._answered = time.monotonic()
         row, told = self._events.pop(mid, (None, 0))
         name = "event" if row is not None else self._others.pop(mid, None)
         if name is None:
@@ -282,6 +317,7 @@ class Traffic:
         properties: Properties | None,
     ) -> None:
         """Paho: the broker has answered the subscriptions, in the order they were made."""
+        self._requests_off = False
         names = ["request/#"] + ([self._discovery.birth_topic] if self._discovery else [])
         for name, code in zip(names, codes, strict=False):
             if code.is_failure:

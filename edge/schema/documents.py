@@ -15,6 +15,19 @@ class Document:
     path: PurePosixPath  # under docs/
     what: str
     text: str
+    part: str = ""  # the part of the file that it is, between two comments of this name
+
+    def file(self, present: str) -> str:
+        """Return the whole file; `present` is what it holds now."""
+        if not self.part:
+            return self.text
+        begin, end = f"<!-- {self.part}", f"<!-- end of {self.part} -->"
+        before, found, rest = present.partition(begin)
+        comment, _, _ = rest.partition("\n")
+        _, closed, after = rest.partition(end)
+        if not (found and closed):  # a folder of its own
+            return self.text
+        return f"{before}{begin}{comment}\n\n{self.text}\n{end}{after}"
 
 
 def documents() -> dict[str, Document]:
@@ -42,5 +55,11 @@ def documents() -> dict[str, Document]:
         PurePosixPath("configuration.md"),
         "reference of every configuration key, in Markdown",
         reference.markdown(),
+    )
+    made["reasons"] = Document(
+        PurePosixPath("troubleshooting.md"),
+        "table of the reasons in health, in Markdown",
+        reference.reasons(),
+        part="reasons",
     )
     return made

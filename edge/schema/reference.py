@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from edge.config import Attribute, Config
 from edge.configfile import DEFAULT_PATH, ENV_PREFIX, allowed
+from edge.problems import REASONS
 
 _HEAD = f"""\
 # Configuration
@@ -35,6 +36,15 @@ def markdown() -> str:
         said = " ".join((kind.__doc__ or "").split())
         parts.append(f"## `{head}`\n\n{said}\n\n{_table(kind)}")
     return "\n".join(parts)
+
+
+def reasons() -> str:
+    """Return the table of what `reasons` in `health` may say."""
+    lines = ["| reason | means | look at |", "|---|---|---|"]
+    lines += [
+        f"| `{word}` | {_cell(said.means)} | {_cell(said.do)} |" for word, said in REASONS.items()
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _table(kind: type[Struct]) -> str:

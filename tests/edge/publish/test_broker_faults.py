@@ -19,6 +19,7 @@ from tests import broker as brokers
 from tests.broker import running, subscribed
 from tests.conftest import ROOT
 from tests.edge.publish.rig import change, estimate, kept, publishing
+from tests.edge.publish.test_kills import child
 from tests.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.faults
@@ -215,3 +216,53 @@ def test_a_network_cut(tmp_path: Path) -> None:
         pytest.skip("no network namespaces here")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "1 passed" in result.stdout
+
+
+def test_a_broker_that_acknowledges_nothing_is_said(broker, monkeypatch) -> None:
+    monkeypatch.setattr(traffic, "STALLED_S", 0.3)
+    with publishing(broker.port) as p:
+        wait_until(lambda: p.stats().problems == (), "it is online")
+        broker.signal(signal.SIGSTOP)
+        p.publish(change(time.monotonic()))
+        wait_until(lambda: p.stats().problems == ("broker_stalled",), "it is said")
+        assert p.stats().depth == 1
+        broker.signal(signal.SIGCONT)
+        wait_until(lambda: p.stats().depth == 0 and p.stats().problems == (), "it is over")
+
+
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
+def test_a_giant_that_is_retained_where_requests_come_is_not_read(
+    broker, version: str, tmp_path: Path
+) -> None:
+    log, key = tmp_path / "log", f"mqtt__version={version}"
+    with subscribed(broker) as s:
+        with child(broker.port, "memory", 5, log, key) as plain:
+            wait_until(lambda: len(s.seqs()) > 3, "events")
+            usual = memory_peak_mb(plain.pid)
+        s.publish("emotion/kiosk/request/state", bytes(60_000_000), retain=True)
+        with child(broker.port, "memory", 5, log, key) as beside_giant:
+            before = len(s.seqs())
+            if version == "3.1.1":  # MQTT 5 has the broker keep it to itself
+                wait_until(lambda: log.read_text().count("topic of requests") == 1, "it is said")
+                said = "a message of 60000031 bytes is on a topic of requests"
+                assert said in log.read_text()
+            wait_until(lambda: len(s.seqs()) > before + 3, "events go on")
+            assert memory_peak_mb(beside_giant.pid) < usual + 10
+    assert log.read_text().count("topic of requests") == (version == "3.1.1")
+
+
+def test_requests_are_heard_again_after_a_while(broker, monkeypatch) -> None:
+    monkeypatch.setattr(traffic, "UNSUBSCRIBED_S", 0.5)
+    with subscribed(broker) as s, publishing(broker.port, mqtt__version="3.1.1") as p:
+        wait_until(lambda: p.stats().problems == (), "it is online")
+        s.publish("emotion/kiosk/request/state", bytes(5000))  # not retained
+        wait_until(lambda: "requests_off" in p.stats().problems, "it does not read it")
+        wait_until(lambda: p.stats().problems == (), "it listens again")
+        s.publish("emotion/kiosk/request/state", b"{}")
+        wait_until(lambda: s.on("response/state"), "an answer")
+
+
+def memory_peak_mb(pid: int) -> float:
+    """The most that a process ever had resident, 10^6 bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6

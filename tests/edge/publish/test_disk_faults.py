@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from edge.publish import disk as disks
-from edge.publish import mqtt
+from edge.publish import writer
 from tests import broker as brokers
 from tests.broker import running, subscribed
-from tests.edge.publish.rig import change, kept, publishing
+from tests.edge.publish.rig import change, estimate, kept, publishing
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.faults
@@ -45,7 +45,7 @@ def test_a_full_disk_means_memory_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(disks, "RETRY_DISK_S", 0.3)
-    monkeypatch.setattr(mqtt, "FLUSH_S", 0.5)
+    monkeypatch.setattr(writer, "FLUSH_S", 0.5)
     late = brokers.Broker(tmp_path)
     with small_disk(tmp_path / "disk") as disk:
         with publishing(late.port, disk / "outbox.db") as p:
@@ -91,16 +91,45 @@ def test_a_disk_that_hangs_does_not_hold_the_loop_and_what_is_lost_is_told(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(mqtt, "QUEUE_MOST", 100)
+    monkeypatch.setattr(writer, "QUEUE_MOST", 100)
     with subscribed(broker) as s, publishing(broker.port, tmp_path / "outbox.db") as p:
         p.publish(change(time.monotonic()))
         wait_until(lambda: s.seqs() == [1], "the first event")
         with p._outbox._lock:  # as a write that does not return would hold it
             p.publish(change(time.monotonic()))
-            wait_until(lambda: not p._queue, "the writer hangs in the outbox")
+            wait_until(lambda: not p._writer._events, "the writer hangs in the outbox")
             for _ in range(150):
                 p.publish(change(time.monotonic()))  # would hang here
             assert p.stats().lost == 50
         wait_until(lambda: len(s.seqs()) == 102, "what was kept")
+        p.publish(change(time.monotonic()))
+        wait_until(lambda: len(s.seqs()) == 103, "one more")
+        assert s.seqs() == [*range(1, 103), 153]  # what was lost has numbers: a gap is a loss
         assert sum(e["data"]["lost_before"] for e in s.events()) == 50
         assert p.stats().lost == 50
+
+
+def test_while_a_disk_hangs_states_take_no_room_from_events(
+    broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "QUEUE_MOST", 250)
+    monkeypatch.setattr(writer, "STALLED_S", 0.2)
+    with subscribed(broker) as s, publishing(broker.port, tmp_path / "outbox.db") as p:
+        p.publish(change(time.monotonic()))
+        wait_until(lambda: s.seqs() == [1], "the first event")
+        with p._outbox._lock:
+            p.publish(change(time.monotonic()))
+            wait_until(lambda: not p._writer._events, "the writer hangs in the outbox")
+            for n in range(200):
+                p.publish(change(time.monotonic()))
+                for emotion in ("happy", "sad") * 5:
+                    p.state(n, [estimate(emotion, track=f"{n}")], "running")
+            assert (p.stats().lost, p.stats().depth) == (0, 201)
+            wait_until(lambda: "outbox_stalled" in p.stats().problems, "it is said")
+            # The present goes on, and the connection with it.
+            p.state(300.0, [estimate("fear")], "running")
+            wait_until(lambda: s.on("state") and s.on("state")[-1].json["emotion"] == "fear", "it")
+            assert s.on("state")[-1].json["seq"] == 1
+        wait_until(lambda: len(s.seqs()) == 202, "every event")
+        assert s.seqs() == list(range(1, 203))
+        wait_until(lambda: p.stats().problems == (), "it works again")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import multiprocessing
 import random
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
 from tests.broker import running, subscribed
 from tests.conftest import ROOT
+from tests.edge.publish.child import main as child_main
 from tests.edge.publish.rig import kept
 from tests.waiting import PATIENCE_S, wait_until
 
@@ -106,3 +111,69 @@ def test_ten_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_fifty_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     _kill_at_random(50, 2, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_hundred_kills_of_daemon_broker_and_both_lose_nothing_and_keep_order(
+    tmp_path: Path,
+) -> None:
+    seed = 4
+    rng, path = random.Random(seed), tmp_path / "outbox.db"
+    settings = ["allow_anonymous true", "max_inflight_messages 0"]
+    forks = multiprocessing.get_context("forkserver")  # starting Python anew takes half a second
+    forks.set_forkserver_preload(["tests.edge.publish.child"])
+    counts: collections.Counter[str] = collections.Counter()
+
+    def daemon(rate: int) -> BaseProcess:
+        args = (str(b.port), str(path), str(rate), "outbox__resend_rate=10000")
+        process = forks.Process(target=child_main, args=args, daemon=True)
+        process.start()
+        return process
+
+    with running(tmp_path / "b", settings, durable=True) as b, subscribed(b) as s:
+        s._client.reconnect_delay_set(0.05, 0.05)
+        process = daemon(200)
+        for _ in range(100):
+            what = rng.choice(("daemon", "daemon", "broker", "both"))
+            counts[what] += 1
+            time.sleep(rng.uniform(0.0, 0.2))
+            if what != "daemon":
+                s.subscribed.clear()
+                # Mosquitto acknowledges before it saves, and paho throws away what it has not read
+                # when it cannot answer any more: the subscriber reads first.
+                b.signal(signal.SIGSTOP)
+                wait_until(lambda: s.unread() == 0, "what was sent to the subscriber is read")
+                b.kill()
+            if what != "broker":
+                process.kill()
+                process.join()
+                process = daemon(200)
+            if what != "daemon":
+                b.start()
+                assert s.subscribed.wait(PATIENCE_S)
+        process.kill()
+        process.join()
+        _, last = kept(path)
+        process = daemon(0)
+        wait_until(lambda: len(set(s.seqs())) == last, f"every event, {counts}, seed {seed}")
+        process.kill()
+        process.join()
+        messages = list(s.messages)
+    assert last > 300, counts
+    ids: dict[int, str] = {}
+    assert sum(m.payload == b"online" for m in messages) > 50
+    newest_of_connection = 0
+    for message in messages:
+        if message.payload == b"online":  # the first message of each connection
+            newest_of_connection = 0
+        elif message.topic.endswith("/event"):
+            event = message.json
+            seq = event["data"]["seq"]
+            assert event["data"]["lost_before"] == 0
+            if seq in ids:  # again: by the publisher or by the broker, but the same
+                assert ids[seq] == event["id"]
+                continue
+            ids[seq] = event["id"]
+            assert seq > newest_of_connection
+            newest_of_connection = seq
+    assert ids.keys() == set(range(1, last + 1))

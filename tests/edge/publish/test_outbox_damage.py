@@ -172,8 +172,8 @@ def test_random_damage_leaves_no_event_uncounted(
 
 @pytest.mark.slow
 @pytest.mark.faults
-def test_a_thousand_random_damages_leave_no_event_uncounted(
+def test_hundreds_of_random_damages_leave_no_event_uncounted(
     states: tuple[Made, Made], memory_disk: Path
 ) -> None:
-    for seed in range(1000, 2000):
+    for seed in range(1000, 1700):
         trial(states[seed % 2], memory_disk / str(seed), seed)

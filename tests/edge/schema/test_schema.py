@@ -25,6 +25,7 @@ from edge.clock import SystemClock
 from edge.config import Config
 from edge.contract import Health, decode_event, encode
 from edge.messages import Reason
+from edge.problems import REASONS, Problem
 from edge.publish.event_builder import EventBuilder
 from edge.schema import asyncapi
 from edge.schema import jsonschema as schema
@@ -52,7 +53,17 @@ def validator(name: str) -> jsonschema.Draft202012Validator:
 def test_committed_document_is_up_to_date(name: str) -> None:
     made = documents()[name]
     committed = (DOCS / made.path).read_text()
-    assert committed == made.text, "run: emotion-edge schema --write docs"
+    assert committed == made.file(committed), "run: emotion-edge schema --write docs"
+
+
+def test_the_table_of_reasons_stands_in_a_page_and_has_every_word() -> None:
+    page = (DOCS / "troubleshooting.md").read_text()
+    assert documents()["reasons"].text in page
+    assert page.index("| symptom |") < page.index("| reason |")  # written by hand, and made
+    only_in_events = {Reason.STOPPED, Reason.LOST}
+    assert {*Problem, *Reason} - only_in_events == REASONS.keys()
+    items = schema.message_schema("health")["properties"]["reasons"]["items"]
+    assert items["anyOf"][0]["enum"] == list(REASONS)
 
 
 @pytest.mark.parametrize("name", [*schema.MESSAGES, "config"])
