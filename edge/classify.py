@@ -195,7 +195,7 @@ class TrackClassifier:
 
         Args:
             model: of emotions.
-            config: the section; its model, runtime and threads are not looked at.
+            config: the section; its model, runtime and threads are not read.
             attributes: (name, model, rate) of other classifiers.
             scale: fraction of the rates that the budget allows.
         """

@@ -168,7 +168,7 @@ class Health(Struct, frozen=True, kw_only=True):
         float, Meta(ge=0, description="exposure to the end of the loop, median, milliseconds")
     ]
     frames: Annotated[int, Meta(ge=0, description="since the start")]
-    dropped: Annotated[int, Meta(ge=0, description="frames never looked at since the start")]
+    dropped: Annotated[int, Meta(ge=0, description="frames never processed since the start")]
     camera_reopened: Count
     faces: Annotated[int, Meta(ge=0, description="in view")]
     outbox_depth: Annotated[int, Meta(ge=0, description="events not yet acknowledged")]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 Points = tuple[tuple[float, float], ...]  # (x, y) each
 
 EYES_APART = 0.15  # face widths: nearer, in profile, their line says little of the head
-MOST_ROLL = 60.0  # degrees: beyond, landmarks are not believed; detectors end at 45
+MOST_ROLL = 60.0  # degrees: beyond, landmarks are not trusted; detectors end at 45
 
 
 @dataclass(frozen=True, slots=True)

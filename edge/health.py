@@ -90,7 +90,7 @@ class HealthMonitor:
         self._tick(lost.t)
 
     def paused(self, t: float) -> None:
-        """Count a frame that was not looked at on request."""
+        """Count a frame that was not processed, on request."""
         self._faces = 0
         self._become(Status.PAUSED, "paused on request")
         self._tick(t)

@@ -42,7 +42,7 @@ class Clock(Protocol):
 class CameraStats:
     """Counted since the start."""
 
-    dropped: int = 0  # frames that came and were never looked at
+    dropped: int = 0  # frames that came and were never processed
     reopened: int = 0
     description: str = ""  # what was granted: format, size, rate; for `check` and the log
 

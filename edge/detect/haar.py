@@ -18,8 +18,8 @@ from edge.messages import Face
 SCALE_STEP = 1.2  # between two sizes searched; 1.1 doubles the cost
 MIN_NEIGHBOURS = 4  # windows that must agree
 SMALLEST = 24  # pixels: the window the cascade was trained with
-# Shares of the cascade's square that bring it to the box that YuNet draws, so that crops look alike
-# whichever detector found the face: medians over 637 faces that both found, in LFW and video clips.
+# Fractions of the cascade's square that bring it to the box that YuNet draws, so that crops look
+# alike whichever detector found the face: medians over 637 faces that both found, in LFW and clips.
 TO_WIDTH, TO_HEIGHT, DOWN = 0.80, 1.05, 0.02
 
 

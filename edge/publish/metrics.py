@@ -130,7 +130,7 @@ class HealthCollector(Collector):
         when = datetime.fromisoformat(h.time).timestamp()
         yield _gauge("health_timestamp_seconds", "When what follows was measured.", when)
         yield _counter("frames", "Frames that went all the way through.", h.frames)
-        yield _counter("frames_dropped", "Frames never looked at.", h.dropped)
+        yield _counter("frames_dropped", "Frames never processed.", h.dropped)
         yield _counter("camera_reopened", "Times the camera was opened again.", h.camera_reopened)
         yield _gauge("loop_busy_ratio", "Share of one core spent in the loop.", h.busy)
         yield _gauge("pace_ratio", "Share of the configured rates that the budget leaves.", h.pace)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import functools
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -66,3 +68,55 @@ def test_one_file_knows_an_interpreter() -> None:
         if any(m.startswith(("ai_edge_litert", "tflite_runtime")) for m in imports_of(p))
     }
     assert knowing == {"model/tflite.py"}
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(EDGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@functools.cache
+def imports_between_files() -> dict[str, set[str]]:
+    """Which file of `edge` imports which, wherever in the file; not for types alone."""
+    files = {module_of(p): p for p in EDGE.rglob("*.py")}
+    graph = {}
+    for module, path in files.items():
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                node.body = []
+        names = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names |= {a.name for a in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                below = {f"{node.module}.{a.name}" for a in node.names}
+                names |= (below & set(files)) or {node.module}
+        graph[module] = (names & set(files)) - {module}
+    return graph
+
+
+def test_there_is_no_circle() -> None:
+    graphlib.TopologicalSorter(imports_between_files()).prepare()
+
+
+# A room, and who else may open its door: whoever is not named lives without it.
+ROOMS = {
+    "commands": {"cli"},
+    "service": {"commands"},
+    "tools": {"commands"},
+    "schema": {"commands"},
+    "web": {"commands"},
+    "client": {"commands", "web"},
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_point_one_way_between_rooms(room: str) -> None:
+    inside = f"edge.{room}"
+    for module, imported in imports_between_files().items():
+        own = module.split(".")[1] if "." in module else ""
+        if own == room or own in ROOMS[room]:
+            continue
+        wrong = {m for m in imported if m == inside or m.startswith(inside + ".")}
+        assert not wrong, f"{module} imports {wrong}"
