@@ -29,6 +29,7 @@ COMMANDS = (
     "dashboard",
     "homeassistant",
     "fleet",
+    "exporter",
 )
 
 

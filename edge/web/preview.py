@@ -18,10 +18,10 @@ from edge.loop import run as run_loop
 from edge.model.manifest import find_model, load_manifest
 from edge.pipeline import Pipeline
 from edge.stages import Clock, Control
-from edge.web.looking import Bystander, RotatedCamera, Wish, Wishes, private
+from edge.web.frame_stream import FrameStream
+from edge.web.preview_pipeline import Bystander, RotatedCamera, Wish, Wishes, private
 from edge.web.savefile import save
 from edge.web.server import Hub, Viewer
-from edge.web.sight import Sight
 from edge.web.tuning import Tuning
 
 log = logging.getLogger(__name__)
@@ -169,7 +169,7 @@ class Preview:
         """
         config = private(self._tuning.config)
         spec = load_manifest(find_model(config.classify.model)).input
-        sight = Sight(
+        stream = FrameStream(
             spec,
             config.classify.upright,
             self._rate,
@@ -184,7 +184,7 @@ class Preview:
             boot_id="preview",
             camera=self.camera,
             publisher=lambda *_: self._hub.bystander,
-            observers=[sight],
+            observers=[stream],
         )
 
     def _grant(self, wish: Wish, pipeline: Pipeline) -> None:

@@ -33,6 +33,7 @@ def prometheus(folder: Path, target: int) -> Iterator[int]:
     text = text.replace("scrape_interval: 30s", "scrape_interval: 1s")
     text = text.replace('"kiosk-1:9797", "kiosk-2:9797"', f'"127.0.0.1:{target}"')
     (folder / "prometheus.yml").write_text(text)
+    shutil.copy(EXAMPLES / "alerts.yml", folder)
     port = free_port()
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -90,3 +91,49 @@ def test_dashboard_has_something_to_show(tmp_path: Path) -> None:
             assert ask(server, nothing.replace("$instance", ".*")) == []
     finally:
         metered.close(0.1)
+
+
+# A minute a sample: what a device says, and which alerts it must raise after ten of them.
+RULES = """
+rule_files: [alerts.yml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {{series: '{series}', values: '{values}'}}
+    alert_rule_test:
+      - eval_time: 20m
+        alertname: {alert}
+        exp_alerts: [{expected}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("alert", "series", "bad", "good"),
+    [
+        ("DeviceAway", 'emotion_edge_online{instance="a"}', "0x30", "1x30"),
+        ("DeviceAway", 'up{job="emotion-edge",instance="a"}', "0x30", "1x30"),
+        ("CameraLost", 'emotion_edge_status{instance="a",status="camera_lost"}', "1x30", "0x30"),
+        ("BrokerAway", 'emotion_edge_broker_connected{instance="a"}', "0x30", "1x30"),
+        ("OutboxGrows", 'emotion_edge_outbox_oldest_age_seconds{instance="a"}', "700x30", "9x30"),
+        ("EventsLost", 'emotion_edge_events_lost_total{instance="a"}', "0+1x30", "5x30"),
+        ("PublishRefused", 'emotion_edge_publishes_refused_total{instance="a"}', "0+1x30", "5x30"),
+        ("Hot", 'emotion_edge_temperature_celsius{instance="a"}', "80x30", "60x30"),
+    ],
+)
+def test_alerts_are_raised_and_not_raised(
+    tmp_path: Path, alert: str, series: str, bad: str, good: str
+) -> None:
+    tool = shutil.which("promtool")
+    if tool is None:
+        pytest.skip("promtool is not installed (apt-get install prometheus)")
+    shutil.copy(EXAMPLES / "alerts.yml", tmp_path)
+    subprocess.run([tool, "check", "rules", tmp_path / "alerts.yml"], check=True)
+    for values, raised in ((bad, True), (good, False)):
+        text = RULES.format(series=series, values=values, alert=alert, expected="")
+        (tmp_path / "test.yml").write_text(text)
+        done = subprocess.run(
+            [tool, "test", "rules", "test.yml"], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert (f'alertname="{alert}"' in done.stdout + done.stderr) is raised, done.stderr
+        assert (done.returncode != 0) is raised

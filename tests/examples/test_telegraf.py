@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,6 +53,24 @@ def test_every_path_is_in_the_contract() -> None:
             assert has(name, path), f"{name} has no {path}"
     assert asked > 10
     assert not has("event", "data.estimate"), "or the test would pass anything"
+
+
+def test_no_visitor_makes_a_series() -> None:
+    tags = [t["path"] for c in inputs() for t in c["json_v2"][0].get("tag", [])]
+    assert tags == ["data.event_type"]
+
+
+def test_two_events_of_a_millisecond_are_two_points_and_one_that_comes_again_is_one() -> None:
+    (starlark,) = tomllib.loads(CONFIG.read_text())["processors"]["starlark"]
+    scope: dict[str, Any] = {}
+    exec(starlark["source"], scope)  # Starlark is a part of Python
+
+    def time_of(seq: int) -> int:
+        metric = SimpleNamespace(time=5_000_000_000, fields={"seq": seq})
+        return int(scope["apply"](metric).time)
+
+    assert time_of(7) == time_of(7) != time_of(8)
+    assert time_of(10**9) - 5_000_000_000 < 1_000_000  # within the event's own millisecond
 
 
 def test_two_consumers_do_not_share_a_client_id() -> None:

@@ -6,6 +6,7 @@ import { percent } from "./parts.js";
 const FONT = "600 14px system-ui, 'DejaVu Sans', sans-serif";
 const SMALL = "12px system-ui, 'DejaVu Sans', sans-serif";
 const BARS = { width: 148, row: 17, name: 62, gap: 8 };
+const ROOMY = 560; // pixels: on a narrower picture, bars would cover faces
 
 export function draw(canvas, picture, head, limits) {
   const outer = canvas.getBoundingClientRect();
@@ -86,7 +87,7 @@ function bars(c, place, face, x, y, w) {
   const height = labels.length * BARS.row + 10;
   let left = x + w + BARS.gap;
   if (left + BARS.width > place.x + place.width) left = x - BARS.gap - BARS.width;
-  if (!labels.length || left < place.x || height > place.height) return;
+  if (place.width < ROOMY || !labels.length || left < place.x || height > place.height) return;
   const top = Math.max(place.y, Math.min(y, place.y + place.height - height));
   c.fillStyle = "rgb(0 0 0 / 62%)";
   c.fillRect(left, top, BARS.width, height);

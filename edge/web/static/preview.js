@@ -24,7 +24,10 @@ const socket = live({
   onBinary: pictured,
   onState: (up) => {
     if (up) socket.send("next");
-    else text($("notice"), "No connection to emotion-edge preview.");
+    else {
+      blank();
+      text($("notice"), "No connection to emotion-edge preview.");
+    }
   },
 });
 
@@ -38,6 +41,7 @@ function heard(message) {
   else if (message.kind === "status") {
     status = message;
     ends = performance.now() + 1000 * message.left_s;
+    if (status.status !== "running") blank();
     facts();
     notice();
   }
@@ -68,6 +72,19 @@ async function pictured(buffer) {
     facts();
     notice();
   }
+}
+
+// What was seen last is not what is there now.
+function blank() {
+  if (!last) return;
+  last = noFaceSince = null;
+  for (const id of ["picture", "overlay"]) {
+    const canvas = $(id);
+    canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+  }
+  text($("count"), "");
+  cards.clear();
+  $("faces").replaceChildren(el("p", { class: "card faint" }, "No picture."));
 }
 
 addEventListener("resize", () => last && draw($("overlay"), $("picture"), last, settings.limits()));

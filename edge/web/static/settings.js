@@ -121,7 +121,7 @@ export class Settings {
     const root = el(
       "div",
       { class: "setting" },
-      el("label", { for: id }, key),
+      el("label", { for: id }, ...breakable(key)),
       ...inputs,
       el("p", { class: "meaning", id: `${id}-meaning` }, `${meaning}; ${allowed}`),
       error,
@@ -144,4 +144,9 @@ export class Settings {
     this.controls.set(key, { root, inputs, error });
     return root;
   }
+}
+
+// A key that may break behind its dots and underscores, not within a word.
+function breakable(key) {
+  return key.split(/(?<=[._])/).flatMap((part) => [part, el("wbr")]);
 }

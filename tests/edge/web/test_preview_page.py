@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -204,6 +206,39 @@ def test_a_camera_that_is_not_there_is_said_on_the_page(folder: Path, page: Any)
     ) as running:
         page.goto(running.url())
         expect(page.locator("#notice")).to_contain_text("No picture: camera lost")
+
+
+# A camera that gives a part of the demo clip, and nothing more once it is unplugged (sys.argv[2]).
+ONCE = """
+import pathlib, subprocess, sys, time
+mark = pathlib.Path(sys.argv[2])
+if mark.exists():
+    time.sleep(600)
+subprocess.run(["ffmpeg", "-v", "error", "-re", "-i", sys.argv[1], "-t", "6", "-f", "rawvideo",
+                "-pix_fmt", "yuv420p", "-"])
+time.sleep(600)
+"""
+
+
+def test_a_camera_that_goes_away_leaves_no_picture(folder: Path, page: Any) -> None:
+    script = folder / "once.py"
+    script.write_text(ONCE)
+    line = json.dumps([sys.executable, str(script), str(CLIP), str(folder / "unplugged")])
+    keys = ("camera.source=command", f"camera.command={line}", "camera.width=320",
+            "camera.height=240", "camera.stall_s=2")  # fmt: skip
+    sets = [a for key in keys for a in ("--set", key)]
+    with command(folder, "preview", "--listen", "127.0.0.1:0", *sets) as running:
+        page.goto(running.url())
+        expect(page.locator(".face").first).to_contain_text("happy")
+        (folder / "unplugged").touch()
+        expect(page.locator("#notice")).to_contain_text("No picture: camera lost")
+        expect(page.locator(".face")).to_have_count(0)
+        expect(page.locator("#faces")).to_have_text("No picture.")
+        seen = """() => {
+          const c = document.getElementById("picture");
+          return c.getContext("2d").getImageData(0, 0, c.width, c.height).data.some((v) => v);
+        }"""
+        assert not page.evaluate(seen)
 
 
 def test_nothing_is_published(folder: Path) -> None:

@@ -13,7 +13,7 @@ from edge.classify import crop_for, sharpness
 from edge.geometry import Box
 from edge.messages import Estimate, Frame, Track
 from edge.model.manifest import find_model, load_manifest
-from edge.web.sight import message
+from edge.web.frame_stream import message
 
 SPEC = load_manifest(find_model("emotion")).input
 BOX = Box(60, 40, 80, 80)

@@ -25,7 +25,7 @@ QUALITY = 75  # of JPEG, 0-100: faces show no blocks, 640x480 has about 40 kB
 SLACK = 0.9  # of the interval: a frame that comes a little early is still sent
 
 
-class Sight:
+class FrameStream:
     """Sends frames to whoever asks, at a bounded rate; does nothing while nobody looks."""
 
     def __init__(

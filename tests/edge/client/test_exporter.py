@@ -1,0 +1,71 @@
+"""`emotion-edge exporter`: what the devices publish, as metrics."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from edge.clock import SystemClock
+from tests.broker import Broker, subscribed
+from tests.edge.publish.rig import change, estimate, publishing
+from tests.edge.publish.test_metrics import HEALTH, scrape, values
+from tests.waiting import PATIENCE_S, wait_until
+
+
+def test_every_device_without_a_port_of_its_own(tmp_path: Path) -> None:
+    """A broker that is away at the start is waited for; its return is seen."""
+    broker = Broker(tmp_path)
+    command = [sys.executable, "-m", "edge", "exporter", "--host", "127.0.0.1"]
+    command += ["--port", str(broker.port), "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as exporter:
+        assert exporter.stdout is not None
+        found = re.search(r":(\d+)/metrics", exporter.stdout.readline())
+        assert found
+        port = int(found[1])
+        assert values(scrape(port))["emotion_edge_exporter_broker_connected"] == 0
+        broker.start()
+        try:
+            connected = "emotion_edge_exporter_broker_connected"
+            wait_until(lambda: values(scrape(port))[connected] == 1, "it is connected")
+            with publishing(broker.port) as p, subscribed(broker) as s:
+                p.health(HEALTH)
+                p.state(SystemClock().now(), [estimate()], "running")
+                p.publish(change(SystemClock().now()))
+                s.publish('emotion/x"y\\nz/availability', "offline", retain=True)
+                s.publish("emotion/odd/health", b"{")
+                event = "emotion_edge_events_total{device=kiosk,event_type=emotion_changed}"
+                wait_until(lambda: values(scrape(port)).get(event) == 1, "the event is counted")
+                wait_until(lambda: len(values(scrape(port))) > 30, "health is known")
+                text = scrape(port)
+            gone = "emotion_edge_online{device=kiosk}"
+            wait_until(lambda: values(scrape(port))[gone] == 0, "it is offline")
+            assert "emotion_edge_temperature_celsius{device=kiosk}" not in values(scrape(port))
+        finally:
+            broker.kill()
+        exporter.terminate()
+        assert exporter.wait(PATIENCE_S) == 0
+    v = values(text)
+    assert v["emotion_edge_online{device=kiosk}"] == 1
+    assert v["emotion_edge_faces{device=kiosk}"] == 1
+    assert v["emotion_edge_status{device=kiosk,status=running}"] == 1
+    assert v["emotion_edge_problem{device=kiosk,reason=broker_away}"] == 1
+    assert v["emotion_edge_frames_total{device=kiosk}"] == 1500
+    assert v["emotion_edge_temperature_celsius{device=kiosk}"] == 51.5
+    assert v["emotion_edge_memory_bytes{device=kiosk}"] == 75e6
+    assert v["emotion_edge_health_timestamp_seconds{device=kiosk}"] == 1795176000
+    tool = shutil.which("promtool")
+    if tool is not None:  # Debian: prometheus
+        done = subprocess.run(
+            [tool, "check", "metrics"], input=text, text=True, capture_output=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_wrong_address_is_named() -> None:
+    command = [sys.executable, "-m", "edge", "exporter", "--listen", "here"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 64
+    assert done.stderr == "emotion-edge: --listen: got 'here'; allowed: HOST:PORT\n"
