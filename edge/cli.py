@@ -81,8 +81,9 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _say(text: str) -> None:
-    for line in redact(text).splitlines():
-        print(f"emotion-edge: {line}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # the exit code says it all the same
+        for line in redact(text).splitlines():
+            print(f"emotion-edge: {line}", file=sys.stderr)
 
 
 def _drop_output() -> None:

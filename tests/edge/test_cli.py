@@ -214,3 +214,15 @@ def test_no_standard_output_at_all_is_no_traceback() -> None:
         timeout=600,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("replay /nowhere.mp4 2>/dev/full", 66),
+        ("schema dance 2>&-", 64),
+        ("run --set a.b=1 >&- 2>&-", 78),
+    ],
+)
+def test_the_exit_code_stays_where_nobody_can_be_told(command: str, code: int) -> None:
+    assert subprocess.run(f"{sys.executable} -m edge {command}", shell=True).returncode == code
