@@ -10,10 +10,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common import FPS, RESULTS, ROOT, data_folder, mjpeg, publish, save_frames
+from edge.tools.bench import machine
 
 CLIPS = ("sorry", "yes", "bird", "walk")
 # Contender: (what it is, option that names its interpreter).
@@ -38,6 +40,7 @@ COLUMNS = (
     ("start_cpu_s", "start, CPU s"),
     *((f"found_{c}", f"found, {c}") for c in CLIPS),
     ("switches", "label switches a minute"),
+    ("measured", "measured"),
     ("why", "could not run because"),
 )
 
@@ -83,12 +86,32 @@ def summed(what: str, clips: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def kept(again: Sequence[str], seconds: float) -> list[dict[str, Any]]:
-    """Return the rows of the last results that are not measured again."""
-    path = RESULTS / "versus.json"
+def kept(again: Sequence[str], seconds: float, where: str, path: Path) -> list[dict[str, Any]]:
+    """Return the rows of the last results that are not measured again, each with its own date.
+
+    Rows of other clips or another machine are not comparable and are dropped.
+
+    Args:
+        again: names of the contenders that are.
+        seconds: of each clip.
+        where: the machine of this run.
+        path: the last results.
+    """
     last = json.loads(path.read_text()) if path.is_file() else {}
-    rows = last["rows"] if last.get("seconds") == seconds else []
-    return [row for row in rows if row["name"] not in again]
+    same = last.get("seconds") == seconds and last.get("machine") == where
+    rows = last["rows"] if same else []
+    return [{"measured": last["date"], **row} for row in rows if row["name"] not in again]
+
+
+def compared(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows in their order, with `times` where the classic loop ran on the same day."""
+    out = sorted(rows, key=lambda row: list(CONTENDERS).index(row["name"]))
+    classic = next((r for r in out if r["name"] == "classic-keras" and "cpu_ms" in r), None)
+    for row in out:
+        row.pop("times", None)
+        if classic and "cpu_ms" in row and row["measured"] == classic["measured"]:
+            row["times"] = classic["cpu_ms"] / row["cpu_ms"]
+    return out
 
 
 def main() -> None:
@@ -114,7 +137,8 @@ def main() -> None:
             save_frames(work / f"{clip}.npz", frames)
         if "classic-tflite" in args.only:
             run(args.workshop, "convert", work / "none", data, work)
-        rows = kept(args.only, args.seconds)
+        today = datetime.now(UTC).strftime("%Y-%m-%d")
+        rows = kept(args.only, args.seconds, machine(), RESULTS / "versus.json")
         for name in args.only:
             what, option = CONTENDERS[name]
             python = getattr(args, option) if option else sys.executable
@@ -123,18 +147,13 @@ def main() -> None:
                 clips[clip] = run(python, name, work / f"{clip}.npz", data, work)
                 if "why" in clips[clip]:
                     break
-            rows.append({"name": name, **summed(what, clips)})
+            rows.append({"name": name, **summed(what, clips), "measured": today})
             print(rows[-1], file=sys.stderr, flush=True)
-    rows.sort(key=lambda row: list(CONTENDERS).index(row["name"]))
-    classic = next((r.get("cpu_ms") for r in rows if r["name"] == "classic-keras"), None)
-    for row in rows:
-        if classic and "cpu_ms" in row:
-            row["times"] = classic / row["cpu_ms"]
     publish(
         "versus",
         "The same frames through what people use instead",
         COLUMNS,
-        rows,
+        compared(rows),
         [
             f"640x480 MJPEG of {', '.join(CLIPS)}, {args.seconds:g} s each at 30 frames/s, there "
             "and back; every loop gets every frame, decodes it itself and is one process.",
@@ -142,6 +161,8 @@ def main() -> None:
             "counted: lazy loading, and ours waits for three detections before it says a face is "
             "there.",
             "Start is from the process's start to its first answer.",
+            "Measured: the day of that row. `times the classic loop` is given where both ran on "
+            "one day.",
             "Found: share of frames with a face; each has one. Label switches: of the label shown.",
         ],
         seconds=args.seconds,
