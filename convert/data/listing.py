@@ -21,7 +21,7 @@ def is_listing(path: Path) -> bool:
 
 
 def read_listing(path: Path, size: tuple[int, int] = SIZE) -> Dataset:
-    """Read the faces listed in a table; paths are relative to it.
+    """Read the faces listed in a table; paths are relative to it, or absolute.
 
     `split` is optional (without it all are in `train`); every other column becomes an attribute.
     A picture that is missing or broken is skipped and listed; a broken row stops.
@@ -31,6 +31,7 @@ def read_listing(path: Path, size: tuple[int, int] = SIZE) -> Dataset:
         MissingDataError: the table is not there.
     """
     files: list[Path] = []
+    names: list[str] = []
     kinds: list[str] = []
     splits: list[str] = []
     extra = [c for c in header_of(path) if c and c not in (*COLUMNS, "split")]
@@ -39,6 +40,9 @@ def read_listing(path: Path, size: tuple[int, int] = SIZE) -> Dataset:
         for column in COLUMNS:
             if not row[column]:
                 raise DataError(path, f"{column}: empty; allowed: a value", line=line)
+        if "\0" in row["path"]:
+            raise DataError(path, "path: holds a NUL; allowed: a file's name", line=line)
+        names.append(row["path"])
         files.append(path.parent / row["path"])
         kinds.append(class_name(row["label"]))
         split = row.get("split", "train").lower()
@@ -51,7 +55,7 @@ def read_listing(path: Path, size: tuple[int, int] = SIZE) -> Dataset:
     good, skipped = readable(files, size)
     return Dataset(
         classes=classes,
-        names=tuple(str(files[i].relative_to(path.parent)) for i in good),
+        names=tuple(names[i] for i in good),
         splits=tuple(splits[i] for i in good),
         size=size,
         loader=Pictures([files[i] for i in good], size),

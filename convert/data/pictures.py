@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from convert import MAX_PIXELS
 from convert.data.dataset import Faces, Indices, Skipped
 from convert.data.errors import DataError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".pgm", ".tif", ".tiff")
+MAX_BYTES = 64 * 1024 * 1024  # of a picture file; a bound against nonsense
 SIZE = (48, 48)  # height, width in pixels, FER2013's and the shipped models'
 
 
@@ -21,18 +26,15 @@ def decode(path: Path, size: tuple[int, int]) -> Faces:
     Raises:
         DataError: the file is missing, empty, cut off or no picture.
     """
-    try:
-        raw = np.fromfile(path, np.uint8)
-    except OSError as e:
-        raise DataError(path, e.strerror or "cannot be read") from e
+    raw = read_bounded(path)
     if raw.size == 0:
         raise DataError(path, "empty file")
     if _cut_off(raw, path.suffix.lower()):
         raise DataError(path, "cut off before its end")
     try:
         grey = cv2.imdecode(raw, cv2.IMREAD_GRAYSCALE)
-    except cv2.error:  # sizes beyond OpenCV's limits raise instead of returning None
-        grey = None
+    except cv2.error as e:  # raised, instead of None, for sizes beyond the limit
+        raise DataError(path, f"more than {MAX_PIXELS} pixels, or no picture") from e
     if grey is None or grey.size == 0:
         raise DataError(path, "not a picture that OpenCV can read")
     height, width = size
@@ -50,6 +52,27 @@ def decode(path: Path, size: tuple[int, int]) -> Faces:
         how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
         grey = cv2.resize(grey, (width, height), interpolation=how)
     return grey.astype(np.uint8)
+
+
+def read_bounded(path: Path) -> NDArray[np.uint8]:
+    """Return the bytes of a picture file.
+
+    Raises:
+        DataError: it is missing, no regular file (a pipe would block), or too large for a picture.
+    """
+    try:
+        # Not `path.open`: that waits for whoever writes to a pipe.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as f:
+            status = os.fstat(f.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise DataError(path, "not a regular file")
+            if status.st_size > MAX_BYTES:
+                raise DataError(path, f"{status.st_size} bytes; allowed: up to {MAX_BYTES}")
+            return np.frombuffer(f.read(MAX_BYTES), np.uint8)
+    except OSError as e:
+        raise DataError(path, e.strerror or "cannot be read") from e
+    except ValueError as e:  # a NUL in the name
+        raise DataError(path, f"no file name: {e}") from e
 
 
 def _cut_off(raw: np.ndarray, suffix: str) -> bool:

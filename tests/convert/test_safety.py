@@ -29,7 +29,7 @@ def keras_file(path: Path, *layers: dict[str, Any], **more: Any) -> Path:
     }
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", json.dumps(config))
-        archive.writestr("model.weights.h5", b"\x00" * 1000)
+        archive.writestr("metadata.json", b"\x00" * 1000)
     return path
 
 
@@ -133,3 +133,93 @@ def test_an_empty_folder_is_no_saved_model(tmp_path: Path) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(NoInputError, match="no such file"):
         check_model_file(tmp_path / "gone.keras")
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("keras.utils", "get_file"),
+        ("keras.src.utils.file_utils", "get_file"),
+        ("keras.config", "enable_unsafe_deserialization"),
+        ("keras.src.saving.serialization_lib", "enable_unsafe_deserialization"),
+        ("keras", "get_file"),
+        ("keras.activations", "get_file"),
+        ("builtins", "eval"),
+    ],
+)
+def test_functions_that_are_no_activations_are_refused(
+    tmp_path: Path, module: str, name: str
+) -> None:
+    function = {"module": module, "class_name": "function", "config": name}
+    layer = {**DENSE, "config": {"name": "odd", "activation": function}}
+    assert "'odd'" in refused(keras_file(tmp_path / "m.keras", layer))
+
+
+def test_an_activation_by_name_passes(tmp_path: Path) -> None:
+    function = {"module": "builtins", "class_name": "function", "config": "relu"}
+    layer = {**DENSE, "config": {"name": "fine", "activation": function}}
+    check_model_file(keras_file(tmp_path / "m.keras", layer))
+
+
+@pytest.mark.parametrize("kind", ["StringLookup", "IntegerLookup", "TextVectorization"])
+def test_layers_that_read_a_vocabulary_are_refused(tmp_path: Path, kind: str) -> None:
+    layer = {"module": "keras.layers", "class_name": kind,
+             "config": {"name": "words", "vocabulary": "/etc/passwd"}}  # fmt: skip
+    assert "reads a vocabulary" in refused(keras_file(tmp_path / "m.keras", layer))
+
+
+def test_a_small_archive_of_a_large_file_is_refused_unread(tmp_path: Path) -> None:
+    path = keras_file(tmp_path / "m.keras", DENSE)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros", bytes(40_000_000))
+    assert path.stat().st_size < 100_000
+    assert "that unpack to 40" in refused(path)
+
+
+def test_an_archive_of_very_many_files_is_refused(tmp_path: Path) -> None:
+    path = keras_file(tmp_path / "m.keras", DENSE)
+    with zipfile.ZipFile(path, "a") as archive:
+        for i in range(1001):
+            archive.writestr(f"f{i}", b"")
+    assert "files in it" in refused(path)
+
+
+@pytest.mark.parametrize("what", ["integer", "empty", "list"])
+def test_a_configuration_that_is_no_text(tmp_path: Path, what: str) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "m.h5", "w") as f:
+        f.attrs["model_config"] = {"integer": 7, "empty": h5py.Empty("f"), "list": [1, 2]}[what]
+    assert "model_config" in refused(tmp_path / "m.h5")
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["keras", "h5"])
+@pytest.mark.parametrize("how", ["external storage", "external link", "virtual"])
+def test_weights_kept_in_another_file_are_refused(tmp_path: Path, how: str, inside: bool) -> None:
+    h5py = pytest.importorskip("h5py")
+    h5 = tmp_path / "w.h5"
+    with h5py.File(h5, "w") as f:
+        f.attrs["model_config"] = "{}"
+        group = f.create_group("layers/dense/vars")
+        if how == "external storage":
+            group.create_dataset("0", (8,), "u1", external=[("/etc/passwd", 0, 8)])
+        elif how == "external link":
+            group["0"] = h5py.ExternalLink("/etc/passwd", "/")
+        else:
+            layout = h5py.VirtualLayout(shape=(8,), dtype="u1")
+            layout[:] = h5py.VirtualSource("/other.h5", "x", shape=(8,))
+            group.create_virtual_dataset("0", layout)
+    path = h5
+    if inside:
+        path = keras_file(tmp_path / "m.keras", DENSE)
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.write(h5, "model.weights.h5")
+    words = refused(path)
+    assert "/layers/dense/vars/0" in words and "another file: refused" in words
+
+
+def test_links_that_go_round_in_circles_end(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "m.h5", "w") as f:
+        f.attrs["model_config"] = "{}"
+        f.create_group("a")["back"] = f["/"]
+    check_model_file(tmp_path / "m.h5")

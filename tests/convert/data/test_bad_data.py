@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import struct
+import subprocess
+import sys
+import zlib
 from pathlib import Path
 
 import cv2
 import pytest
 
 from convert.data import DataError, open_dataset
+from tests.conftest import ROOT
 from tests.convert.data.samples import FERPLUS, faces, kaggle, kaggle_rows, mosaic, write_rows
 
 KAGGLE = ["emotion", "pixels", "Usage"]
@@ -148,3 +154,87 @@ def test_text_with_a_wrong_byte_in_the_middle(tmp_path: Path) -> None:
     table.write_bytes(table.read_bytes().replace(b"sad", b"s\xffd", 1))
     with pytest.raises(DataError, match="not UTF-8 text"):
         open_dataset(table)
+
+
+def listing(folder: Path, *rows: list[object]) -> Path:
+    for i, face in enumerate(faces(4)):
+        cv2.imwrite(str(folder / f"{i}.png"), face)
+    good = [[f"{i}.png", ("sad", "happy")[i % 2]] for i in range(4)]
+    return write_rows(folder / "list.csv", ["path", "label"], [*good, *rows])
+
+
+def test_absolute_paths_in_a_listing_are_read(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    cv2.imwrite(str(elsewhere / "a.png"), faces(1)[0])
+    data = open_dataset(listing(tmp_path, [str(elsewhere / "a.png"), "sad"]))
+    assert data.names[-1] == str(elsewhere / "a.png")
+    assert len(data.faces()) == 5
+
+
+def test_a_nul_in_a_path_is_named(tmp_path: Path) -> None:
+    table = listing(tmp_path)
+    table.write_bytes(table.read_bytes() + b"a\0b.png,sad\n")
+    with pytest.raises(DataError, match=r"list\.csv:6: (path: holds a NUL|not a CSV table)"):
+        open_dataset(table)
+    folder = mosaic(tmp_path / "m")
+    text = (folder / "labels.csv").read_bytes()
+    (folder / "labels.csv").write_bytes(text.replace(b"training-0.webp", b"tr\0-0.webp", 1))
+    with pytest.raises(DataError, match=r"labels\.csv|named in"):
+        open_dataset(folder)
+
+
+def test_what_is_no_regular_file_is_skipped_and_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    data = open_dataset(listing(tmp_path, ["pipe.png", "sad"], ["/dev/zero", "sad"], [".", "sad"]))
+    assert [s.reason for s in data.skipped] == ["not a regular file"] * 2 + ["Is a directory"]
+
+
+@pytest.mark.parametrize(
+    "text", ["path,label" + ",x" * 1_000_000 + "\n", "path,label\na.png," + "y" * 1_100_000]
+)
+def test_a_line_without_end_is_not_read_whole(tmp_path: Path, text: str) -> None:
+    (tmp_path / "list.csv").write_text(text)
+    with pytest.raises(DataError, match=r"no data set in it|longer than 1048576 characters"):
+        open_dataset(tmp_path / "list.csv")
+
+
+def test_too_many_columns(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("path,label" + ",x" * 1000 + "\n")
+    with pytest.raises(DataError):
+        open_dataset(tmp_path / "list.csv")
+
+
+def png(width: int, height: int) -> bytes:
+    """Return a grey PNG of black pixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    packer, row = zlib.compressobj(1), bytes(width + 1)
+    body = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
+    head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    return head + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def test_a_picture_of_very_many_pixels_is_not_decoded(tmp_path: Path) -> None:
+    """In a process of its own: OpenCV takes its limit when it is loaded."""
+    (tmp_path / "large.png").write_bytes(png(12_000, 12_000))
+    (tmp_path / "usual.png").write_bytes(png(1_000, 1_000))
+    code = (
+        "import sys; from pathlib import Path; from convert.data import DataError\n"
+        "from convert.data.pictures import decode\n"
+        "print(decode(Path(sys.argv[1], 'usual.png'), (48, 48)).shape)\n"
+        "try: decode(Path(sys.argv[1], 'large.png'), (48, 48))\n"
+        "except DataError as e: print(e)"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENCV_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True, text=True, cwd=ROOT, check=True, env=environment,
+    )  # fmt: skip
+    assert "(48, 48)" in done.stdout
+    assert "more than 134217728 pixels" in done.stdout
