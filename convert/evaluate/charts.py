@@ -87,6 +87,22 @@ def robustness_chart(rows: Sequence[dict[str, Any]]) -> bytes:
     return _png(figure)
 
 
+def classes_chart(splits: dict[str, dict[str, int]], names: Sequence[str]) -> bytes:
+    """Draw how much of each split every class is, as bars: a group a class, a colour a split."""
+    figure, axes = _figure(1.6 + 0.9 * len(names), 3.0)
+    width = 0.8 / max(len(splits), 1)
+    colours = (BLUE, RED, GREY, "#35b779", "#fde725")
+    for k, (split, counts) in enumerate(splits.items()):
+        total = max(sum(counts.values()), 1)
+        places = np.arange(len(names)) + (k - (len(splits) - 1) / 2) * width
+        heights = [counts.get(n, 0) / total for n in names]
+        axes.bar(places, heights, width, color=colours[k % len(colours)], label=split)
+    axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    axes.set_ylabel("fraction of the split")
+    axes.legend(fontsize=8)
+    return _png(figure)
+
+
 def histogram_chart(values: NDArray[Any], limits: tuple[float, float], xlabel: str) -> bytes:
     """Draw a histogram."""
     figure, axes = _figure(5.5, 2.6)

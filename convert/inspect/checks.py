@@ -37,12 +37,34 @@ class Groups:
         return sum(len(g) - 1 for g in self.groups)
 
 
+def digests(faces: Faces) -> tuple[list[bytes], list[bytes]]:
+    """Return a digest of each face's pixels, and one that its mirror image has as well."""
+    own = [_digest(face) for face in faces]
+    flipped = [_digest(face) for face in faces[:, :, ::-1]]
+    return own, [min(pair) for pair in zip(own, flipped, strict=True)]
+
+
+def _digest(face: NDArray[np.uint8]) -> bytes:
+    return hashlib.sha256(np.ascontiguousarray(face).tobytes()).digest()
+
+
+def same(keys: Sequence[bytes]) -> Groups:
+    """Return groups of faces with the same digest."""
+    by_key: dict[bytes, list[int]] = {}
+    for i, key in enumerate(keys):
+        by_key.setdefault(key, []).append(i)
+    return _groups([g for g in by_key.values() if len(g) > 1])
+
+
 def identical(faces: Faces) -> Groups:
     """Return groups of faces, (n, height, width), with the same pixels."""
-    by_digest: dict[bytes, list[int]] = {}
-    for i, face in enumerate(faces):
-        by_digest.setdefault(hashlib.sha256(face.tobytes()).digest(), []).append(i)
-    return _groups([g for g in by_digest.values() if len(g) > 1])
+    return same(digests(faces)[0])
+
+
+def flipped(own: Sequence[bytes], either: Sequence[bytes]) -> Groups:
+    """Return groups in which some faces are others' mirror images; arguments as `digests` has."""
+    groups = same(either).groups
+    return Groups(tuple(g for g in groups if len({own[i] for i in g}) > 1))
 
 
 def difference_hashes(faces: Faces) -> NDArray[np.uint64]:
@@ -114,7 +136,11 @@ class Light:
 def light(faces: Faces) -> Light:
     """Measure luma of faces, (n, height, width)."""
     flat = faces.reshape(len(faces), -1)
-    mean, contrast = flat.mean(axis=1), flat.std(axis=1)
+    return light_of(flat.mean(axis=1), flat.std(axis=1))
+
+
+def light_of(mean: NDArray[np.float64], contrast: NDArray[np.float64]) -> Light:
+    """Return which faces are beyond the limits, from their mean luma and contrast, (n,)."""
     seen = contrast >= BLANK_STD
     return Light(
         mean,

@@ -12,10 +12,11 @@ import msgspec
 import numpy as np
 
 from convert.data import open_dataset
-from convert.evaluate.charts import face_png, histogram_chart
+from convert.evaluate.charts import classes_chart, face_png, histogram_chart
 from convert.evaluate.page import Page
 from convert.inspect.checks import BLANK_STD, BRIGHT, DARK, NEAR_BITS, TINY
 from convert.inspect.survey import Survey, summary, survey
+from convert.train.progress import Progress
 
 SAMPLES = 8  # faces of each class
 SHOWN = 12  # groups or faces of each kind of trouble
@@ -38,7 +39,10 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look, and print or write what was asked for."""
-    found = survey(open_dataset(args.data))
+    data = open_dataset(args.data)
+    bar = Progress(len(data))
+    found = survey(data, bar)
+    bar.clear()
     counts = {"data": args.data.resolve().name, **summary(found)}
     if args.html:
         args.html.write_text(page(found, counts, args.seed), encoding="utf-8")
@@ -60,6 +64,8 @@ TROUBLES = {
     "identical_surplus": "faces too many in them",
     "identical_across_splits": "of these groups, in more than one split",
     "identical_with_other_label": "of these groups, with different labels",
+    "flipped_groups": "groups with mirror images of one another",
+    "flipped_across_splits": "of these groups, in more than one split",
     "near_groups": "groups of near duplicates",
     "near_across_splits": "of these groups, in more than one split",
     "blank": "blank faces",
@@ -81,6 +87,7 @@ def page(found: Survey, counts: dict[str, Any], seed: int) -> str:
         (s, *(c.get(n, 0) for n in names), sum(c.values())) for s, c in counts["splits"].items()
     ]
     out.table(("split", *names, "all"), rows)
+    out.picture(classes_chart(counts["splits"], names), "fraction of each class in every split")
     out.heading("What was found")
     out.table(("", "count"), [(text, counts[key]) for key, text in TROUBLES.items()])
     if found.data.skipped:
@@ -95,6 +102,7 @@ def page(found: Survey, counts: dict[str, Any], seed: int) -> str:
     across = found.identical.across(data.splits)
     _groups(out, found, "Identical faces in more than one split", across)
     _groups(out, found, "Identical faces", found.identical.groups)
+    _groups(out, found, "Mirror images of one another", found.flipped.groups)
     title = f"Near duplicates: difference hashes within {NEAR_BITS} of 64 bits"
     _groups(out, found, title, found.near.groups)
     _faces(out, found, f"Blank: contrast below {BLANK_STD:g}", found.light.blank)
@@ -122,7 +130,8 @@ def _picture(out: Page, found: Survey, i: int) -> None:
     label = ""
     if data.labels is not None and data.labels[i] >= 0:
         label = f", {data.classes[data.labels[i]]}"
-    out.picture(face_png(found.faces[i]), f"{data.names[i]} ({data.splits[i]}{label})")
+    face = data.faces(np.array([i]))[0]
+    out.picture(face_png(face), f"{data.names[i]} ({data.splits[i]}{label})")
 
 
 def _groups(out: Page, found: Survey, title: str, groups: Sequence[tuple[int, ...]]) -> None:

@@ -46,6 +46,12 @@ class Progress:
         self._out.write(f"\r[{bar}] {text} {self.left(done)} left\x1b[K")
         self._out.flush()
 
+    def clear(self) -> None:
+        """Take the bar away."""
+        if self._tty:
+            self._out.write("\r\x1b[K")
+            self._out.flush()
+
     def line(self, text: str) -> None:
         """Write a line that stays."""
         self._out.write(("\r\x1b[K" if self._tty else "") + text + "\n")

@@ -4,7 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
-from convert.inspect.checks import Groups, difference_hashes, identical, light, near
+from convert.inspect.checks import (
+    Groups,
+    difference_hashes,
+    digests,
+    flipped,
+    identical,
+    light,
+    near,
+)
 from convert.inspect.survey import summary, survey
 from tests.convert.data import samples
 
@@ -15,6 +23,11 @@ def test_identical_faces_are_grouped() -> None:
     faces = np.concatenate([FACES, FACES[[3, 3, 7]]])
     assert identical(faces).groups == ((3, 30, 31), (7, 32))
     assert identical(faces).surplus == 3
+
+
+def test_mirror_images_are_grouped_and_copies_alone_are_not() -> None:
+    faces = np.concatenate([FACES, FACES[[3]][:, :, ::-1], FACES[[7]]])
+    assert flipped(*digests(faces)).groups == ((3, 30),)
 
 
 def test_one_changed_pixel_is_not_identical() -> None:
