@@ -19,13 +19,15 @@ COMMANDS = (
     "convert.evaluate.command",
     "convert.evaluate.compare",
     "convert.evaluate.explain",
+    "convert.evaluate.schema",
     "convert.quantize.command",
+    "convert.quantize.prior",
     "convert.detector.command",
     "convert.detector.evaluate",
     "convert.detector.quantize",
 )
 EX_INTERRUPTED = 130  # 128 + SIGINT, as shells say it
-EX_IOERR = 74  # sysexits.h
+EX_USAGE, EX_IOERR = 64, 74  # sysexits.h
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,7 +45,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; errors become one line on standard error and an exit code of sysexits."""
-    args = parser().parse_args(argv)
+    try:
+        args = parser().parse_args(argv)
+    except SystemExit as e:  # argparse has said why; its 2 is not of sysexits
+        return EX_USAGE if e.code not in (0, None) else 0
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.DEBUG if args.verbose else logging.INFO,

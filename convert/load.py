@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
 import os
@@ -15,13 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.crops import Faces, to_input
+from convert.labels import DATA, output_names
+from convert.model_options import RANGES, USUAL, ModelOptions
+from convert.probabilities import softmax, with_probabilities
 from convert.quiet import quiet
 from convert.safety import check_model_file
+from convert.train.record import MODEL, labels_beside
 from edge.errors import ConfigError, UnavailableError
 from edge.model.manifest import InputSpec, sha256_of
 
 BATCH = 256  # faces; larger gains nothing on a CPU
-RANGES = {"0..255": (0.0, 1.0), "0..1": (0.0, 1 / 255), "-1..1": (127.5, 1 / 127.5)}  # mean, scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class FloatModel:
         labels: C names in the order of the outputs.
         task: `emotion` or `attribute`.
         input: how luma becomes input; margin included.
+        labels_from: who named the labels, see `convert.labels`.
+        logits: the outputs of `network` are logits; `predict` turns them into probabilities.
     """
 
     path: Path
@@ -65,11 +69,14 @@ class FloatModel:
     labels: tuple[str, ...]
     task: str
     input: InputSpec
+    labels_from: str = DATA
+    logits: bool = False
 
     @property
     def name(self) -> str:
-        """The file's name without its suffix."""
-        return self.path.stem
+        """The file's name without its suffix; the folder's where that says more."""
+        path = self.path.resolve()
+        return path.parent.name if path.name == MODEL else path.stem
 
     def predict(self, faces: Faces) -> NDArray[np.float32]:
         """Return probabilities, (n, C), of faces of any size, (n, height, width) uint8 luma."""
@@ -97,9 +104,12 @@ class FloatModel:
     def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the outputs, (n, C), for inputs (n, height, width, channels)."""
         if self.keras:
-            return np.asarray(self.network.predict(x, batch_size=BATCH, verbose=0))
-        outputs = self.network.signatures["serving_default"](_tensor(x))
-        return np.asarray(next(iter(outputs.values())))
+            out = self.network.predict(x, batch_size=BATCH, verbose=0)
+        else:
+            outputs = self.network.signatures["serving_default"](_tensor(x))
+            out = next(iter(outputs.values()))
+        scores = np.asarray(out, np.float32)
+        return softmax(scores) if self.logits else scores
 
 
 def _tensor(x: NDArray[np.float32]) -> Any:
@@ -108,43 +118,15 @@ def _tensor(x: NDArray[np.float32]) -> Any:
     return tf.constant(x)
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what a Keras file leaves unsaid."""
-    parser.add_argument(
-        "--labels", metavar="A,B,...", help="names of the outputs, in order (default: the data's)"
-    )
-    parser.add_argument(
-        "--range",
-        dest="luma_range",
-        choices=sorted(RANGES),
-        help="what luma 0 to 255 becomes before the model; needed only for a model that does "
-        "not begin with a Rescaling or Normalization layer",
-    )
-    parser.add_argument(
-        "--margin",
-        type=float,
-        default=0.0,
-        help="added on each side of a detector's box on the device, fraction of the box "
-        "(default %(default)s)",
-    )
-
-
-def load_float(
-    path: Path,
-    *,
-    labels: str | None = None,
-    luma_range: str | None = None,
-    margin: float = 0.0,
-    classes: tuple[str, ...] = (),
-) -> FloatModel:
+def load_float(path: Path, how: ModelOptions = USUAL, classes: tuple[str, ...] = ()) -> FloatModel:
     """Load a `.keras`, `.h5`, `.hdf5` or SavedModel without running code from it.
+
+    A Keras model that ends in logits gets a softmax, so that its outputs are probabilities.
 
     Args:
         path: the model.
-        labels: names of the outputs with commas between, or None.
-        luma_range: a key of `RANGES`, or None when the model itself says it.
-        margin: see `InputSpec`.
-        classes: of the data, used as labels when there are as many as outputs.
+        how: what the file leaves unsaid.
+        classes: of the data, used as labels where nothing else names the outputs.
 
     Raises:
         NoInputError: there is no such file.
@@ -155,22 +137,38 @@ def load_float(
     if saved_model:
         use_tensorflow()  # reading its graph needs it
     check_model_file(path)
-    network = _load_saved_model(path) if saved_model else _load_keras(path)
+    network = _load_saved_model(path) if saved_model else load_keras(path)
     shapes = _saved_model_shapes(path, network) if saved_model else _keras_shapes(path, network)
     (height, width, channels), outputs = shapes
+    if not saved_model:
+        network = _single(network)
     known = None if saved_model else KNOWN.get(path.name.split(".")[0])
-    names = _labels(path, labels, outputs, known, classes)
-    mean, scale = _mean_scale(path, network, luma_range, known, keras=not saved_model)
+    names = output_names(
+        path,
+        outputs,
+        given=how.labels,
+        recorded=None if saved_model else labels_beside(path),
+        published=None if known is None else known.labels,
+        classes=classes,
+    )
+    mean, scale = _mean_scale(path, network, how.luma_range, known, keras=not saved_model)
     spec = InputSpec(
         width=width,
         height=height,
         channels=1 if channels == 1 else 3,
         mean=mean,
         scale=scale,
-        margin=margin,
+        margin=how.margin,
     )
-    task = known.task if known else ("emotion" if "neutral" in names else "attribute")
-    return FloatModel(path, network, not saved_model, names, task, spec)
+    task = known.task if known else ("emotion" if "neutral" in names.labels else "attribute")
+    model = FloatModel(path, network, not saved_model, names.labels, task, spec, names.origin)
+    return with_probabilities(model)
+
+
+def known_labels(path: Path) -> tuple[str, ...] | None:
+    """Return the labels of a published file, None when it is not one that is known."""
+    known = KNOWN.get(path.name.split(".")[0])
+    return None if known is None else known.labels
 
 
 def model_digest(path: Path) -> str:
@@ -207,7 +205,13 @@ def use_tensorflow() -> None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
 
 
-def _load_keras(path: Path) -> Any:
+def load_keras(path: Path) -> Any:
+    """Return the Keras model in a file that `check_model_file` has passed.
+
+    Raises:
+        ConfigError: Keras cannot load it.
+        UnavailableError: Keras or its backend is not installed.
+    """
     try:
         with quiet():
             import keras
@@ -241,7 +245,17 @@ Shapes = tuple[tuple[int, int, int], int]
 
 
 def _keras_shapes(path: Path, network: Any) -> Shapes:
-    return _one_in_one_out(path, [network.input_shape], [network.output_shape])
+    tensors = (network.inputs or [], network.outputs or [])
+    return _one_in_one_out(path, *([tuple(t.shape) for t in side] for side in tensors))
+
+
+def _single(network: Any) -> Any:
+    """Return the network without lists of one around its input and output (`outputs=[y]`)."""
+    import keras
+
+    if isinstance(network.input, list | tuple) or isinstance(network.output, list | tuple):
+        return keras.Model(network.inputs[0], network.outputs[0], name=network.name)
+    return network
 
 
 def _saved_model_shapes(path: Path, network: Any) -> Shapes:
@@ -261,27 +275,6 @@ def _one_in_one_out(path: Path, inputs: list[Any], outputs: list[Any]) -> Shapes
     if len(scores) != 2 or scores[1] is None or scores[1] < 2:
         raise ConfigError(f"{path}: output {scores}; allowed: (None, classes), at least 2 classes")
     return (int(image[1]), int(image[2]), int(image[3])), int(scores[1])
-
-
-def _labels(
-    path: Path, labels: str | None, outputs: int, known: Known | None, classes: tuple[str, ...]
-) -> tuple[str, ...]:
-    names: tuple[str, ...]
-    if labels is not None:
-        names, origin = tuple(name.strip() for name in labels.split(",")), "--labels"
-    elif known is not None:
-        names, origin = known.labels, "its publisher"
-    else:
-        names, origin = classes, "the data"
-    if len(names) != outputs:
-        hint = "" if origin == "--labels" else "; name the outputs with --labels A,B,..."
-        raise ConfigError(
-            f"{path}: {outputs} outputs, but {len(names)} labels from {origin} "
-            f"({', '.join(names) or 'none'}){hint}"
-        )
-    if len(set(names)) != len(names) or not all(names):
-        raise ConfigError(f"--labels: got {','.join(names)}; allowed: names that differ")
-    return names
 
 
 def _mean_scale(

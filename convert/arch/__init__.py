@@ -15,7 +15,8 @@ OWN: dict[str, Callable[..., Any]] = {
     "mini_xception": mini_xception.build,
     "plain_cnn": plain_cnn.build,
 }
-NAMES = (*OWN, *transfer.BACKBONES)
+BACKBONES = transfer.BACKBONES
+NAMES = (*OWN, *BACKBONES)
 
 
 def build(
@@ -25,6 +26,7 @@ def build(
     *,
     fast: bool = False,
     weights: Path | None = None,
+    seed: int = 1,
 ) -> Any:
     """Return the Keras network `name`: (n, *size, 1) luma 0..255 to (n, classes) probabilities.
 
@@ -34,15 +36,17 @@ def build(
         classes: how many classes, at least 2.
         fast: use layers that train faster and cannot be saved; same weights, same outputs.
         weights: a Keras weights file for the backbone of a transfer architecture.
+        seed: of what dropout leaves out. Without one, Keras on torch draws from a global state that
+            a checkpoint does not hold.
 
     Raises:
         ValueError: the name is not known, or weights are given to what has no backbone.
     """
-    if name in transfer.BACKBONES:
-        return transfer.build(name, size, classes, weights=weights)
+    if name in BACKBONES:
+        return transfer.build(name, size, classes, weights=weights, seed=seed)
     if name not in OWN:
         raise ValueError(f"architecture: got {name!r}; allowed: {', '.join(NAMES)}")
     if weights is not None:
-        allowed = ", ".join(transfer.BACKBONES)
+        allowed = ", ".join(BACKBONES)
         raise ValueError(f"weights: {name} has no backbone; allowed with: {allowed}")
-    return OWN[name](size, classes, fast=fast)
+    return OWN[name](size, classes, fast=fast, seed=seed)

@@ -29,7 +29,13 @@ WIDE = Shape((24, 3, 1), ((64, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 
 
 
 def build(
-    size: tuple[int, int], classes: int, *, fast: bool, shape: Shape = EDGE, dropout: float = 0.3
+    size: tuple[int, int],
+    classes: int,
+    *,
+    fast: bool,
+    seed: int = 1,
+    shape: Shape = EDGE,
+    dropout: float = 0.3,
 ) -> Any:
     """Return the network: (n, height, width, 1) luma 0..255 to (n, classes) probabilities."""
     import keras
@@ -64,7 +70,7 @@ def build(
     for channels, stride in shape.blocks:
         x = block(x, channels, stride)
     x = layers.GlobalAveragePooling2D()(x)
-    x = layers.Dropout(dropout)(x)
+    x = layers.Dropout(dropout, seed=seed)(x)
     x = layers.Dense(classes, dtype="float32")(x)
     outputs = layers.Softmax(dtype="float32", name="scores")(x)
     return keras.Model(inputs, outputs, name="edge")

@@ -9,8 +9,11 @@ from convert.arch.blocks import layer_kinds, luma_to_unit
 MODULES = (16, 32, 64, 128)  # channels
 
 
-def build(size: tuple[int, int], classes: int, *, fast: bool) -> Any:
-    """Return the network: (n, height, width, 1) luma 0..255 to (n, classes) probabilities."""
+def build(size: tuple[int, int], classes: int, *, fast: bool, seed: int = 1) -> Any:
+    """Return the network: (n, height, width, 1) luma 0..255 to (n, classes) probabilities.
+
+    It has no dropout, so that `seed` changes nothing.
+    """
     import keras
     from keras import layers
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from convert.arch.blocks import luma_to_unit, unit_to_channels
+
 BACKBONES = ("vgg16", "resnet50", "efficientnet_b0")
 
 # Mean luma of ImageNet for the two backbones trained in Caffe's convention: blue, green, red
@@ -12,7 +14,9 @@ BACKBONES = ("vgg16", "resnet50", "efficientnet_b0")
 CAFFE_MEANS = (103.939, 116.779, 123.68)
 
 
-def build(name: str, size: tuple[int, int], classes: int, *, weights: Path | None) -> Any:
+def build(
+    name: str, size: tuple[int, int], classes: int, *, weights: Path | None, seed: int = 1
+) -> Any:
     """Return the network: (n, height, width, 1) luma 0..255 to (n, classes) probabilities.
 
     Luma is repeated to the three channels of the backbone, in the range that it was trained on.
@@ -39,12 +43,11 @@ def build(name: str, size: tuple[int, int], classes: int, *, weights: Path | Non
             reason = str(e).splitlines()[0] if str(e) else type(e).__name__
             raise OSError(f"{weights}: not weights of {name} without its top: {reason}") from e
     inputs = keras.Input((*size, 1), name="luma_0_255")
-    x = layers.Concatenate()([inputs] * 3)
-    if name != "efficientnet_b0":  # that one has its own rescaling inside and takes 0..255
-        x = layers.Rescaling(1.0, offset=[-m for m in CAFFE_MEANS], name="luma")(x)
-    x = backbone(x)
+    # EfficientNet has its own rescaling inside and takes 0..255.
+    means = (0.0,) * 3 if name == "efficientnet_b0" else CAFFE_MEANS
+    x = backbone(unit_to_channels(luma_to_unit(inputs), means))
     x = layers.GlobalAveragePooling2D()(x)
-    x = layers.Dropout(0.3)(x)
+    x = layers.Dropout(0.3, seed=seed)(x)
     x = layers.Dense(classes, dtype="float32")(x)
     outputs = layers.Softmax(dtype="float32", name="scores")(x)
     return keras.Model(inputs, outputs, name=name)

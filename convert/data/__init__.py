@@ -2,6 +2,14 @@
 
 from convert.data.dataset import EMOTIONS, Dataset, Skipped
 from convert.data.errors import DataError, MissingDataError
-from convert.data.open import open_dataset
+from convert.data.open import open_dataset, open_sized
 
-__all__ = ["EMOTIONS", "DataError", "Dataset", "MissingDataError", "Skipped", "open_dataset"]
+__all__ = [
+    "EMOTIONS",
+    "DataError",
+    "Dataset",
+    "MissingDataError",
+    "Skipped",
+    "open_dataset",
+    "open_sized",
+]

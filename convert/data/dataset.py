@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edge.image import resize
 
 Faces = NDArray[np.uint8]  # (n, height, width), luma 0-255
 Indices = NDArray[np.intp]
@@ -98,6 +100,19 @@ class Dataset:
             skipped=self.skipped,
             source=self.source,
         )
+
+    def resized(self, size: tuple[int, int]) -> Dataset:
+        """Return the data set with faces of `size` (height, width), resized as the device does."""
+        height, width = size
+
+        def load(wanted: Indices) -> Faces:
+            faces = self.loader(wanted)
+            out = np.empty((len(faces), height, width), np.uint8)
+            for i, face in enumerate(faces):
+                out[i] = resize(face, width, height)
+            return out
+
+        return replace(self, size=size, loader=load)
 
     def split(self, name: str) -> Dataset:
         """Return the part whose split is `name`; empty when there is none."""

@@ -20,6 +20,17 @@ KNOWN = (
 )
 
 
+def open_sized(path: Path, size: tuple[int, int]) -> Dataset:
+    """Return the data set at `path` with every face at `size`, whatever it is kept in.
+
+    Raises:
+        DataError: it is of no known kind, or broken.
+        MissingDataError: nothing is there.
+    """
+    data = open_dataset(path, size)
+    return data if data.size == size else data.resized(size)
+
+
 def open_dataset(path: Path, size: tuple[int, int] = SIZE) -> Dataset:
     """Return the data set at `path`, whatever kind it is.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,24 @@ from numpy.typing import NDArray
 from convert.data import Dataset, open_dataset
 from convert.evaluate.figures import headline, rounded
 from convert.evaluate.page import cell
+from convert.evaluate.prior import (
+    Reweighed,
+    add_prior_option,
+    choice_of,
+    trained_prior,
+    under_each_prior,
+)
 from convert.evaluate.report import HEADLINES, page, pictures, save_pictures
 from convert.evaluate.scorer import FolderScorer, Scorer
-from convert.evaluate.source import add_scorer_options, input_description, open_data, open_scorer
+from convert.evaluate.source import input_description, open_data, open_scorer
 from convert.evaluate.truth import Truth, add_truth_option, choose_truth, part_of, truth_of
 from convert.evaluate.verdict import full, robustness, slices
+from convert.labels import DATA, GIVEN, likelier_order, order_message
+from convert.model_options import add_model_options, model_options
 from edge.errors import UsageError
+from edge.prior import RATERS
+
+log = logging.getLogger(__name__)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -47,7 +60,8 @@ def add_parser(subparsers: Any) -> None:
     )
     p.add_argument("--seed", type=int, default=1, help="default %(default)s")
     add_truth_option(p)
-    add_scorer_options(p)
+    add_prior_option(p)
+    add_model_options(p)
     p.set_defaults(run=run)
 
 
@@ -55,14 +69,25 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate, and print or write what was asked for."""
     if args.robustness < 0:
         raise UsageError(f"--robustness: got {args.robustness}; allowed: 0 and more")
+    choice = choice_of(args.prior)
     data = open_dataset(args.data)
-    scorer = open_scorer(args.model, args, data.classes)
+    scorer = open_scorer(args.model, model_options(args), data.classes)
     if data.size != (scorer.input.height, scorer.input.width):
         data = open_data(args.data, scorer)
     part, split = part_of(data, args.split)
     truth = truth_of(part, scorer.labels, wanted_truth(scorer, args.truth, part))
-    scores = scorer.predict(part.faces())
-    verdict = evaluate(scorer, scores, part, truth, faces=args.robustness, seed=args.seed)
+    reweighed = Reweighed(scorer, choice)
+    scores = reweighed.predict(part.faces())
+    verdict = evaluate(scorer, scores, part, truth)
+    if truth is not None and len(truth.counted):
+        _warn_of_order(scorer, verdict)
+        verdict["prior"] = choice
+        own = scores if choice == RATERS else scorer.predict(part.faces())
+        verdict["priors"] = under_each_prior(own, truth, scorer.labels, trained_prior(scorer))
+        if args.robustness:
+            verdict["robustness"] = robustness(
+                reweighed, part, truth, faces=args.robustness, seed=args.seed
+            )
     verdict["data"] = {"name": args.data.resolve().name, "split": split, **verdict["data"]}
     verdict = rounded(verdict)
     if args.csv:
@@ -79,6 +104,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _warn_of_order(scorer: Scorer, verdict: dict[str, Any]) -> None:
+    """Warn where labels that were only assumed or given fit much better in another order."""
+    if scorer.labels_from in (DATA, GIVEN):
+        found = likelier_order(np.asarray(verdict["confusion"]), scorer.labels)
+        if found is not None:
+            log.warning(order_message(scorer.name, found))
+
+
 def wanted_truth(scorer: Scorer, option: str, data: Dataset) -> str:
     """Return the truth to use: `auto` is what the model's manifest says, if the data has it."""
     if option != "auto" or not isinstance(scorer, FolderScorer):
@@ -93,9 +126,6 @@ def evaluate(
     scores: NDArray[np.float32],
     data: Dataset,
     truth: Truth | None,
-    *,
-    faces: int,
-    seed: int,
 ) -> dict[str, Any]:
     """Return the verdict on `scores`, (n, C), of the n faces in `data`."""
     best = scores.argmax(axis=1)
@@ -111,8 +141,6 @@ def evaluate(
         return out
     out.update(full(scores, truth, scorer.labels))
     out["against"] = against(scores, data, scorer.labels)
-    if faces:
-        out["robustness"] = robustness(scorer, data, truth, faces=faces, seed=seed)
     if data.attributes:
         out["slices"] = slices(scores, data, truth, scorer.labels)
     return out
@@ -184,3 +212,12 @@ def _print(verdict: dict[str, Any]) -> None:
     for name, f in verdict["per_class"].items():
         row = "".join(f"{cell(f[k]):>10}" for k in ("precision", "recall", "f1"))
         print(f"  {name:<12}{row}{f['support']:>8}")
+    for name, f in verdict["averages"].items():
+        row = "".join(f"{cell(f[k]):>10}" for k in ("precision", "recall", "f1"))
+        print(f"  {name + ' mean':<12}{row}")
+    for name, f in verdict.get("priors", {}).items():
+        print(
+            f"  prior {name}: accuracy {f['accuracy']:.4f}, mean recall {f['mean_recall']:.4f}; on "
+            f"faces of that prior: accuracy {f['weighted_accuracy']:.4f}, ece "
+            f"{f['weighted_ece']:.4f}"
+        )

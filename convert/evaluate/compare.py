@@ -7,20 +7,25 @@ import os
 import statistics
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from convert.data import Dataset, open_dataset
 from convert.evaluate.command import against, describe
 from convert.evaluate.cost import latencies, multiply_adds, one_face, parameters, size_bytes
 from convert.evaluate.figures import rounded
+from convert.evaluate.paired import difference, in_words
+from convert.evaluate.prior import Choice, Reweighed, add_prior_option, choice_of
 from convert.evaluate.scorer import FolderScorer, Scorer
-from convert.evaluate.source import add_scorer_options, open_scorer
-from convert.evaluate.truth import part_of
+from convert.evaluate.source import open_scorer
+from convert.evaluate.truth import part_of, truth_of
 from convert.load import use_tensorflow
+from convert.model_options import add_model_options, model_options
 from edge.errors import UsageError
 
 EACH = {"TFLite": 20, "Keras": 5}  # calls a turn
@@ -44,7 +49,8 @@ def add_parser(subparsers: Any) -> None:
     form = p.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON, nothing else")
     form.add_argument("--markdown", action="store_true", help="print a Markdown table")
-    add_scorer_options(p)
+    add_prior_option(p)
+    add_model_options(p)
     p.set_defaults(run=run)
 
 
@@ -52,25 +58,31 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     if args.rounds < 1:
         raise UsageError(f"--rounds: got {args.rounds}; allowed: 1 and more")
+    choice = choice_of(args.prior)
     os.environ["TF_NUM_INTRAOP_THREADS"] = "1"  # one thread, as on the device
     os.environ["TF_NUM_INTEROP_THREADS"] = "1"
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     data = open_dataset(args.data) if args.data else None
     if any(_is_keras(m) for m in args.models):
         use_tensorflow()
-    scorers = [open_scorer(m, args, data.classes if data else ()) for m in args.models]
-    rows = [_row(scorer, args.split, data) for scorer in scorers]
+    how = model_options(args)
+    scorers = [open_scorer(m, how, data.classes if data else ()) for m in args.models]
+    scored = [_scored(s, args.split, data, choice) for s in scorers] if data else []
+    rows = [_row(s, scored[i] if scored else None) for i, s in enumerate(scorers)]
     for row, times in zip(rows, _times(scorers, data, args.rounds), strict=True):
         row["latency_us"] = statistics.median(wall for wall, _ in times) * 1e6
         row["cpu_us"] = statistics.median(cpu for _, cpu in times) * 1e6
     for row in rows:
         row["cpu_ratio"] = row["cpu_us"] / rows[0]["cpu_us"]
-    result = rounded({"models": rows})
+    result = rounded({"models": rows, "differences": differences(scored)})
     if args.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
         sys.stdout.write("\n")
     else:
         print(table(result["models"], markdown=args.markdown))
+        for found in result["differences"]:
+            line = in_words(found["model"], found["against"], found)
+            print(f"{'- ' if args.markdown else ''}{line}, {found['truth']}")
     return 0
 
 
@@ -80,7 +92,49 @@ def _is_keras(model: str) -> bool:
     )
 
 
-def _row(scorer: Scorer, split: str | None, data: Dataset | None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """One model's scores, (n, C), of the n faces of a split."""
+
+    scorer: Scorer
+    part: Dataset
+    split: str
+    scores: NDArray[np.float32]
+
+
+def _scored(scorer: Scorer, split: str | None, data: Dataset, choice: Choice) -> Scored:
+    part, name = part_of(data, split)
+    return Scored(scorer, part, name, Reweighed(scorer, choice).predict(part.faces()))
+
+
+def differences(scored: Sequence[Scored]) -> list[dict[str, Any]]:
+    """Return how each other model differs from the first, by each truth that both know."""
+    out = []
+    for other in scored[1:]:
+        first = scored[0]
+        for kind in ("votes", "labels"):
+            hits = [_right(s, kind) for s in (first, other)]
+            if hits[0] is None or hits[1] is None:
+                continue
+            both = (hits[0] >= 0) & (hits[1] >= 0)
+            found = difference(hits[0][both] == 1, hits[1][both] == 1)
+            names = {"model": first.scorer.name, "against": other.scorer.name, "truth": kind}
+            out.append({**names, **found})
+    return out
+
+
+def _right(scored: Scored, kind: str) -> NDArray[np.int8] | None:
+    """Return for each face 1 (right), 0 (wrong) or -1 (does not count); None without that truth."""
+    if kind == "votes" and scored.part.votes is None:
+        return None
+    truth = truth_of(scored.part, scored.scorer.labels, kind)
+    if truth is None:
+        return None
+    hit = (scored.scores.argmax(axis=1) == truth.classes).astype(np.int8)
+    return np.where(truth.classes >= 0, hit, -1).astype(np.int8)
+
+
+def _row(scorer: Scorer, scored: Scored | None) -> dict[str, Any]:
     row: dict[str, Any] = {
         "name": scorer.name,
         "kind": describe(scorer)["kind"],
@@ -88,9 +142,9 @@ def _row(scorer: Scorer, split: str | None, data: Dataset | None) -> dict[str, A
         "bytes": size_bytes(scorer),
         "multiply_adds": multiply_adds(scorer),
     }
-    if data is not None:
-        part, row["split"] = part_of(data, split)
-        row["against"] = against(scorer.predict(part.faces()), part, scorer.labels)
+    if scored is not None:
+        row["split"] = scored.split
+        row["against"] = against(scored.scores, scored.part, scorer.labels)
     return row
 
 

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data import open_dataset
-from convert.evaluate.attention import method_for, overlay
-from convert.evaluate.source import add_scorer_options, open_data, open_scorer
+from convert.evaluate.attention import NAMES, explain, overlay
+from convert.evaluate.source import open_data, open_scorer
 from convert.evaluate.truth import add_truth_option, part_of, truth_of
+from convert.model_options import add_model_options, model_options
 from edge.errors import StorageError, UsageError
 
 SIDE = 96  # pixels of a face in the picture
@@ -26,8 +27,9 @@ def add_parser(subparsers: Any) -> None:
     p = subparsers.add_parser(
         "explain",
         help="draw where a model looks",
-        description="Draw class-activation maps over faces: a row a class, the face and its map. "
-        "Models without global average pooling get Grad-CAM, .tflite models occlusion maps.",
+        description="Draw activation maps over faces: a row a class, the face and its map. Of "
+        "class activation maps, Grad-CAM and occlusion, the one that finds most of what this model "
+        "goes by: deleting the top fifth of a face must cost its score more than the bottom fifth.",
     )
     p.add_argument("model", help="a path, or the name of a shipped model")
     p.add_argument("data", type=Path, help="a data set: folder or table")
@@ -35,8 +37,9 @@ def add_parser(subparsers: Any) -> None:
     p.add_argument("--split", help="default: the data's test split")
     p.add_argument("--each", type=int, default=5, help="faces of every class (default %(default)s)")
     p.add_argument("--seed", type=int, default=1, help="of their choice (default %(default)s)")
+    p.add_argument("--method", choices=NAMES, help="default: the best of them, as measured")
     add_truth_option(p)
-    add_scorer_options(p)
+    add_model_options(p)
     p.set_defaults(run=run)
 
 
@@ -45,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.each <= 50:
         raise UsageError(f"--each: got {args.each}; allowed: 1 to 50")
     data = open_dataset(args.data)
-    scorer = open_scorer(args.model, args, data.classes)
+    scorer = open_scorer(args.model, model_options(args), data.classes)
     if data.size != (scorer.input.height, scorer.input.width):
         data = open_data(args.data, scorer)
     part, split = part_of(data, args.split)
@@ -55,20 +58,22 @@ def run(args: argparse.Namespace) -> int:
     faces = part.faces(chosen)
     scores = scorer.predict(faces)
     best = scores.argmax(axis=1)
-    name, explain = method_for(scorer)
-    maps = explain(faces, best)
+    found = explain(scorer, faces, best, method=args.method)
     cells = []
     for i, face in enumerate(faces):
         words = [f"{scorer.labels[best[i]]} {scores[i, best[i]]:.2f}"]
         if truth is not None:
             words.append(f"({scorer.labels[everyone[chosen[i]]]})")
-        cells.append(_cell(face, overlay(face, maps[i], SIDE), words))
+        cells.append(_cell(face, overlay(face, found.maps[i], SIDE), words))
     picture = sheet(cells, everyone[chosen], args.each)
     done, png = cv2.imencode(".png", picture)
     if not done:
         raise StorageError(f"{args.out}: the picture cannot be encoded")
     args.out.write_bytes(png.tobytes())
-    print(f"{args.out}: {name} of {scorer.name} on {len(faces)} faces of {split}")
+    print(
+        f"{args.out}: {found.method} of {scorer.name} on {len(faces)} faces of {split}; deleting "
+        f"the top fifth costs {found.top:.2f} of the score, the bottom fifth {found.bottom:.2f}"
+    )
     return 0
 
 

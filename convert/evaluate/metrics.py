@@ -1,4 +1,4 @@
-"""Figures of a classifier from its scores and the truth; NumPy only, each with its source.
+"""Figures of a classifier from its scores and the truth, each with its source.
 
 Throughout, `scores` is (n, C) with rows adding up to 1, `truth` (n,) class indices.
 """
@@ -55,9 +55,45 @@ def accuracy(matrix: NDArray[np.int64]) -> float:
 
 
 def macro_f1(matrix: NDArray[np.int64]) -> float:
-    """Return the mean F1 over the classes that occur or were predicted, each counting alike."""
-    f1 = per_class(matrix).f1
-    return float(np.nanmean(f1)) if np.isfinite(f1).any() else 0.0
+    """Return the mean F1 over the classes that occur, each counting alike.
+
+    A class that does not occur has no recall to be good at: what is wrongly called so lowers the
+    recall of others. So a model of seven classes is judged fairly on data of four.
+    """
+    return averages(matrix)["macro"]["f1"]
+
+
+def averages(matrix: NDArray[np.int64]) -> dict[str, dict[str, float]]:
+    """Return precision, recall and F1 over the classes that occur: `macro` and `weighted`.
+
+    Macro counts classes alike, weighted counts faces alike. Precision of a class that was never
+    predicted counts as 0, as in scikit-learn's `classification_report`.
+    """
+    each = per_class(matrix)
+    here = each.support > 0
+    out = {}
+    for name, weight in (("macro", here.astype(float)), ("weighted", each.support.astype(float))):
+        total = weight.sum()
+        values = {"precision": each.precision, "recall": each.recall, "f1": each.f1}
+        out[name] = {
+            k: float((np.nan_to_num(v) * weight).sum() / total) if total else 0.0
+            for k, v in values.items()
+        }
+    return out
+
+
+def recall_interval(matrix: NDArray[np.int64], level: float = 0.95) -> list[tuple[float, float]]:
+    """Return each class's interval of recall (Wilson 1927); nan for one that does not occur."""
+    from scipy.stats import binomtest
+
+    out = []
+    for hits, n in zip(np.diag(matrix), matrix.sum(axis=1), strict=True):
+        if n:
+            interval = binomtest(int(hits), int(n)).proportion_ci(level, method="wilson")
+            out.append((float(interval.low), float(interval.high)))
+        else:
+            out.append((float("nan"), float("nan")))
+    return out
 
 
 def log_loss(truth: Classes, scores: Scores) -> float:
@@ -73,29 +109,36 @@ class Reliability:
     confidence: Floats  # mean of the best score
     accuracy: Floats  # how often, or by what fraction of raters, that class was right
     count: NDArray[np.int64]
+    weight: Floats  # of each bin; the counts where faces weigh alike
 
     @property
     def ece(self) -> float:
         """Expected calibration error (Naeini et al. 2015; Guo et al. 2017, eq. 3)."""
-        used = self.count > 0
+        used = self.weight > 0
         gap = np.abs(self.confidence[used] - self.accuracy[used])
-        return float((gap * self.count[used]).sum() / max(self.count.sum(), 1))
+        total = self.weight.sum()
+        return float((gap * self.weight[used]).sum() / total) if total > 0 else 0.0
 
 
-def reliability(confidence: Floats, right: Floats, bins: int = BINS) -> Reliability:
+def reliability(
+    confidence: Floats, right: Floats, bins: int = BINS, weights: Floats | None = None
+) -> Reliability:
     """Return mean confidence and mean truth of each bin ((i-1)/bins, i/bins].
 
     Args:
         confidence: (n,) best scores, in [0, 1].
         right: (n,) 1 for a right answer and 0 for a wrong one, or the fraction of raters who agree.
         bins: how many.
+        weights: (n,) of the faces, or None: alike.
     """
     index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     count = np.bincount(index, minlength=bins)
+    each = np.ones(len(confidence)) if weights is None else weights
+    weight = np.bincount(index, each, bins).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean_confidence = np.bincount(index, confidence, bins) / count
-        mean_right = np.bincount(index, right, bins) / count
-    return Reliability(mean_confidence, mean_right, count.astype(np.int64))
+        mean_confidence = np.bincount(index, confidence * each, bins) / weight
+        mean_right = np.bincount(index, right * each, bins) / weight
+    return Reliability(mean_confidence, mean_right, count.astype(np.int64), weight)
 
 
 def brier(truth: Classes, scores: Scores) -> float:
@@ -110,21 +153,12 @@ def mean_absolute_error(scores: Scores, distribution: Scores) -> float:
 
 
 def spearman(a: Floats, b: Floats) -> float:
-    """Return the rank correlation of two (n,) vectors, ties at their mean rank (Spearman 1904).
+    """Return the rank correlation of two (n,) vectors (Spearman 1904), nan if one is constant."""
+    from scipy.stats import spearmanr
 
-    nan when one of them is constant.
-    """
-    ra, rb = mean_ranks(a), mean_ranks(b)
-    ra, rb = ra - ra.mean(), rb - rb.mean()
-    norm = np.sqrt((ra**2).sum() * (rb**2).sum())
-    return float((ra * rb).sum() / norm) if norm > 0 else float("nan")
-
-
-def mean_ranks(values: Floats) -> Floats:
-    """Return ranks from 1, equal values sharing the mean of theirs; (n,)."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return np.asarray((ends - (counts - 1) / 2)[inverse], dtype=np.float64)
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    return float(spearmanr(a, b).statistic)
 
 
 def bootstrap_interval(

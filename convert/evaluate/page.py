@@ -10,12 +10,14 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em;
   color: #1c1c1c; background: #fff }
 h1 { font-size: 1.6em } h2 { font-size: 1.2em; margin-top: 2em; border-bottom: 1px solid #ddd }
+.scroll { overflow-x: auto } /* on a phone a wide table moves, not the page */
 table { border-collapse: collapse; margin: 0.5em 0 }
 td, th { padding: 0.15em 0.8em; text-align: right; border-bottom: 1px solid #eee }
 td:first-child, th:first-child { text-align: left }
 figure { display: inline-block; margin: 0.4em; text-align: center; vertical-align: top }
 figcaption { font-size: 0.75em; max-width: 11em; color: #555; overflow-wrap: anywhere }
-.wide { max-width: 100% }
+figure, .wide { max-width: 100%; height: auto }
+h1 { overflow-wrap: anywhere }
 """
 
 
@@ -41,7 +43,7 @@ class Page:
             "<tr>" + "".join(f"<td>{html.escape(cell(c))}</td>" for c in row) + "</tr>"
             for row in rows
         )
-        self._parts.append(f"<table><tr>{head}</tr>{body}</table>")
+        self._parts.append(f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>')
 
     def picture(self, png: bytes, caption: str = "") -> None:
         """Add one picture."""
@@ -56,6 +58,7 @@ class Page:
         body = "\n".join(self._parts)
         return (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{html.escape(self._title)}</title><style>{STYLE}</style></head>"
             f"<body>\n{body}\n</body></html>\n"
         )

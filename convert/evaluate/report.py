@@ -29,6 +29,9 @@ def pictures(verdict: dict[str, Any], labels: tuple[str, ...]) -> dict[str, byte
         out["raters"] = reliability_chart(
             raters["reliability"], f"against raters: {raters['ece']:.3f}", "fraction of raters"
         )
+    for name, f in verdict.get("priors", {}).items():
+        title = f"prior {name}: calibration error {f['weighted_ece']:.3f}"
+        out[f"prior-{name}"] = reliability_chart(f["reliability"], title, "fraction right")
     if verdict.get("robustness"):
         out["robustness"] = robustness_chart(verdict["robustness"])
     return out
@@ -57,6 +60,8 @@ def page(
     charts = pictures(verdict, labels)
     if "confusion" in verdict:
         _figures(out, verdict, charts)
+    if verdict.get("priors"):
+        _priors(out, verdict["priors"], charts)
     if "raters" in verdict:
         _raters(out, verdict["raters"], charts["raters"])
     if verdict.get("robustness"):
@@ -82,12 +87,26 @@ def _figures(out: Page, verdict: dict[str, Any], charts: dict[str, bytes]) -> No
     for kind, figures in verdict.get("against", {}).items():
         words = [f"{n} {figures[n]:.4f}" for n in ("accuracy", "macro_f1", "ece")]
         out.text(f"Against the {kind}: {', '.join(words)} on {figures['counted']} faces.")
-    keys = ("precision", "recall", "f1", "support")
-    out.table(
-        ("class", *keys), [(n, *(f[k] for k in keys)) for n, f in verdict["per_class"].items()]
-    )
+    keys = ("precision", "recall", "recall_ci95", "f1", "support")
+    rows = [(n, *(f[k] for k in keys)) for n, f in verdict["per_class"].items()]
+    rows += [(f"{n} mean", *(f.get(k, "") for k in keys)) for n, f in verdict["averages"].items()]
+    titles = ("precision", "recall", "95 % interval", "f1", "faces")
+    out.table(("class", *titles), rows)
     out.picture(charts["confusion"], "confusion matrix")
     out.picture(charts["reliability"], "reliability diagram")
+
+
+def _priors(out: Page, priors: dict[str, Any], charts: dict[str, bytes]) -> None:
+    out.heading("Under each prior")
+    out.text(
+        "What the scores would be if the classes were as frequent as in training (raters), or all "
+        "alike (equal). Weighted: on faces that are as frequent as that prior says."
+    )
+    of = ("accuracy", "mean_recall", "weighted_accuracy", "weighted_log_loss", "weighted_ece")
+    titles = ("prior", *(k.replace("_", " ") for k in of))
+    out.table(titles, [(n, *(f[k] for k in of)) for n, f in priors.items()])
+    for name in priors:
+        out.picture(charts[f"prior-{name}"], f"reliability, prior {name}")
 
 
 def _raters(out: Page, raters: dict[str, Any], chart: bytes) -> None:

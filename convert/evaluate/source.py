@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import tempfile
 from pathlib import Path
@@ -12,28 +11,19 @@ import numpy as np
 
 from convert.data import Dataset, open_dataset
 from convert.evaluate.scorer import FolderScorer, Scorer
-from convert.load import RANGES, add_model_options, load_float
+from convert.labels import output_names
+from convert.load import load_float
+from convert.model_options import RANGES, ModelOptions
 from edge.errors import ConfigError, NoInputError
 from edge.model.manifest import MANIFEST, MODEL, InputSpec, Manifest, find_model, sha256_of
 
 
-def add_scorer_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `open_scorer` needs from the command line."""
-    add_model_options(parser)
-    parser.add_argument(
-        "--runtime",
-        choices=("auto", "litert", "tflite-runtime"),
-        default="auto",
-        help="for .tflite models (default %(default)s)",
-    )
-
-
-def open_scorer(path: str, args: argparse.Namespace, classes: tuple[str, ...]) -> Scorer:
+def open_scorer(path: str, how: ModelOptions, classes: tuple[str, ...]) -> Scorer:
     """Return what scores faces.
 
     Args:
         path: a path, or the name of a shipped model.
-        args: with the options of `add_scorer_options`.
+        how: what the file leaves unsaid.
         classes: of the data; labels for a model that names none.
 
     Raises:
@@ -44,18 +34,12 @@ def open_scorer(path: str, args: argparse.Namespace, classes: tuple[str, ...]) -
         if not given.is_file():
             raise NoInputError(f"{given}: no such file")
         if given.name == MODEL and (given.parent / MANIFEST).is_file():
-            return FolderScorer(given.parent, args.runtime)
-        return _loose(given, args, classes)
+            return FolderScorer(given.parent, how.runtime)
+        return _loose(given, how, classes)
     saved_model = (given / "saved_model.pb").is_file()
     if given.is_file() or given.suffix in (".keras", ".h5", ".hdf5") or saved_model:
-        return load_float(
-            given,
-            labels=args.labels,
-            luma_range=args.luma_range,
-            margin=args.margin,
-            classes=classes,
-        )
-    return FolderScorer(find_model(path), args.runtime)
+        return load_float(given, how, classes)
+    return FolderScorer(find_model(path), how.runtime)
 
 
 def open_data(path: Path, scorer: Scorer) -> Dataset:
@@ -63,22 +47,23 @@ def open_data(path: Path, scorer: Scorer) -> Dataset:
     return open_dataset(path, (scorer.input.height, scorer.input.width))
 
 
-def _loose(path: Path, args: argparse.Namespace, classes: tuple[str, ...]) -> Scorer:
+def _loose(path: Path, how: ModelOptions, classes: tuple[str, ...]) -> Scorer:
     """Score with a `.tflite` that has no manifest, by making one for the time being."""
     from edge.model.tflite import Network
 
-    network = Network(path, args.runtime)
+    network = Network(path, how.runtime)
     shape = network.input_shape
     if len(shape) != 4 or shape[3] not in (1, 3):
         raise ConfigError(f"{path}: input {shape}; allowed: (1, height, width, 1 or 3)")
-    labels = tuple(args.labels.split(",")) if args.labels else classes
-    if network.output_shapes != [(1, len(labels))]:
-        raise ConfigError(
-            f"{path}: outputs {network.output_shapes}, but {len(labels)} labels "
-            f"({', '.join(labels)}); name the outputs with --labels A,B,..."
-        )
-    if args.luma_range is not None:
-        mean, scale = RANGES[args.luma_range]
+    outputs = network.output_shapes
+    if len(outputs) != 1 or len(outputs[0]) != 2:
+        raise ConfigError(f"{path}: outputs {outputs}; allowed: one of shape (1, classes)")
+    names = output_names(
+        path, outputs[0][1], given=how.labels, recorded=None, published=None, classes=classes
+    )
+    labels = names.labels
+    if how.luma_range is not None:
+        mean, scale = RANGES[how.luma_range]
     elif np.array_equal(network.input_table(0, 1).astype(int), np.arange(256) - 128):
         mean, scale = RANGES["0..255"]  # an int8 input of luma - 128
     else:
@@ -91,7 +76,7 @@ def _loose(path: Path, args: argparse.Namespace, classes: tuple[str, ...]) -> Sc
         "name": path.stem,
         "task": "attribute",
         "labels": labels,
-        "input": {**spec, "mean": mean, "scale": scale, "margin": args.margin},
+        "input": {**spec, "mean": mean, "scale": scale, "margin": how.margin},
         "quantisation": "int8" if network.input_dtype == np.int8 else "float32",
         "sha256": sha256_of(path),
     }
@@ -102,7 +87,7 @@ def _loose(path: Path, args: argparse.Namespace, classes: tuple[str, ...]) -> Sc
             raise ConfigError(f"{path}: {e}") from e
         shutil.copyfile(path, Path(folder, MODEL))
         Path(folder, MANIFEST).write_bytes(msgspec.json.encode(manifest))
-        return FolderScorer(Path(folder), args.runtime, file=path)
+        return FolderScorer(Path(folder), how.runtime, file=path, labels_from=names.origin)
 
 
 def input_description(spec: InputSpec) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,18 @@ from convert.data import Dataset
 from convert.evaluate import metrics
 from convert.evaluate.corruptions import CORRUPTIONS
 from convert.evaluate.figures import headline
-from convert.evaluate.scorer import Scorer
 from convert.evaluate.truth import Truth
 
 Scores = NDArray[np.float32]
+
+
+class Predictor(Protocol):
+    """What scores faces."""
+
+    def predict(self, faces: NDArray[np.uint8], /) -> Scores:
+        """Return probabilities, (n, C), of (n, height, width) uint8 luma."""
+
+
 MIN_SLICE = 20  # faces: a figure of fewer says nothing
 
 
@@ -37,10 +45,13 @@ def full(scores: Scores, truth: Truth, labels: Sequence[str]) -> dict[str, Any]:
     del out["recall"]  # in `per_class`
     for figure in ("accuracy", "macro_f1"):
         out[f"{figure}_ci95"] = metrics.bootstrap_interval(right, best, len(labels), figure=figure)
+    out["averages"] = metrics.averages(matrix)
+    intervals = metrics.recall_interval(matrix)
     out["per_class"] = {
         name: {
             "precision": each.precision[c],
             "recall": each.recall[c],
+            "recall_ci95": intervals[c],
             "f1": each.f1[c],
             "support": each.support[c],
         }
@@ -78,7 +89,7 @@ def raters(
 
 
 def robustness(
-    scorer: Scorer, data: Dataset, truth: Truth, *, faces: int, seed: int
+    scorer: Predictor, data: Dataset, truth: Truth, *, faces: int, seed: int
 ) -> list[dict[str, Any]]:
     """Return accuracy and mean confidence under each corruption at each level, on the same faces.
 

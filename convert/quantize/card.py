@@ -20,9 +20,9 @@ TITLES = {
 FOR = """
 ## What it is for
 
-Scoring upright faces that a detector cut out, one at a time, in grey. It was evaluated on
-photographs; on a camera's frames, smooth the scores over a window as emotion-edge does, and take a
-best score below its confidence floor for "unknown".
+Scoring upright faces that a detector cut out, one at a time, in grey. Its figures below are of
+single pictures; on a camera's frames, smooth the scores over a window as emotion-edge does, and
+take a best score below its confidence floor for "unknown".
 """
 
 NOT_FOR = """\
@@ -70,6 +70,7 @@ def card(manifest: Manifest, *, data_name: str, notes: str = "") -> str:
             if p.get("temperature_fitted_on")
             else " |"
         ),
+        f"| class probabilities in training | {_prior(manifest)} |" if manifest.prior else "",
         "| scores | the mean over a face and its mirror image |" if p.get("flip") else "",
         f"| made from | {p.get('source', '?')}, sha256 {str(p.get('source_sha256'))[:16]}... |",
         FOR,
@@ -81,6 +82,10 @@ def card(manifest: Manifest, *, data_name: str, notes: str = "") -> str:
         NOT_FOR,
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _prior(manifest: Manifest) -> str:
+    return ", ".join(f"{name} {p:.3f}" for name, p in manifest.prior.items())
 
 
 def _article(task: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import logging
-import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,35 +13,26 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.data import open_dataset
-from convert.evaluate.truth import (
-    add_truth_option,
-    choose_truth,
-    class_columns,
-    part_of,
-    truth_of,
-)
-from convert.load import FloatModel, add_model_options, load_float, use_tensorflow
+from convert.data import Dataset, open_dataset, open_sized
+from convert.evaluate.metrics import confusion
+from convert.evaluate.truth import Truth, choose_truth, class_columns, part_of, truth_of
+from convert.labels import DATA, GIVEN, likelier_order, order_message
+from convert.load import FloatModel, load_float, use_tensorflow
 from convert.quantize.calibrate import Material, material
 from convert.quantize.flip import with_flip
 from convert.quantize.folder import GateError, staged, write
-from convert.quantize.parity import Parity, add_bar_options, bars_from, failures, measure
-from convert.quantize.signoff import describe, metrics_of, provenance_of, write_folder
-from convert.quantize.temperature import (
-    LIMITS,
-    cross_entropy,
-    fit_temperature,
-    fold_temperature,
-)
-from convert.quantize.tflite import MODES, to_tflite
-from convert.train.record import record_beside
-from edge.errors import ConfigError, UsageError
+from convert.quantize.options import Quantisation, add_options, options_from
+from convert.quantize.parity import Parity, failures, measure
+from convert.quantize.signoff import Fit, describe, metrics_of, provenance_of, write_folder
+from convert.quantize.temperature import cross_entropy, fit_temperature, fold_temperature
+from convert.quantize.tflite import SLOW_MODES, to_tflite
+from convert.train.record import Record, record_beside
+from edge.errors import ConfigError
 from edge.model.manifest import MANIFEST, MODEL, Manifest
 
 log = logging.getLogger(__name__)
 
 HOLDOUT = 0.05  # of the training faces, as `train` holds out unless told otherwise
-NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")  # as the manifest has it
 
 
 def add_parser(subparsers: Any) -> None:
@@ -52,145 +43,122 @@ def add_parser(subparsers: Any) -> None:
         description="Convert a Keras model or SavedModel to TFLite, compare both on real faces, "
         "and write the model folder only when they agree.",
     )
-    p.add_argument("model", type=Path, help=".keras, .h5, .hdf5 or a SavedModel folder")
-    p.add_argument("--data", type=Path, required=True, help="faces to calibrate and compare on")
-    p.add_argument("--out", type=Path, required=True, help="the model folder to make")
-    p.add_argument("--mode", choices=MODES, default="int8", help="default %(default)s")
-    p.add_argument(
-        "--temperature",
-        default="auto",
-        help="divides the logits; auto: fitted on held-out training faces (default), or a number",
-    )
-    p.add_argument(
-        "--calibrate-to",
-        choices=("truth", "votes"),
-        default="truth",
-        help="what the temperature makes scores agree with: how often the best class is right "
-        "(truth, default), or how many of the raters chose it",
-    )
-    p.add_argument(
-        "--holdout",
-        type=float,
-        help="fraction that training held out (default: as the model's train.json says, else 0.05)",
-    )
-    p.add_argument(
-        "--calibration", type=int, default=70, help="faces to calibrate on (default %(default)s)"
-    )
-    p.add_argument("--seed", type=int, default=1, help="of their choice (default %(default)s)")
-    p.add_argument(
-        "--flip",
-        action="store_true",
-        help="let the model average its scores of a face and of its mirror image: somewhat more "
-        "accurate, twice the time",
-    )
-    p.add_argument("--split", help="to compare on (default: the data's test split)")
-    p.add_argument("--notes", type=Path, help="Markdown to put into the card")
-    add_truth_option(p)
-    add_model_options(p)
-    add_bar_options(p)
+    add_options(p)
     p.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Make the folder; raises an `EdgeError` with nothing left behind when it cannot."""
-    out: Path = args.out
-    if not NAME.match(out.name):
-        raise UsageError(f"--out: got the name {out.name!r}; allowed: letters, digits, . _ -")
-    if args.holdout is not None and not 0 < args.holdout < 1:
-        raise UsageError(f"--holdout: got {args.holdout}; allowed: above 0, below 1")
-    if args.calibration < 1:
-        raise UsageError(f"--calibration: got {args.calibration}; allowed: 1 and more")
-    _temperature_option(args.temperature)
-    notes = args.notes.read_text(encoding="utf-8") if args.notes else ""
-    data = open_dataset(args.data)
-    record = record_beside(args.model)
-    if args.truth == "auto" and (record.truth == "labels" or data.votes is not None):
-        args.truth = record.truth or "votes"
+    wanted = options_from(args)
+    record = record_beside(wanted.model)
+    data = _data(wanted, record)
+    if wanted.truth == "auto" and (record.truth == "labels" or data.votes is not None):
+        wanted = replace(wanted, truth=record.truth or "votes")
     use_tensorflow()
-    model = load_float(
-        args.model,
-        labels=args.labels,
-        luma_range=args.luma_range,
-        margin=args.margin,
-        classes=data.classes,
-    )
-    manifest = describe(args, model)
-    votes = choose_truth(data, args.truth) == "votes"
+    model = load_float(wanted.model, wanted.how, data.classes)
+    data = _as_seen(wanted, record, data, model)
+    manifest = describe(wanted, model, record)
     seen = material(
         data,
-        votes=votes,
-        count=args.calibration,
-        seed=args.seed,
-        holdout=args.holdout or record.holdout or HOLDOUT,
+        votes=choose_truth(data, wanted.truth) == "votes",
+        count=wanted.calibration,
+        seed=wanted.seed,
+        holdout=wanted.holdout or record.holdout or HOLDOUT,
     )
     columns = class_columns(data, model.labels)
-    temperature = _temperature(args, model, seen, columns)
-    fold_temperature(model, temperature)
-    if args.flip:
-        tflite = to_tflite(with_flip(model, batch=1), args.mode, seen.calibration)
+    part, split = part_of(data, wanted.split)
+    truth = truth_of(part, model.labels, wanted.truth)
+    faces = part.faces()
+    _check_order(model, model.predict(faces), truth)
+    fit = _temperature(wanted, model, seen, columns)
+    fold_temperature(model, fit.temperature)
+    if wanted.flip:
+        tflite = to_tflite(with_flip(model, batch=1), wanted.mode, seen.calibration)
         model = with_flip(model)
     else:
-        tflite = to_tflite(model, args.mode, seen.calibration)
+        tflite = to_tflite(model, wanted.mode, seen.calibration)
     held_out = _held_out(model, seen, columns)
-    part, split = part_of(data, args.split)
-    truth = truth_of(part, model.labels, args.truth)
-    faces = part.faces()
     reference = model.predict(faces)
-    with staged(out) as folder:
+    with staged(wanted.out) as folder:
         digest = hashlib.sha256(tflite).hexdigest()
         manifest = msgspec.structs.replace(manifest, sha256=digest)
         quantised = _device_scores(folder, manifest, tflite, faces)
-        raw_luma = _check_input(folder / MODEL, model, args.mode)
+        raw_luma = _check_input(folder / MODEL, model, wanted.mode)
         parity = measure(reference, quantised, None if truth is None else truth.classes)
-        below = failures(parity, bars_from(args), model.labels)
+        below = failures(parity, wanted.bars, model.labels)
         if below:
             raise GateError(
-                f"{args.mode} is not the same model as {args.model.name}, nothing was written:\n  "
-                + "\n  ".join([*below, _summary(parity)])
+                f"{wanted.mode} is not the same model as {wanted.model.name}, nothing was "
+                "written:\n  " + "\n  ".join([*below, _summary(parity)])
             )
         manifest = msgspec.structs.replace(
             manifest,
-            metrics=metrics_of(model, parity, truth, reference, quantised, args.data, split),
-            provenance=provenance_of(args, model, seen, temperature, tflite, raw_luma, record)
+            metrics=metrics_of(model, parity, truth, reference, quantised, wanted.data, split),
+            provenance=provenance_of(wanted, model, seen, fit, tflite, raw_luma, record)
             | {"held_out": held_out},
         )
-        write_folder(folder, manifest, tflite, args.data.resolve().name, notes)
-    _report(out, parity, temperature, len(tflite), held_out)
+        write_folder(folder, manifest, tflite, wanted.data.resolve().name, wanted.notes)
+    _report(wanted.out, parity, fit.temperature, len(tflite), held_out)
+    if wanted.mode in SLOW_MODES:
+        log.warning("%s: TFLite has no quick kernels for it; int8 is tens of times as fast",
+                    wanted.mode)  # fmt: skip
     return 0
 
 
-def _temperature_option(text: str) -> float | None:
-    if text == "auto":
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not LIMITS[0] <= value <= LIMITS[1]:
-        allowed = f"auto, or {LIMITS[0]:g} to {LIMITS[1]:g}"
-        raise UsageError(f"--temperature: got {text!r}; allowed: {allowed}")
-    return value
+def _data(wanted: Quantisation, record: Record) -> Dataset:
+    """Return the data at the size that training saw, so that the same faces are held out."""
+    if record.size is not None:
+        return open_sized(wanted.data, record.size)
+    return open_dataset(wanted.data)
+
+
+def _as_seen(wanted: Quantisation, record: Record, data: Dataset, model: FloatModel) -> Dataset:
+    """Return picture files at the model's own size where no record says otherwise."""
+    size = (model.input.height, model.input.width)
+    return data if record.size is not None or data.size == size else open_dataset(wanted.data, size)
+
+
+def _check_order(model: FloatModel, scores: NDArray[np.float32], truth: Truth | None) -> None:
+    """Refuse labels that were only assumed and fit much better in another order.
+
+    Raises:
+        ConfigError: they came from the data; labels that were given are only warned about.
+    """
+    if truth is None or model.labels_from not in (DATA, GIVEN):
+        return
+    known = truth.counted
+    matrix = confusion(truth.classes[known], scores[known].argmax(axis=1), len(model.labels))
+    found = likelier_order(matrix, model.labels)
+    if found is None:
+        return
+    words = order_message(str(model.path), found)
+    if model.labels_from == DATA:
+        raise ConfigError(words)
+    log.warning(words)
 
 
 def _temperature(
-    args: argparse.Namespace, model: FloatModel, seen: Material, columns: NDArray[np.intp] | None
-) -> float:
-    given = _temperature_option(args.temperature)
-    if given is not None:
-        return given
+    wanted: Quantisation, model: FloatModel, seen: Material, columns: NDArray[np.intp] | None
+) -> Fit:
+    if wanted.temperature is not None:
+        return Fit(wanted.temperature)
     if columns is None or not model.keras:
         log.info("temperature 1: nothing to fit it with")
-        return 1.0
-    wanted = seen.targets
-    if args.calibrate_to == "truth":
-        wanted = np.eye(wanted.shape[1], dtype=np.float32)[seen.truth]
-        wanted[seen.truth < 0] = 0
-    targets = np.zeros((len(wanted), len(model.labels)), np.float32)
-    targets[:, columns] = wanted
+        return Fit(1.0)
+    targets_of_class = seen.targets
+    if wanted.calibrate_to == "truth":
+        targets_of_class = np.eye(seen.targets.shape[1], dtype=np.float32)[seen.truth]
+        targets_of_class[seen.truth < 0] = 0
+    targets = np.zeros((len(targets_of_class), len(model.labels)), np.float32)
+    targets[:, columns] = targets_of_class
     with_target = targets.sum(axis=1) > 0
+    if not with_target.any():
+        log.info("temperature 1: no held-out face to fit it on")
+        return Fit(1.0)
     faces = seen.held_out[with_target]
-    views = [faces, faces[:, :, ::-1]] if args.flip else [faces]
-    return fit_temperature([model.predict(v) for v in views], targets[with_target])
+    views = [faces, faces[:, :, ::-1]] if wanted.flip else [faces]
+    found = fit_temperature([model.predict(v) for v in views], targets[with_target])
+    return Fit(found, fitted_on=f"{wanted.calibrate_to} of {len(faces)} held-out training faces")
 
 
 def _held_out(

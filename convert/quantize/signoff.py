@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,22 @@ from convert.load import FloatModel, model_digest
 from convert.quantize.calibrate import Material
 from convert.quantize.card import card
 from convert.quantize.folder import write
+from convert.quantize.options import Quantisation
 from convert.quantize.parity import Parity
 from convert.train.record import Record
 from edge.errors import ConfigError
 from edge.model.manifest import MANIFEST, MODEL, Manifest
 
 
-def describe(args: argparse.Namespace, model: FloatModel) -> Manifest:
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The temperature, and in words what it was fitted on; None when it was not."""
+
+    temperature: float
+    fitted_on: str | None = None
+
+
+def describe(wanted: Quantisation, model: FloatModel, record: Record) -> Manifest:
     """Return the manifest without figures, origin and sha256.
 
     Raises:
@@ -32,17 +41,25 @@ def describe(args: argparse.Namespace, model: FloatModel) -> Manifest:
     try:
         return msgspec.convert(
             {
-                "name": args.out.name,
+                "name": wanted.out.name,
                 "task": model.task,
                 "labels": list(model.labels),
                 "input": msgspec.to_builtins(model.input),
-                "quantisation": args.mode,
+                "quantisation": wanted.mode,
                 "sha256": "0" * 64,
+                "prior": _prior(record, model.labels),
             },
             type=Manifest,
         )
     except msgspec.ValidationError as e:
-        raise ConfigError(f"{args.model}: does not fit a manifest: {e}") from e
+        raise ConfigError(f"{wanted.model}: does not fit a manifest: {e}") from e
+
+
+def _prior(record: Record, labels: tuple[str, ...]) -> dict[str, float]:
+    """Return the training's class probabilities where they are those of these labels."""
+    found = record.prior or {}
+    known = set(found) == set(labels) and all(0 < p < 1 for p in found.values())
+    return {name: found[name] for name in labels} if known else {}
 
 
 def write_folder(
@@ -84,10 +101,10 @@ def metrics_of(
 
 
 def provenance_of(
-    args: argparse.Namespace,
+    wanted: Quantisation,
     model: FloatModel,
     seen: Material,
-    temperature: float,
+    fit: Fit,
     tflite: bytes,
     raw_luma: bool,
     record: Record,
@@ -95,20 +112,16 @@ def provenance_of(
     """Return where the model came from and how it was made, for the manifest."""
     parameters = int(model.network.count_params()) if model.keras else None
     return {
-        "source": args.model.name,
-        "source_sha256": model_digest(args.model),
+        "source": wanted.model.name,
+        "source_sha256": model_digest(wanted.model),
         "parameters": parameters,
         "bytes": len(tflite),
-        "temperature": temperature,
-        "temperature_fitted_on": (
-            f"{args.calibrate_to} of {len(seen.held_out)} held-out training faces"
-            if args.temperature == "auto"
-            else None
-        ),
+        "temperature": fit.temperature,
+        "temperature_fitted_on": fit.fitted_on,
         "raw_luma": raw_luma,
-        "flip": args.flip,
+        "flip": wanted.flip,
         "calibration_faces": seen.per_class,
-        "calibration_seed": args.seed,
+        "calibration_seed": wanted.seed,
         "training": record.kept or None,
         "tools": {
             name: _version(name) for name in ("tensorflow", "keras", "numpy", "emotion-edge")

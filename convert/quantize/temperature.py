@@ -37,25 +37,15 @@ def fit_temperature(views: Sequence[NDArray[Any]], targets: NDArray[Any]) -> flo
             trained on; of several views of the same faces, their mean counts.
         targets: (n, C), rows adding up to 1: one-hot labels or distributions of votes.
     """
-    low, high = np.log(LIMITS[0]), np.log(LIMITS[1])
-    ratio = (np.sqrt(5) - 1) / 2  # golden section: one minimum (with one view, it is convex in 1/T)
+    from scipy.optimize import minimize_scalar
 
     def loss(log_t: float) -> float:
         mean = np.mean([tempered(v, float(np.exp(log_t))) for v in views], axis=0)
         return cross_entropy(mean, targets)
 
-    a, b = high - ratio * (high - low), low + ratio * (high - low)
-    loss_a, loss_b = loss(a), loss(b)
-    while high - low > 1e-3:
-        if loss_a < loss_b:
-            high, b, loss_b = b, a, loss_a
-            a = high - ratio * (high - low)
-            loss_a = loss(a)
-        else:
-            low, a, loss_a = a, b, loss_b
-            b = low + ratio * (high - low)
-            loss_b = loss(b)
-    return round(float(np.exp((low + high) / 2)), 3)
+    # One minimum: with one view, the loss is convex in 1/T.
+    found = minimize_scalar(loss, bounds=np.log(LIMITS), method="bounded", options={"xatol": 5e-4})
+    return round(float(np.exp(found.x)), 3)
 
 
 def fold_temperature(model: FloatModel, temperature: float) -> None:

@@ -15,6 +15,8 @@ from edge.errors import ConfigError
 
 Faces = NDArray[np.uint8]
 MODES = ("int8", "int16x8", "float16", "dynamic", "float32")
+# TFLite runs these on its reference kernels, one value at a time.
+SLOW_MODES = ("int16x8",)
 
 
 def to_tflite(model: FloatModel, mode: str, faces: Faces) -> bytes:
@@ -29,10 +31,16 @@ def to_tflite(model: FloatModel, mode: str, faces: Faces) -> bytes:
         faces: (n, height, width) uint8 luma; used by the integer modes only.
 
     Raises:
-        ConfigError: the converter cannot express the model; its own words were shown before.
+        ConfigError: the converter cannot express the model (its own words were shown before), or
+            it is a SavedModel of logits.
         UnavailableError: there is no TensorFlow.
     """
     use_tensorflow()
+    if model.logits:
+        raise ConfigError(
+            f"{model.path}: a SavedModel that ends in logits; allowed: one that ends in a softmax, "
+            "or a Keras file, to which one is added"
+        )
 
     def converter(lite: Any) -> Any:
         if model.keras:

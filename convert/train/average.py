@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convert.data import open_dataset
-from convert.train.command import MODEL, choose_backend, save_whole
+from convert.data import open_sized
+from convert.files import write_text
+from convert.train.command import choose_backend, save_whole
 from convert.train.options import BACKENDS
-from convert.train.record import KEPT, RECORD, versions
+from convert.train.record import KEPT, MODEL, RECORD, versions
 from convert.train.teacher import described
 from edge.errors import ConfigError, NoInputError, StorageError, UsageError
+from edge.model.manifest import sha256_of
 
 if TYPE_CHECKING:
     from convert.data.dataset import Dataset
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     choose_backend(args.backend)
     records = [_record(path) for path in args.models]
     recipe = records[0]["recipe"]
-    data = open_dataset(args.data, recipe["size"])
+    data = open_sized(args.data, recipe["size"])
     models = _loaded(args.models, data)
     choose = _held_out(args.data, data, recipe, records)
     rows = [(str(path), _evaluated(m, choose)) for path, m in zip(args.models, models, strict=True)]
@@ -89,8 +91,9 @@ def _record(model: Path) -> dict[str, Any]:
 
 def _loaded(paths: list[Path], data: Dataset) -> list[FloatModel]:
     from convert.load import load_float
+    from convert.model_options import USUAL
 
-    models = [load_float(path, classes=data.classes) for path in paths]
+    models = [load_float(path, USUAL, data.classes) for path in paths]
     shapes = [[w.shape for w in m.network.get_weights()] for m in models]
     for path, own in zip(paths, shapes, strict=True):
         if own != shapes[0]:
@@ -141,11 +144,12 @@ def _write(
         "parameters": int(mean.network.count_params()),
         "labels": list(mean.labels),
         "recipe": records[0]["recipe"],
+        "prior": records[0].get("prior"),
         "averaged": averaged,
         "data": records[0]["data"],
         "validation": {f"validation_{k}": v for k, v in figures.items()},
         "versions": versions(),
     }
     save_whole(mean.network, args.out / MODEL)
-    text = json.dumps(record, indent=2) + "\n"
-    (args.out / RECORD).write_text(text, encoding="utf-8")
+    record["model_sha256"] = sha256_of(args.out / MODEL)
+    write_text(args.out / RECORD, json.dumps(record, indent=2) + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data.errors import DataError
+from convert.files import replacing
 
 STATE = "state.npz"
 Arrays = list[NDArray[Any]]
@@ -39,12 +39,8 @@ def save(
     arrays.update({f"averaged_{i}": a for i, a in enumerate(averaged)})
     record = json.dumps({"history": history, "purpose": purpose})
     arrays["record"] = np.frombuffer(record.encode(), np.uint8)
-    partial = folder / ("partial-" + STATE)
-    with partial.open("wb") as f:
+    with replacing(folder / STATE) as partial, partial.open("wb") as f:
         np.savez(f, **arrays)  # type: ignore[arg-type]
-        f.flush()
-        os.fsync(f.fileno())
-    partial.replace(folder / STATE)
 
 
 def load(

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convert.arch import NAMES
-from convert.data import open_dataset
+from convert.arch import BACKBONES
+from convert.data import open_sized
 from convert.data.dataset import TEST_SPLITS, Dataset
-from convert.train.options import add_options, recipe_from, size_of
-from convert.train.recipe import Recipe
-from convert.train.record import RECORD, versions
+from convert.files import alone_in, replacing, write_text
+from convert.labels import check_device_labels
+from convert.train.begin import load_begun, model_file
+from convert.train.options import CONFIG, Plan, add_options, config_text, plan_from
+from convert.train.record import MODEL, RECORD, versions
 from convert.train.teacher import described, load_teachers, taking_turns
 from edge.errors import ConfigError, StorageError, UnavailableError, UsageError
+from edge.model.manifest import sha256_of
 
 if TYPE_CHECKING:
     from convert.evaluate.scorer import Scorer
     from convert.train.loop import Training
     from convert.train.prepare import Counts, Part
 
-MODEL, TABLE, PICTURE = "model.keras", "curves.csv", "curves.png"
+TABLE, PICTURE = "curves.csv", "curves.png"
+# Not in `emotion-edge[convert]`: large, and one backend is enough.
+INSTALL = {
+    "torch": "pip install torch --index-url https://download.pytorch.org/whl/cpu",
+    "jax": "pip install jax",
+    "tensorflow": "pip install 'emotion-edge[convert]'",
+}
 
 
 def add_parser(subparsers: Any) -> None:
@@ -34,13 +44,14 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "train",
         help="train a model on a data set",
-        description="Trains an architecture and writes model.keras, train.json, curves.csv and "
-        "curves.png into a folder. Called again with the same folder after a kill, it goes on "
-        "after the last whole epoch, with the same result as if it had not been killed.",
+        description="Trains an architecture and writes model.keras, train.json, run.toml, "
+        "curves.csv and curves.png into a folder. Called again with the same folder after a kill, "
+        "it goes on after the last whole epoch, with the same result as if it had not been killed.",
     )
-    parser.add_argument("data", type=Path, help="a data set: folder or CSV table")
+    parser.add_argument(
+        "data", type=Path, nargs="?", help="a data set: folder or CSV table (default: --config's)"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for all that is written")
-    parser.add_argument("--arch", choices=NAMES, default="edge", help="default: %(default)s")
     add_options(parser)
     parser.set_defaults(run=run)
 
@@ -51,28 +62,27 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         EdgeError: options, data, a model file or the environment are not usable.
     """
-    recipe = recipe_from(args)
-    choose_backend(args.backend)
-    data = open_dataset(args.data, size_of(args.size))
-    if args.votes is None and data.votes is not None:
-        recipe = replace(recipe, votes=1.0)
-    if data.size != recipe.size:
-        raise UsageError(
-            f"--size: got {recipe.size[1]}x{recipe.size[0]}; this data is "
-            f"{data.size[1]}x{data.size[0]}"
-        )
+    plan = plan_from(args)
+    choose_backend(plan.backend)
+    data = open_sized(plan.data, plan.recipe.size)
+    if plan.config["votes"] is None and data.votes is not None:
+        plan = replace(plan, recipe=replace(plan.recipe, votes=1.0))
     for skipped in data.skipped:
         print(f"skipped {skipped.file}: {skipped.reason}", file=sys.stderr)
-    train, choose, counts = _prepared(args, recipe, data)
+    check_device_labels(data.classes, str(plan.data))
+    if plan.test:
+        test_split(data)  # before hours of training, not after
+    train, choose, counts = _prepared(plan, data)
+    _warn_of_absent(data, train)
     try:
-        args.out.mkdir(parents=True, exist_ok=True)
-        teachers = load_teachers(args.teacher, data.classes)
-        training = _training(args, recipe, data, train, teachers)
-        teacher = taking_turns(teachers) if teachers else None
-        training.run(train, choose, args.out, teacher=teacher)
-        return _finish(args, recipe, data, counts, training, teachers)
+        plan.out.mkdir(parents=True, exist_ok=True)
+        with alone_in(plan.out):
+            work = _Work(
+                plan, data, train, choose, counts, load_teachers(plan.teachers, data.classes)
+            )
+            return work.run()
     except OSError as e:
-        raise StorageError(f"{e.filename or args.out}: {e.strerror or e}") from e
+        raise StorageError(f"{e.filename or plan.out}: {e.strerror or e}") from e
     except FloatingPointError as e:
         raise ConfigError(str(e)) from e
 
@@ -81,23 +91,43 @@ def choose_backend(name: str | None) -> None:
     """Let Keras run on `name`, or on what it is set to.
 
     Raises:
-        EdgeError: there is no Keras, or it already runs on something else.
+        EdgeError: there is no Keras or no such backend, or Keras already runs on something else.
     """
     if name is not None:
+        if importlib.util.find_spec(name) is None:
+            raise UnavailableError(
+                f"--backend {name}: {name} is not installed; install it with: {INSTALL[name]}"
+            )
         os.environ["KERAS_BACKEND"] = name
     try:
         import keras
     except ImportError as e:
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         raise UnavailableError(
-            f"Keras cannot be used ({e}); install it with: pip install 'emotion-edge[convert]'"
+            f"Keras cannot be used ({e}); install it with: pip install keras, and its backend "
+            f"with: {INSTALL.get(backend, INSTALL['tensorflow'])}"
         ) from e
     if name is not None and keras.backend.backend() != name:
         raise UsageError(f"--backend {name}: Keras already runs on {keras.backend.backend()}")
 
 
-def _prepared(args: argparse.Namespace, recipe: Recipe, data: Dataset) -> tuple[Part, Part, Counts]:
+def test_split(data: Dataset) -> str:
+    """Return the split that `--test` reports on.
+
+    Raises:
+        UsageError: there is none.
+    """
+    name = next((s for s in TEST_SPLITS if s in data.splits and s != "validation"), None)
+    if name is None:
+        have = ", ".join(data.split_counts())
+        raise UsageError(f"--test: the data has no test split; it has: {have}")
+    return name
+
+
+def _prepared(plan: Plan, data: Dataset) -> tuple[Part, Part, Counts]:
     from convert.train.prepare import prepare
 
+    recipe = plan.recipe
     try:
         return prepare(
             data,
@@ -106,97 +136,141 @@ def _prepared(args: argparse.Namespace, recipe: Recipe, data: Dataset) -> tuple[
             smoothing=recipe.smoothing,
             balance=recipe.balance,
             holdout=recipe.holdout,
-            limit=args.limit,
+            limit=plan.limit,
+            seed=recipe.seed,
         )
     except ValueError as e:
-        raise ConfigError(f"{args.data}: {e}") from e
+        raise ConfigError(f"{plan.data}: {e}") from e
 
 
-def _training(
-    args: argparse.Namespace,
-    recipe: Recipe,
-    data: Dataset,
-    train: Part,
-    teachers: Sequence[Scorer],
-) -> Training:
-    from convert.train.loop import Training
+def _warn_of_absent(data: Dataset, train: Part) -> None:
+    seen = set(train.targets.argmax(axis=1).tolist())
+    absent = [name for c, name in enumerate(data.classes) if c not in seen]
+    if absent:
+        print(f"no training face shows most of all: {', '.join(absent)}", file=sys.stderr)
 
-    try:
-        digests = [described(t.path)["sha256"] for t in teachers]
-        training = Training(recipe, len(data.classes), weights=args.weights, teachers=digests)
-    except ValueError as e:
-        raise UsageError(str(e)) from e
-    if training.resume(args.out, train):
-        done = len(training.history)
-        print(f"going on after epoch {done} of {recipe.epochs}", file=sys.stderr)
-    elif args.begin is not None:
-        from convert.load import load_float
 
-        begun = load_float(args.begin, classes=data.classes)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """One call of `train`, all its inputs at hand."""
+
+    plan: Plan
+    data: Dataset
+    train: Part
+    choose: Part
+    counts: Counts
+    teachers: Sequence[Scorer]
+
+    def run(self) -> int:
+        plan = self.plan
+        begin = model_file(plan.begin) if plan.begin else None
+        training = self._training(self._origin(begin))
+        if training.resume(plan.out, self.train):
+            done = len(training.history)
+            if done >= plan.recipe.epochs and (plan.out / RECORD).is_file():
+                return self._already_done(training)
+            print(f"going on after epoch {done} of {plan.recipe.epochs}", file=sys.stderr)
+        elif begin is not None:
+            begun = load_begun(begin)
+            try:
+                print(training.begin_from(begun, self.data.classes), file=sys.stderr)
+            except ValueError as e:
+                words = f"{plan.begin}: its weights do not fit {plan.recipe.arch}: {e}"
+                raise ConfigError(words) from e
+        elif plan.recipe.arch in BACKBONES and plan.weights is None:
+            print(
+                f"{plan.recipe.arch}: without --weights its backbone starts at random, not from "
+                "ImageNet",
+                file=sys.stderr,
+            )
+        write_text(plan.out / CONFIG, config_text(plan))
+        teacher = taking_turns(self.teachers) if self.teachers else None
+        training.run(self.train, self.choose, plan.out, teacher=teacher)
+        return self._finish(training, begin)
+
+    def _origin(self, begin: Path | None) -> dict[str, Any]:
+        """Return what a training must have in common with the state that it goes on from."""
+        import keras
+
+        weights = self.plan.weights
+        return {
+            "teachers": [described(t.path)["sha256"] for t in self.teachers],
+            "begun_from": sha256_of(begin) if begin and begin.is_file() else None,
+            "weights": sha256_of(weights) if weights and weights.is_file() else None,
+            "backend": keras.backend.backend(),
+        }
+
+    def _training(self, origin: dict[str, Any]) -> Training:
+        from convert.train.loop import Training
+
+        plan = self.plan
         try:
-            training.begin_from(begun.network.get_weights())
+            return Training(
+                plan.recipe, len(self.data.classes), weights=plan.weights, origin=origin
+            )
         except ValueError as e:
-            raise ConfigError(f"{args.begin}: its weights do not fit {recipe.arch}") from e
-    return training
+            raise UsageError(str(e)) from e
 
+    def _finish(self, training: Training, begin: Path | None) -> int:
+        from convert.train import curves
 
-def _finish(
-    args: argparse.Namespace,
-    recipe: Recipe,
-    data: Dataset,
-    counts: Counts,
-    training: Training,
-    teachers: Sequence[Scorer],
-) -> int:
-    from convert.train import curves
+        plan, history, out = self.plan, training.history, self.plan.out
+        save_whole(training.kept, out / MODEL)
+        curves.write_table(history, out / TABLE)
+        try:
+            curves.draw(history, out / PICTURE)
+        except UnavailableError as e:
+            print(f"no {PICTURE}: {e}", file=sys.stderr)
+        prior = self.train.prior()
+        record: dict[str, Any] = {
+            "command": shlex.join(["emotion-convert", *sys.argv[1:]]),
+            "architecture": plan.recipe.arch,
+            "parameters": int(training.kept.count_params()),
+            "labels": list(self.data.classes),
+            "model_sha256": sha256_of(out / MODEL),
+            "prior": {n: round(float(p), 6) for n, p in zip(self.data.classes, prior, strict=True)},
+            "seed": plan.recipe.seed,
+            "recipe": asdict(plan.recipe),
+            "begun_from": described(begin) if begin else None,
+            "weights": described(plan.weights) if plan.weights else None,
+            "teachers": [described(t.path) for t in self.teachers],
+            "data": {
+                "source": Path(self.data.source).name,
+                "faces": self.data.split_counts(),
+                "unreadable": len(self.data.skipped),
+                **asdict(self.counts),
+            },
+            "validation": {k: v for k, v in history[-1].items() if k.startswith("validation_")},
+            "seconds": round(sum(row["seconds"] for row in history)),
+            "versions": versions(),
+        }
+        if plan.test:
+            record["test"] = self._tested(training)
+        write_text(out / RECORD, json.dumps(record, indent=2) + "\n")
+        print(f"{out / MODEL}")
+        return 0
 
-    history = training.history
-    save_whole(training.kept, args.out / MODEL)
-    curves.write_table(history, args.out / TABLE)
-    record: dict[str, Any] = {
-        "command": shlex.join(["emotion-convert", *sys.argv[1:]]),
-        "architecture": recipe.arch,
-        "parameters": int(training.kept.count_params()),
-        "labels": list(data.classes),
-        "seed": recipe.seed,
-        "recipe": asdict(recipe),
-        "begun_from": described(args.begin) if args.begin else None,
-        "teachers": [described(t.path) for t in teachers],
-        "data": {
-            "source": Path(data.source).name,
-            "faces": data.split_counts(),
-            "unreadable": len(data.skipped),
-            **asdict(counts),
-        },
-        "validation": {k: v for k, v in history[-1].items() if k.startswith("validation_")},
-        "seconds": round(sum(row["seconds"] for row in history)),
-        "versions": versions(),
-    }
-    if args.test:
-        record["test"] = _tested(training, recipe, data)
-    text = json.dumps(record, indent=2) + "\n"
-    (args.out / RECORD).write_text(text, encoding="utf-8")
-    try:
-        curves.draw(history, args.out / PICTURE)
-    except UnavailableError as e:
-        print(f"no {PICTURE}: {e}", file=sys.stderr)
-    print(f"{args.out / MODEL}")
-    return 0
+    def _already_done(self, training: Training) -> int:
+        """Leave a finished training's record as it is, but for a test that is asked for now."""
+        path = self.plan.out / RECORD
+        if self.plan.test:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            record["test"] = self._tested(training)
+            write_text(path, json.dumps(record, indent=2) + "\n")
+        print(f"{self.plan.out}: already finished", file=sys.stderr)
+        print(f"{self.plan.out / MODEL}")
+        return 0
+
+    def _tested(self, training: Training) -> dict[str, Any]:
+        from convert.train.loop import evaluate
+        from convert.train.prepare import evaluation_part
+
+        name = test_split(self.data)
+        part = evaluation_part(self.data.split(name), votes=self.plan.recipe.votes)
+        return {"split": name, **evaluate(training.kept, part)}
 
 
 def save_whole(model: Any, path: Path) -> None:
     """Save a Keras model so that there is either all of it or what was there before."""
-    partial = path.with_name("partial-" + path.name)
-    model.save(partial)
-    partial.replace(path)
-
-
-def _tested(training: Training, recipe: Recipe, data: Dataset) -> dict[str, Any]:
-    from convert.train.loop import evaluate
-    from convert.train.prepare import evaluation_part
-
-    name = next((s for s in TEST_SPLITS if s in data.splits and s != "validation"), None)
-    if name is None:
-        raise UsageError("--test: the data has no test split")
-    figures = evaluate(training.kept, evaluation_part(data.split(name), votes=recipe.votes))
-    return {"split": name, **figures}
+    with replacing(path) as partial:
+        model.save(partial)

@@ -6,19 +6,20 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from convert.files import replacing
 from edge.errors import UnavailableError
 
 History = Sequence[dict[str, float]]
 PANELS = (  # title, columns
     ("cross-entropy", ("train_loss", "validation_loss")),
-    ("accuracy, held out", ("validation_accuracy",)),
-    ("mean absolute error against raters, held out", ("validation_mae",)),
+    ("accuracy", ("train_accuracy", "validation_accuracy")),
+    ("mean absolute error against raters", ("validation_mae",)),
 )
 
 
 def write_table(history: History, path: Path) -> None:
     """Write one row an epoch; columns as in the history."""
-    with path.open("w", newline="", encoding="utf-8") as f:
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as f:
         rows = csv.DictWriter(f, list(history[0]), lineterminator="\n")
         rows.writeheader()
         for row in history:
@@ -47,12 +48,14 @@ def draw(history: History, path: Path) -> None:
     for axis, (title, columns) in zip(axes[0], panels, strict=True):
         for column in columns:
             label = column.split("_")[0]
-            axis.plot(epochs, [row[column] for row in history], label=label)
+            values = [row[column] for row in history]
+            # A line needs two points; a training of one epoch has one.
+            axis.plot(epochs, values, marker="o" if len(epochs) == 1 else None, label=label)
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("epoch")
         axis.grid(alpha=0.3)
-        if len(columns) > 1:
-            axis.legend(fontsize=8)
+        axis.legend(fontsize=8)
     figure.tight_layout()
-    figure.savefig(path, dpi=150)
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=150, format="png")
     plt.close(figure)

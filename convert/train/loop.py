@@ -6,7 +6,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from convert import arch
 from convert.train import checkpoint
 from convert.train.augment import augment
+from convert.train.begin import Begun, freeze_below_head, weights_for
 from convert.train.prepare import Part
 from convert.train.progress import Progress
 from convert.train.recipe import Recipe
@@ -130,7 +131,7 @@ class Training:
         *,
         weights: Path | None = None,
         devices: Sequence[str] | None = None,
-        teachers: Sequence[str] = (),
+        origin: Mapping[str, Any] | None = None,
     ) -> None:
         """Build the network.
 
@@ -139,7 +140,8 @@ class Training:
             classes: how many there are.
             weights: of a transfer architecture's backbone.
             devices: Keras' names of those that share each batch, on JAX; None: all accelerators.
-            teachers: digests of those that teach: a training does not go on with others.
+            origin: what else makes this training another than any other, such as who teaches and
+                what it began from; it does not go on with other values.
 
         Raises:
             ValueError: the architecture has no backbone, or the devices cannot share a batch.
@@ -147,33 +149,38 @@ class Training:
         import keras
 
         self.recipe = recipe
-        self.teachers = list(teachers)
+        self.origin = dict(origin or {})
         _distribute(recipe.batch, devices)
         keras.utils.set_random_seed(recipe.seed)
         keras.config.set_dtype_policy(recipe.precision)
-        self.model = arch.build(recipe.arch, recipe.size, classes, fast=True, weights=weights)
-        keras.config.set_dtype_policy("float32")
-        self.kept = arch.build(recipe.arch, recipe.size, classes)
-        self.kept.set_weights(self.model.get_weights())
-        self.optimizer = keras.optimizers.SGD(
-            recipe.rate,
-            momentum=recipe.momentum,
-            nesterov=True,
-            weight_decay=recipe.weight_decay,
+        self.model = arch.build(
+            recipe.arch, recipe.size, classes, fast=True, weights=weights, seed=recipe.seed
         )
-        self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-        self.model.compile(self.optimizer, "categorical_crossentropy", jit_compile=_compiled())
+        keras.config.set_dtype_policy("float32")
+        self.kept = arch.build(recipe.arch, recipe.size, classes, seed=recipe.seed)
+        self.kept.set_weights(self.model.get_weights())
+        if recipe.freeze:
+            freeze_below_head(self.model)
+        self.optimizer = optimizer_of(recipe)
+        self.model.compile(
+            self.optimizer,
+            "categorical_crossentropy",
+            metrics=["categorical_accuracy"],
+            jit_compile=_compiled(),
+        )
         self.optimizer.build(self.model.trainable_variables)
         self.history: list[dict[str, float]] = []
 
-    def begin_from(self, weights: list[Any]) -> None:
-        """Take the weights of a trained network of the same architecture.
+    def begin_from(self, begun: Begun, labels: Sequence[str]) -> str:
+        """Take the weights of a trained network of the same architecture; return what was done.
 
         Raises:
-            ValueError: they are of another shape.
+            ValueError: they are of another architecture.
         """
+        weights, words = weights_for(self.model, begun, labels)
         self.model.set_weights(weights)
         self.kept.set_weights(weights)
+        return words
 
     def resume(self, folder: Path, train: Part) -> bool:
         """Take up the state in `folder`; return whether there was one.
@@ -190,7 +197,7 @@ class Training:
         return True
 
     def _purpose(self, train: Part) -> dict[str, Any]:
-        return {"faces": train.digest(), "teachers": self.teachers, **asdict(self.recipe)}
+        return {"faces": train.digest(), **self.origin, **asdict(self.recipe)}
 
     def run(
         self, train: Part, choose: Part, folder: Path, *, teacher: Teacher | None = None
@@ -203,8 +210,8 @@ class Training:
         purpose = self._purpose(train)
         for epoch in range(len(self.history), recipe.epochs):
             began = time.monotonic()
-            loss = self._epoch(train, epoch, per_epoch, steps, bar, teacher)
-            figures = {"epoch": float(epoch + 1), "train_loss": loss}
+            loss, right = self._epoch(train, epoch, per_epoch, steps, bar, teacher)
+            figures = {"epoch": float(epoch + 1), "train_loss": loss, "train_accuracy": right}
             figures |= {f"validation_{k}": v for k, v in evaluate(self.kept, choose).items()}
             figures["seconds"] = time.monotonic() - began
             self.history.append(figures)
@@ -223,21 +230,22 @@ class Training:
         steps: int,
         bar: Progress,
         teacher: Teacher | None,
-    ) -> float:
+    ) -> tuple[float, float]:
+        """Train one epoch; return loss and accuracy on the changed faces, means over steps."""
         recipe = self.recipe
         warmup = round(recipe.warmup_epochs * per_epoch)
-        total = 0.0
+        total = right = 0.0
         for i, (x, y, w) in enumerate(ahead(batches(train, recipe, epoch))):
             step = epoch * per_epoch + i
             self.optimizer.learning_rate = learning_rate(
-                step, steps=steps, warmup=warmup, peak=recipe.rate
+                step, steps=steps, warmup=warmup, peak=recipe.rate, schedule=recipe.schedule
             )
             if teacher is not None and recipe.teacher > 0:
                 said = teacher(x[..., 0].astype(np.uint8), step)
                 y = (1 - recipe.teacher) * y + recipe.teacher * said
             self.model.reset_metrics()  # some versions of Keras else return a running mean
-            loss = float(self.model.train_on_batch(x, y, sample_weight=w))
-            total += loss
+            loss, accuracy = map(float, self.model.train_on_batch(x, y, sample_weight=w))
+            total, right = total + loss, right + accuracy
             if not math.isfinite(loss):
                 raise FloatingPointError(
                     f"loss became {loss} in epoch {epoch + 1}: lower the rate ({recipe.rate})"
@@ -245,7 +253,7 @@ class Training:
             if (step + 1) % AVERAGE_EVERY == 0 or i + 1 == per_epoch:
                 self._average(step)
             bar.step(step + 1, f"epoch {epoch + 1}/{recipe.epochs} loss {loss:.3f}")
-        return total / per_epoch
+        return total / per_epoch, right / per_epoch
 
     def _average(self, step: int) -> None:
         stay = averaging(step, decay=self.recipe.averaging, every=AVERAGE_EVERY)
@@ -253,6 +261,25 @@ class Training:
         self.kept.set_weights(
             [stay * k + (1 - stay) * v for k, v in zip(self.kept.get_weights(), live, strict=True)]
         )
+
+
+def optimizer_of(recipe: Recipe) -> Any:
+    """Return the recipe's optimiser; weight decay leaves out biases and batch normalisation."""
+    import keras
+
+    if recipe.optimizer == "adam":
+        return keras.optimizers.Adam(recipe.rate)
+    if recipe.optimizer == "adamw":
+        chosen = keras.optimizers.AdamW(recipe.rate, weight_decay=recipe.weight_decay)
+    else:
+        chosen = keras.optimizers.SGD(
+            recipe.rate,
+            momentum=recipe.momentum,
+            nesterov=True,
+            weight_decay=recipe.weight_decay,
+        )
+    chosen.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return chosen
 
 
 def _compiled() -> bool:

@@ -1,135 +1,324 @@
-"""The options of `train`, and the recipe that they make."""
+"""The options of `train`: a named recipe, a file of an earlier run, and the command line, merged.
+
+What is given on the command line wins over `--config`, that over `--recipe`, that over the usual.
+In a file, a key is the option's name.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from convert.arch import NAMES
 from convert.train.augment import Augmentation
-from convert.train.recipe import PRECISIONS, Recipe
-from edge.errors import UsageError
+from convert.train.recipe import OPTIMIZERS, PRECISIONS, SCHEDULES, Recipe
+from edge.errors import ConfigError, NoInputError, UsageError
 
 USUAL = Recipe()
 BACKENDS = ("tensorflow", "torch", "jax")
+CONFIG = "run.toml"
+
+# The classic projects' own settings, so that their figures can be had again.
+RECIPES: dict[str, dict[str, Any]] = {
+    # The four-convolution network of many FER2013 tutorials of about 2018.
+    "plain_cnn_2018": {
+        "arch": "plain_cnn", "optimizer": "adam", "rate": 1e-4, "schedule": "constant",
+        "warmup": 0.0, "epochs": 65, "batch": 64, "averaging": 0.0, "augment": 0.0, "votes": 0.0,
+    },
+    # oarriaga/face_classification, train_emotion_classifier.py: Adam, batches of 32, 64x64; its
+    # published weights are of epoch 102.
+    "mini_xception_2017": {
+        "arch": "mini_xception", "size": "64x64", "optimizer": "adam", "rate": 1e-3,
+        "schedule": "constant", "warmup": 0.0, "epochs": 102, "batch": 32, "averaging": 0.0,
+        "augment": 1.0, "votes": 0.0, "holdout": 0.2,
+    },
+    # A backbone from ImageNet with a new head, trained as a whole at a small rate.
+    "transfer_2019": {
+        "arch": "vgg16", "optimizer": "adam", "rate": 1e-4, "schedule": "cosine", "warmup": 0.0,
+        "epochs": 30, "batch": 64, "averaging": 0.0, "votes": 0.0,
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One training: the recipe, and where everything is.
+
+    Attributes:
+        recipe: what decides the result besides the files.
+        data: a data set.
+        out: folder for all that is written.
+        begin: model to go on from, as it was given.
+        weights: of a transfer architecture's backbone.
+        teachers: models whose scores are learnt, as they were given.
+        backend: of Keras, or None for the one it is set to.
+        limit: train on so many faces only.
+        test: report on the test split.
+        config: every option's value as it can be given again.
+    """
+
+    recipe: Recipe
+    data: Path
+    out: Path
+    begin: str | None
+    weights: Path | None
+    teachers: tuple[str, ...]
+    backend: str | None
+    limit: int | None
+    test: bool
+    config: Mapping[str, Any]
+
+
+# The usual value of every option that has one.
+DEFAULTS: dict[str, Any] = {
+    "arch": USUAL.arch, "votes": None, "expected": USUAL.expected, "smoothing": USUAL.smoothing,
+    "balance": USUAL.balance, "teacher": [], "teacher_weight": 0.5, "from": None, "weights": None,
+    "freeze": False, "seed": USUAL.seed, "epochs": USUAL.epochs, "batch": USUAL.batch,
+    "optimizer": USUAL.optimizer, "rate": USUAL.rate, "schedule": USUAL.schedule,
+    "warmup": USUAL.warmup_epochs, "weight_decay": None, "averaging": USUAL.averaging,
+    "augment": 1.0, "holdout": USUAL.holdout, "limit": None, "size": "48x48",
+    "precision": USUAL.precision, "backend": None, "test": False,
+}  # fmt: skip
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add what decides a training, with the usual values as defaults."""
-    targets = parser.add_argument_group("what is learnt")
-    targets.add_argument(
-        "--votes",
-        type=float,
-        metavar="WEIGHT",
-        help="weight of the raters' votes against the labels, 0 to 1 "
-        "(default: 1 where the data has votes, else 0)",
+    """Add what decides a training; an option that is not given is absent from the namespace."""
+
+    def add(group: Any, name: str, text: str, **more: Any) -> None:
+        key = name.strip("-").replace("-", "_")
+        usual = DEFAULTS[key]
+        if usual is not None and usual != [] and usual is not False:
+            text += f" (default: {usual})"
+        more.setdefault("dest", key)
+        group.add_argument(name, default=argparse.SUPPRESS, help=text, **more)
+
+    files = parser.add_argument_group("settings from elsewhere")
+    files.add_argument(
+        "--recipe", choices=sorted(RECIPES), help="settings of a classic project; options change it"
     )
-    targets.add_argument(
-        "--expected",
-        type=float,
-        default=USUAL.expected,
-        metavar="WEIGHT",
-        help="of a label that is replaced by what the raters' votes lead one to expect, "
-        "which takes noise out of labels (default: %(default)s)",
-    )
-    targets.add_argument(
-        "--smoothing",
-        type=float,
-        default=USUAL.smoothing,
-        metavar="FRACTION",
-        help="of a label that is spread over all classes (default: %(default)s)",
-    )
-    targets.add_argument(
-        "--balance",
-        type=float,
-        default=USUAL.balance,
-        metavar="POWER",
-        help="0 weighs faces alike, 1 classes alike (default: %(default)s)",
-    )
-    targets.add_argument(
-        "--teacher",
-        action="append",
-        default=[],
-        metavar="MODEL",
-        help="a trained model whose scores are learnt as well: a Keras file, a model folder (int8 "
-        "is quickest) or the name of a shipped model; given several times, they take turns",
-    )
-    targets.add_argument(
-        "--teacher-weight",
-        type=float,
-        default=0.5,
-        metavar="WEIGHT",
-        help="of the teacher's scores in the targets (default: %(default)s)",
-    )
-    begin = parser.add_argument_group("where it begins")
-    begin.add_argument(
-        "--from",
-        dest="begin",
-        type=Path,
-        metavar="MODEL",
-        help="a trained model of the same architecture to go on from",
-    )
-    begin.add_argument(
-        "--weights",
+    files.add_argument(
+        "--config",
         type=Path,
         metavar="FILE",
-        help="Keras weights for the backbone of a transfer architecture",
+        help=f"settings of an earlier run, its {CONFIG}; options change it",
     )
-    begin.add_argument("--seed", type=int, default=USUAL.seed, help="default: %(default)s")
-    course = parser.add_argument_group("how it goes")
-    course.add_argument("--epochs", type=int, default=USUAL.epochs, help="default: %(default)s")
-    course.add_argument(
-        "--batch", type=int, default=USUAL.batch, help="faces a step (default: %(default)s)"
-    )
-    course.add_argument(
-        "--rate", type=float, default=USUAL.rate, help="peak learning rate (default: %(default)s)"
-    )
-    course.add_argument(
-        "--warmup",
+    targets = parser.add_argument_group("what is learnt")
+    add(
+        targets,
+        "--votes",
+        "weight of the raters' votes against the labels, 0 to 1 (default: 1 where the data has "
+        "votes, else 0)",
         type=float,
-        default=USUAL.warmup_epochs,
-        metavar="EPOCHS",
-        help="until the peak (default: %(default)s)",
+        metavar="WEIGHT",
     )
-    course.add_argument(
-        "--weight-decay", type=float, default=USUAL.weight_decay, help="default: %(default)s"
-    )
-    course.add_argument(
-        "--averaging",
+    add(
+        targets,
+        "--expected",
+        "of a label that is replaced by what the raters' votes lead one to expect, which takes "
+        "noise out of labels",
         type=float,
-        default=USUAL.averaging,
-        metavar="DECAY",
-        help="of the averaged weights a step, 0 for none (default: %(default)s)",
+        metavar="WEIGHT",
     )
-    course.add_argument(
-        "--augment",
+    add(
+        targets,
+        "--smoothing",
+        "of a label that is spread over all classes",
         type=float,
-        default=1.0,
-        metavar="STRENGTH",
-        help="how far faces are changed, of the usual; 0: not at all (default: %(default)s)",
-    )
-    course.add_argument(
-        "--holdout",
-        type=float,
-        default=USUAL.holdout,
         metavar="FRACTION",
-        help="of the training faces kept to choose by, where the data has no "
-        "validation split (default: %(default)s)",
     )
-    course.add_argument("--limit", type=int, metavar="FACES", help="train on so many only")
-    course.add_argument(
-        "--size", default="48x48", metavar="WxH", help="of a face in pixels (default: %(default)s)"
+    add(targets, "--balance", "0 weighs faces alike, 1 classes alike", type=float, metavar="POWER")
+    add(
+        targets,
+        "--teacher",
+        "a trained model whose scores are learnt as well: a Keras file, a model folder (int8 is "
+        "quickest) or the name of a shipped model; given several times, they take turns",
+        action="append",
+        metavar="MODEL",
     )
-    course.add_argument(
-        "--precision", choices=PRECISIONS, default=USUAL.precision, help="default: %(default)s"
+    add(
+        targets,
+        "--teacher-weight",
+        "of the teacher's scores in the targets",
+        type=float,
+        metavar="WEIGHT",
     )
-    course.add_argument(
-        "--backend", choices=BACKENDS, help="of Keras (default: what Keras is set to)"
+    begin = parser.add_argument_group("where it begins")
+    add(
+        begin,
+        "--from",
+        "a trained model of the same architecture to go on from: a Keras file, or a folder with "
+        "model.keras; for other classes, its head is replaced",
+        dest="from",
+        metavar="MODEL",
     )
-    course.add_argument(
+    add(
+        begin,
+        "--weights",
+        "Keras weights for the backbone of a transfer architecture",
+        metavar="FILE",
+    )
+    add(begin, "--freeze", "train the head only, on the features it began with",
+        action="store_true")  # fmt: skip
+    add(begin, "--seed", "of everything random", type=int)
+    course = parser.add_argument_group("how it goes")
+    add(course, "--arch", "what to train", choices=NAMES)
+    add(course, "--epochs", "how many", type=int)
+    add(course, "--batch", "faces a step", type=int)
+    add(course, "--optimizer", "sgd has Nesterov momentum", choices=OPTIMIZERS)
+    add(course, "--rate", "peak learning rate", type=float)
+    add(course, "--schedule", "of the rate after the warm-up", choices=SCHEDULES)
+    add(course, "--warmup", "until the peak", type=float, metavar="EPOCHS")
+    add(
+        course,
+        "--weight-decay",
+        f"decoupled from the gradient (default: {USUAL.weight_decay}; adam has none)",
+        type=float,
+    )
+    add(
+        course,
+        "--averaging",
+        "of the averaged weights a step, 0 for none",
+        type=float,
+        metavar="DECAY",
+    )
+    add(
+        course,
+        "--augment",
+        "how far faces are changed, of the usual; 0: not at all",
+        type=float,
+        metavar="STRENGTH",
+    )
+    add(
+        course,
+        "--holdout",
+        "of the training faces kept to choose by, where the data has no validation split",
+        type=float,
+        metavar="FRACTION",
+    )
+    add(
+        course,
+        "--limit",
+        "train on so many only, of each class in proportion",
+        type=int,
+        metavar="FACES",
+    )
+    add(course, "--size", "of a face in pixels", metavar="WxH")
+    add(course, "--precision", "of the arithmetic", choices=PRECISIONS)
+    add(course, "--backend", "of Keras (default: what Keras is set to)", choices=BACKENDS)
+    add(
+        course,
         "--test",
+        "report on the test split, once, when all choices are made",
         action="store_true",
-        help="report on the test split, once, when all choices are made",
     )
+
+
+def plan_from(args: argparse.Namespace) -> Plan:
+    """Return the training that the options ask for; without `--votes`, it depends on the data.
+
+    Raises:
+        UsageError: one or more values are out of range; all are named.
+        ConfigError: the file of `--config` is not one that a run wrote.
+        NoInputError: it is not there.
+    """
+    given = {k: v for k, v in vars(args).items() if k in DEFAULTS}
+    recipe = RECIPES.get(args.recipe, {}) if args.recipe else {}
+    file = read_config(args.config) if args.config else {}
+    config = {**DEFAULTS, **recipe, **file, **given}
+    data = args.data or (Path(file["data"]) if "data" in file else None)
+    if data is None:
+        raise UsageError("data: missing; name a data set, or a --config that does")
+    config.pop("data", None)
+    _check_types(config, args.config)
+    return Plan(
+        recipe=recipe_from(config),
+        data=data,
+        out=args.out,
+        begin=config["from"],
+        weights=Path(config["weights"]) if config["weights"] else None,
+        teachers=tuple(config["teacher"]),
+        backend=config["backend"],
+        limit=config["limit"],
+        test=config["test"],
+        config={"data": str(data.resolve()), **{k: _absolute(k, v) for k, v in config.items()}},
+    )
+
+
+def _absolute(key: str, value: Any) -> Any:
+    """Return paths such that they mean the same from another folder; shipped names stay."""
+    if key in ("from", "weights", "teacher") and value:
+        many = value if isinstance(value, list) else [value]
+        out = [str(Path(v).resolve()) if Path(v).exists() else v for v in many]
+        return out if isinstance(value, list) else out[0]
+    return value
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the options in a file.
+
+    Raises:
+        ConfigError: it is not TOML, or has a key that is no option; both name the file.
+        NoInputError: it is not there.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as e:
+        raise NoInputError(f"--config {path}: no such file") from e
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise ConfigError(f"--config {path}: not TOML: {e}") from e
+    allowed = ("data", *DEFAULTS)
+    unknown = [k for k in content if k not in allowed]
+    if unknown:
+        raise ConfigError(
+            f"--config {path}: {', '.join(unknown)}: no such option; allowed: {', '.join(allowed)}"
+        )
+    return content
+
+
+def config_text(plan: Plan) -> str:
+    """Return the file that makes the same training again."""
+    lines = ["# Every option of this run. Again: emotion-convert train --config THIS --out FOLDER"]
+    # JSON's numbers, strings and lists are TOML's too; what is None is left out.
+    for key, value in plan.config.items():
+        if value is not None:
+            lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
+    return "\n".join(lines) + "\n"
+
+
+def _check_types(config: Mapping[str, Any], path: Path | None) -> None:
+    """Refuse values of a file that are of another type than the option's.
+
+    Raises:
+        ConfigError: names each of them.
+    """
+    numbers = ("votes", "weight_decay", "limit")
+    texts = ("from", "weights", "backend")
+    choices = {
+        "arch": NAMES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS,
+        "backend": BACKENDS,
+    }  # fmt: skip
+    wrong = []
+    for key, value in config.items():
+        usual = DEFAULTS[key]
+        kind: Any
+        if key in numbers or isinstance(usual, float):
+            kind = int if key == "limit" else (int, float)
+        else:
+            kind = str if key in texts else type(usual)
+        boolean = isinstance(value, bool) and kind is not bool
+        if value is not None and (boolean or not isinstance(value, kind)):
+            wrong.append(f"{key}: got {value!r}; allowed: another type")
+        elif key in choices and value is not None and value not in choices[key]:
+            wrong.append(f"{key}: got {value!r}; allowed: {', '.join(choices[key])}")
+        elif key == "teacher" and not all(isinstance(v, str) for v in value or ()):
+            wrong.append(f"{key}: got {value!r}; allowed: a list of models")
+    if wrong:
+        raise ConfigError(f"--config {path}: " + "\n".join(wrong))
 
 
 def size_of(text: str) -> tuple[int, int]:
@@ -139,35 +328,44 @@ def size_of(text: str) -> tuple[int, int]:
         UsageError: it is not two whole numbers from 16 to 512.
     """
     width, _, height = text.partition("x")
-    if not (width.isdigit() and height.isdigit()):
+    if not (width.isdecimal() and height.isdecimal()):
         raise UsageError(f"--size: got {text!r}; allowed: WIDTHxHEIGHT, such as 48x48")
     if not all(16 <= int(v) <= 512 for v in (width, height)):
         raise UsageError(f"--size: got {text!r}; allowed: 16 to 512 pixels each")
     return int(height), int(width)
 
 
-def recipe_from(args: argparse.Namespace) -> Recipe:
-    """Return the recipe of these options; without `--votes`, it depends on the data.
+def recipe_from(config: Mapping[str, Any]) -> Recipe:
+    """Return the recipe of these options; without `votes`, it depends on the data.
 
     Raises:
         UsageError: one or more values are out of range; all are named.
     """
+    c = config
+    decay, adam = c["weight_decay"], c["optimizer"] == "adam"
     checks = (
-        ("--votes", args.votes, args.votes is None or 0 <= args.votes <= 1, "0 to 1"),
-        ("--expected", args.expected, 0 <= args.expected <= 1, "0 to 1"),
-        ("--smoothing", args.smoothing, 0 <= args.smoothing < 1, "0 to below 1"),
-        ("--balance", args.balance, 0 <= args.balance <= 1, "0 to 1"),
-        ("--teacher-weight", args.teacher_weight, 0 <= args.teacher_weight <= 1, "0 to 1"),
-        ("--seed", args.seed, 0 <= args.seed < 2**31, "0 to 2147483647"),
-        ("--epochs", args.epochs, 1 <= args.epochs <= 10_000, "1 to 10000"),
-        ("--batch", args.batch, 1 <= args.batch <= 65_536, "1 to 65536"),
-        ("--rate", args.rate, 0 < args.rate <= 10, "above 0 to 10"),
-        ("--warmup", args.warmup, 0 <= args.warmup < args.epochs, "0 to below --epochs"),
-        ("--weight-decay", args.weight_decay, 0 <= args.weight_decay < 1, "0 to below 1"),
-        ("--averaging", args.averaging, 0 <= args.averaging < 1, "0 to below 1"),
-        ("--augment", args.augment, 0 <= args.augment <= 2, "0 to 2"),
-        ("--holdout", args.holdout, 0 < args.holdout < 1, "above 0, below 1"),
-        ("--limit", args.limit, args.limit is None or args.limit >= 1, "1 and above"),
+        ("--votes", c["votes"], c["votes"] is None or 0 <= c["votes"] <= 1, "0 to 1"),
+        ("--expected", c["expected"], 0 <= c["expected"] <= 1, "0 to 1"),
+        ("--smoothing", c["smoothing"], 0 <= c["smoothing"] < 1, "0 to below 1"),
+        ("--balance", c["balance"], 0 <= c["balance"] <= 1, "0 to 1"),
+        ("--teacher-weight", c["teacher_weight"], 0 <= c["teacher_weight"] <= 1, "0 to 1"),
+        ("--seed", c["seed"], 0 <= c["seed"] < 2**31, "0 to 2147483647"),
+        ("--epochs", c["epochs"], 1 <= c["epochs"] <= 10_000, "1 to 10000"),
+        ("--batch", c["batch"], 1 <= c["batch"] <= 65_536, "1 to 65536"),
+        ("--rate", c["rate"], 0 < c["rate"] <= 10, "above 0 to 10"),
+        ("--warmup", c["warmup"], 0 <= c["warmup"] < c["epochs"], "0 to below --epochs"),
+        ("--weight-decay", decay, decay is None or 0 <= decay < 1, "0 to below 1"),
+        ("--weight-decay", decay, not (adam and decay), "none with adam; adamw has it"),
+        ("--averaging", c["averaging"], 0 <= c["averaging"] < 1, "0 to below 1"),
+        ("--augment", c["augment"], 0 <= c["augment"] <= 2, "0 to 2"),
+        ("--holdout", c["holdout"], 0 < c["holdout"] < 1, "above 0, below 1"),
+        ("--limit", c["limit"], c["limit"] is None or c["limit"] >= 2, "2 and above"),
+        (
+            "--freeze",
+            "neither --from nor --weights",
+            not c["freeze"] or bool(c["from"] or c["weights"]),
+            "with one of them: a head alone learns nothing from random features",
+        ),
     )
     wrong = [
         f"{name}: got {value}; allowed: {allowed}" for name, value, ok, allowed in checks if not ok
@@ -175,21 +373,24 @@ def recipe_from(args: argparse.Namespace) -> Recipe:
     if wrong:
         raise UsageError("\n".join(wrong))
     return Recipe(
-        arch=args.arch,
-        size=size_of(args.size),
-        epochs=args.epochs,
-        batch=args.batch,
-        rate=args.rate,
-        warmup_epochs=args.warmup,
-        weight_decay=args.weight_decay,
-        averaging=args.averaging,
-        votes=0.0 if args.votes is None else args.votes,
-        expected=args.expected,
-        smoothing=args.smoothing,
-        balance=args.balance,
-        teacher=args.teacher_weight if args.teacher else 0.0,
-        holdout=args.holdout,
-        seed=args.seed,
-        precision=args.precision,
-        augmentation=Augmentation().scaled(args.augment) if args.augment else None,
+        arch=c["arch"],
+        size=size_of(c["size"]),
+        epochs=c["epochs"],
+        batch=c["batch"],
+        optimizer=c["optimizer"],
+        rate=c["rate"],
+        schedule=c["schedule"],
+        warmup_epochs=c["warmup"],
+        weight_decay=(0.0 if adam else USUAL.weight_decay) if decay is None else decay,
+        averaging=c["averaging"],
+        votes=0.0 if c["votes"] is None else c["votes"],
+        expected=c["expected"],
+        smoothing=c["smoothing"],
+        balance=c["balance"],
+        teacher=c["teacher_weight"] if c["teacher"] else 0.0,
+        holdout=c["holdout"],
+        freeze=c["freeze"],
+        seed=c["seed"],
+        precision=c["precision"],
+        augmentation=Augmentation().scaled(c["augment"]) if c["augment"] else None,
     )

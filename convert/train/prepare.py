@@ -28,6 +28,12 @@ class Part:
     truth: NDArray[np.int64]
     distribution: Floats | None  # of raters, where there are votes
 
+    def prior(self) -> NDArray[np.float64]:
+        """Return how probable each class is in what is learnt, weights included, (classes,)."""
+        mean = (self.targets * self.weights[:, None]).sum(axis=0, dtype=np.float64)
+        result: NDArray[np.float64] = mean / mean.sum()
+        return result
+
     def digest(self) -> str:
         """Return a digest of all that is learnt from: faces, targets and weights."""
         digest = hashlib.sha256()
@@ -100,6 +106,7 @@ def prepare(
     balance: float = 0.0,
     holdout: float = 0.05,
     limit: int | None = None,
+    seed: int = 1,
 ) -> tuple[Part, Part, Counts]:
     """Split training faces into a part to train on and a part to choose by.
 
@@ -114,10 +121,12 @@ def prepare(
         smoothing: see `targets_of`.
         balance: 0 weighs faces alike, 1 classes alike.
         holdout: fraction of the training faces to choose by, above 0 and below 1.
-        limit: use only so many training faces (for a trial run).
+        limit: use only so many training faces (for a trial run), of each class in proportion.
+        seed: of their choice.
 
     Raises:
-        ValueError: there is nothing to train on or to choose by, or no targets of that kind.
+        ValueError: there is nothing to train on or to choose by, only one class, or no targets of
+            that kind.
     """
     train = data.split("train")
     test_names = [s for s in TEST_SPLITS if s != "validation"]
@@ -137,12 +146,18 @@ def prepare(
         rank = np.array([int.from_bytes(keys[i][:4], "big") / 2**32 for i in keep])
         held = rank < holdout
         choose = train.select(keep[held])
-    used = keep[~held][:limit]
+    used = keep[~held]
+    if limit is not None:
+        used = used[stratified(targets[used].argmax(axis=1), limit, seed)]
     if not len(used) or not len(choose):
         raise ValueError(
             f"data: {len(used)} faces to train on and {len(choose)} to choose by; "
             "allowed: at least 1 of each"
         )
+    present = np.flatnonzero((targets[used] > 1.01 * smoothing / len(data.classes)).any(axis=0))
+    if len(present) < 2:
+        only = ", ".join(data.classes[c] for c in present)
+        raise ValueError(f"data: all training faces are {only}; allowed: at least 2 classes")
     weight = _weights(train, targets, votes, balance)
     learnt = train.select(used)
     return (
@@ -156,6 +171,29 @@ def prepare(
         evaluation_part(choose, votes=votes),
         Counts(len(used), len(choose), identical, without),
     )
+
+
+def stratified(classes: NDArray[np.integer], count: int, seed: int) -> NDArray[np.intp]:
+    """Return the sorted indices of a random sample, of each class in proportion to its size.
+
+    Each class keeps at least one, as far as `count` goes.
+
+    Args:
+        classes: (n,) class of each.
+        count: how many to keep at most.
+        seed: of the sample.
+    """
+    if count >= len(classes):
+        return np.arange(len(classes))
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(classes))
+    # Rank within its class, as a fraction of it: taking the smallest takes classes evenly.
+    rank = np.empty(len(classes))
+    for c in np.unique(classes):
+        here = order[classes[order] == c]
+        rank[here] = np.arange(len(here)) / len(here)
+    shuffled = order[np.argsort(rank[order], kind="stable")]
+    return np.sort(shuffled[:count])
 
 
 def evaluation_part(data: Dataset, *, votes: float) -> Part:

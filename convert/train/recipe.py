@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from convert.train.augment import Augmentation
 
+OPTIMIZERS = ("sgd", "adam", "adamw")
+SCHEDULES = ("cosine", "constant")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -13,15 +15,17 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 class Recipe:
     """One training; two with the same recipe, data and backend on one CPU thread are equal.
 
-    The optimiser is stochastic gradient descent with Nesterov momentum: on small picture sets it
-    ends at a better network than the adaptive ones, given the time to get there.
+    The usual optimiser is stochastic gradient descent with Nesterov momentum: on small picture sets
+    it ends at a better network than the adaptive ones, given the time to get there.
     """
 
     arch: str = "edge"
     size: tuple[int, int] = (48, 48)  # height, width in pixels
     epochs: int = 60
     batch: int = 128
+    optimizer: str = "sgd"
     rate: float = 0.1  # peak learning rate
+    schedule: str = "cosine"
     warmup_epochs: float = 2.0
     momentum: float = 0.9
     weight_decay: float = 5e-3  # decoupled: a step shrinks a kernel by rate times this
@@ -32,6 +36,7 @@ class Recipe:
     balance: float = 0.0
     teacher: float = 0.0  # weight of the teacher's scores in the targets, 0 to 1
     holdout: float = 0.05
+    freeze: bool = False  # train the head only
     seed: int = 1
     precision: str = "float32"
     augmentation: Augmentation | None = field(default_factory=Augmentation)

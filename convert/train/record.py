@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from edge.errors import ConfigError
+import msgspec
 
-RECORD = "train.json"
+from edge.errors import ConfigError
+from edge.model.manifest import MANIFEST, Manifest, sha256_of
+
+log = logging.getLogger(__name__)
+
+MODEL, RECORD = "model.keras", "train.json"
 KEPT = (
-    "architecture", "seed", "recipe", "begun_from", "teachers", "averaged", "data", "validation",
-    "seconds", "versions",
+    "architecture", "seed", "recipe", "begun_from", "weights", "teachers", "averaged", "data",
+    "validation", "seconds", "versions",
 )  # fmt: skip
 
 
@@ -25,10 +31,16 @@ class Record:
     kept: dict[str, Any] = field(default_factory=dict)
     truth: str | None = None  # `votes` or `labels`, whichever it was trained on
     holdout: float | None = None
+    labels: tuple[str, ...] | None = None  # of the outputs, in order
+    size: tuple[int, int] | None = None  # height, width of the faces
+    prior: dict[str, float] | None = None  # class probabilities of what was learnt, by label
 
 
 def record_beside(model: Path) -> Record:
-    """Read `train.json` in the folder of `model`; empty when there is none.
+    """Read `train.json` in the folder of `model`; empty when there is none about this file.
+
+    A record names the sha256 of its model, so that another file in the same folder does not pass
+    for it; older records belong to `model.keras`.
 
     Raises:
         ConfigError: it is there and is not what `train` writes.
@@ -40,10 +52,45 @@ def record_beside(model: Path) -> Record:
         content = json.loads(path.read_text(encoding="utf-8"))
         recipe = content["recipe"]
         votes, holdout = float(recipe["votes"]), float(recipe["holdout"])
-    except (ValueError, KeyError, TypeError, OSError) as e:
+        labels = content.get("labels")
+        labels = None if labels is None else tuple(str(name) for name in labels)
+        size = recipe.get("size")
+        size = None if size is None else (int(size[0]), int(size[1]))
+        prior = content.get("prior")
+        prior = None if prior is None else {str(k): float(v) for k, v in prior.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError) as e:
         raise ConfigError(f"{path}: not a record of training ({type(e).__name__}: {e})") from e
+    if not _is_about(model, content.get("model_sha256")):
+        log.warning("%s is about another model than %s; not used", path, model.name)
+        return Record()
     kept = {key: content[key] for key in KEPT if key in content}
-    return Record(kept, "votes" if votes > 0 else "labels", holdout)
+    return Record(kept, "votes" if votes > 0 else "labels", holdout, labels, size, prior)
+
+
+def labels_beside(model: Path) -> tuple[str, ...] | None:
+    """Return the names of a model's outputs as its training or its manifest beside it says.
+
+    A manifest counts when it says that it was made from this very file.
+
+    Raises:
+        ConfigError: there is a record that is broken.
+    """
+    labels = record_beside(model).labels
+    manifest = model.parent / MANIFEST
+    if labels is not None or not (model.is_file() and manifest.is_file()):
+        return labels
+    try:
+        content = msgspec.json.decode(manifest.read_bytes(), type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, OSError):
+        return None
+    same = content.provenance.get("source_sha256") == sha256_of(model)
+    return tuple(content.labels) if same else None
+
+
+def _is_about(model: Path, digest: object) -> bool:
+    if digest is None:
+        return model.name == MODEL
+    return model.is_file() and sha256_of(model) == digest
 
 
 TOOLS = ("keras", "tensorflow", "tensorflow-cpu", "torch", "jax", "numpy")

@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 
 
-def learning_rate(step: int, *, steps: int, warmup: int, peak: float, final: float = 0.01) -> float:
+def learning_rate(
+    step: int,
+    *,
+    steps: int,
+    warmup: int,
+    peak: float,
+    final: float = 0.01,
+    schedule: str = "cosine",
+) -> float:
     """Return the rate at `step`: linear warm-up, then half a cosine (Loshchilov, Hutter 2017).
 
     Args:
@@ -14,9 +22,12 @@ def learning_rate(step: int, *, steps: int, warmup: int, peak: float, final: flo
         warmup: steps until the peak.
         peak: largest rate.
         final: what is left at the end, of the peak.
+        schedule: `cosine`, or `constant`: the peak to the end.
     """
     if step < warmup:
         return peak * (step + 1) / warmup
+    if schedule == "constant":
+        return peak
     done = (step - warmup) / max(1, steps - warmup)
     return peak * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.load import load_float, model_digest
+from convert.model_options import USUAL
 from edge.errors import ConfigError
 from edge.model.manifest import find_model
 
@@ -28,6 +29,24 @@ def load_teachers(given: Sequence[str], classes: tuple[str, ...]) -> list[Scorer
         EdgeError: one is missing, broken, or scores other classes.
     """
     return [_load(name, classes) for name in given]
+
+
+class Restricted:
+    """A teacher of more classes, asked for some of them: scores add up to 1 over those."""
+
+    def __init__(self, scorer: Scorer, classes: tuple[str, ...]) -> None:
+        """`classes` are all labels of `scorer`."""
+        self._scorer = scorer
+        self._columns = [scorer.labels.index(name) for name in classes]
+        self.name, self.path, self.input = scorer.name, scorer.path, scorer.input
+        self.labels, self.labels_from = classes, scorer.labels_from
+
+    def predict(self, faces: Faces, /) -> NDArray[np.float32]:
+        """Return probabilities among the classes, (n, C); even ones where it gives none."""
+        scores = self._scorer.predict(faces)[:, self._columns]
+        total = scores.sum(axis=1, keepdims=True)
+        even = np.full_like(scores, 1 / scores.shape[1])
+        return np.where(total > 1e-6, scores / np.maximum(total, 1e-6), even).astype(np.float32)
 
 
 def taking_turns(teachers: Sequence[Scorer]) -> Teacher:
@@ -58,12 +77,14 @@ def _load(name: str, classes: tuple[str, ...]) -> Scorer:
 
     scorer: Scorer
     if Path(name).suffix:
-        scorer = load_float(Path(name), classes=classes)
+        scorer = load_float(Path(name), USUAL, classes)
     else:
         scorer = FolderScorer(find_model(name))
-    if scorer.labels != classes:
+    if scorer.labels == classes:
+        return scorer
+    if not set(classes) <= set(scorer.labels):
         raise ConfigError(
             f"--teacher {name}: scores {', '.join(scorer.labels)}; allowed, as in the data: "
-            f"{', '.join(classes)}"
+            f"{', '.join(classes)}, or more"
         )
-    return scorer
+    return Restricted(scorer, classes)

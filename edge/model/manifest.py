@@ -29,12 +29,15 @@ class InputSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     margin: Annotated[float, Meta(ge=-0.4, le=1)] = 0.0  # added on each side, fraction of the box
 
 
+Label = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_ -]{0,31}$")]
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """`manifest.json`. Unknown keys are kept out of the way, so that newer files still load."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     task: Literal["emotion", "attribute", "face"]
-    labels: list[Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_ -]{0,31}$")]]
+    labels: list[Label]
     input: InputSpec
     quantisation: Literal["int8", "int16x8", "float16", "dynamic", "float32"]
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]

@@ -12,12 +12,14 @@ import pytest
 
 from convert.cli import main
 from convert.data import open_dataset
-from convert.evaluate.attention import method_for
+from convert.evaluate.attention import explain, methods_for
 from convert.evaluate.cost import keras_sums, tflite_sums
 from convert.evaluate.scorer import FolderScorer
 from convert.load import FloatModel, load_float, use_tensorflow
+from convert.model_options import USUAL
 from convert.quantize.temperature import tempered
 from convert.quantize.tflite import MODES
+from edge.errors import ConfigError
 from edge.model.tflite import Network
 
 pytestmark = pytest.mark.slow
@@ -79,7 +81,7 @@ def keras_file(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def reference(path: Path, data_path: Path) -> tuple[FloatModel, np.ndarray, np.ndarray]:
     data = open_dataset(data_path)
-    model = load_float(path, classes=data.classes)
+    model = load_float(path, USUAL, data.classes)
     faces = data.split("test").faces()
     return model, faces, model.predict(faces)
 
@@ -214,13 +216,12 @@ def test_multiply_adds_by_hand_in_both_formats(
 
 def test_an_activation_map_adds_up_to_the_logit(keras_file: Path, data_path: Path) -> None:
     model, faces, scores = reference(keras_file, data_path)
-    name, explain = method_for(model)
-    assert name == "class activation map"
+    found = methods_for(model)
+    assert [m.name for m in found] == ["class activation map", "Grad-CAM", "occlusion"]
     bias = model.network.layers[-2].get_weights()[1]
     few = faces[::20]
-    logits = np.stack(
-        [explain(few, np.full(len(few), c)).mean(axis=(1, 2)) + bias[c] for c in range(3)], axis=1
-    )
+    maps = [found[0].maps(few, np.full(len(few), c)) for c in range(3)]
+    logits = np.stack([m.mean(axis=(1, 2)) for m in maps], axis=1) + bias
     e = np.exp(logits - logits.max(axis=1, keepdims=True))
     assert e / e.sum(axis=1, keepdims=True) == pytest.approx(scores[::20], abs=1e-4)
 
@@ -234,12 +235,45 @@ def test_a_network_without_pooling_is_explained_by_gradients(
     inputs = keras.Input((48, 48, 1))
     x = layers.Conv2D(4, 3, strides=4)(layers.Rescaling(1 / 255)(inputs))
     outputs = layers.Dense(3, activation="softmax")(layers.Flatten()(x))
-    keras.Model(inputs, outputs).save(tmp_path / "flat.keras")
+    keras.Model(inputs, [outputs]).save(tmp_path / "flat.keras")  # a list of one output
     model, faces, _ = reference(tmp_path / "flat.keras", data_path)
-    name, explain = method_for(model)
-    maps = explain(faces[:4], np.array([0, 1, 2, 0]))
-    assert (name, maps.shape) == ("Grad-CAM", (4, 12, 12))
-    assert (maps >= 0).all()
+    assert [m.name for m in methods_for(model)] == ["Grad-CAM", "occlusion"]
+    found = explain(model, faces[:4], np.array([0, 1, 2, 0]), method="Grad-CAM")
+    assert (found.method, found.maps.shape) == ("Grad-CAM", (4, 12, 12))
+    assert (found.maps >= 0).all()
+
+
+def test_logits_are_scored_as_probabilities(
+    network: Any, keras_file: Path, data_path: Path, tmp_path: Path
+) -> None:
+    import keras
+
+    keras.Model(network.inputs, network.layers[-2].output).save(tmp_path / "logits.keras")
+    _, _, probabilities = reference(keras_file, data_path)
+    _, _, scores = reference(tmp_path / "logits.keras", data_path)
+    assert scores == pytest.approx(probabilities, abs=1e-6)
+    sigmoid = keras.layers.Activation("sigmoid")(network.layers[-2].output)
+    keras.Model(network.inputs, sigmoid).save(tmp_path / "sigmoid.keras")
+    with pytest.raises(ConfigError, match="neither probabilities nor logits"):
+        reference(tmp_path / "sigmoid.keras", data_path)
+
+
+def test_labels_in_the_datas_order_that_cannot_be_are_refused(
+    network: Any, data_path: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import keras
+
+    last = network.layers[-2]
+    mixed = keras.models.clone_model(network)
+    mixed.set_weights(network.get_weights())
+    kernel, bias = last.get_weights()
+    order = [2, 0, 1]
+    mixed.layers[-2].set_weights([kernel[:, order], bias[order]])
+    mixed.save(tmp_path / "mixed.keras")
+    out = tmp_path / "own"
+    assert quantize(tmp_path / "mixed.keras", data_path, out) == 78
+    assert "as --labels neutral,happy,sad, " in capfd.readouterr().err
+    assert quantize(tmp_path / "mixed.keras", data_path, out, "--labels", "neutral,happy,sad") == 0
 
 
 def test_what_cannot_be_converted_is_said_and_leaves_nothing(

@@ -7,8 +7,8 @@ import pytest
 
 from convert.train import command
 from convert.train.augment import Augmentation
-from convert.train.options import recipe_from, size_of
-from edge.errors import EdgeError, UsageError
+from convert.train.options import RECIPES, Plan, config_text, plan_from, size_of
+from edge.errors import ConfigError, EdgeError, UsageError
 
 
 def parse(*options: str) -> argparse.Namespace:
@@ -17,20 +17,25 @@ def parse(*options: str) -> argparse.Namespace:
     return parser.parse_args(["train", "data", "--out", "out", *options])
 
 
+def plan(*options: str) -> Plan:
+    return plan_from(parse(*options))
+
+
 def test_the_usual_recipe_and_what_changes_it() -> None:
-    recipe = recipe_from(parse())
+    recipe = plan().recipe
     assert recipe.arch == "edge" and recipe.size == (48, 48) and recipe.augmentation is not None
-    changed = recipe_from(parse("--size", "64x48", "--augment", "0", "--teacher", "t.keras"))
+    assert (recipe.optimizer, recipe.weight_decay) == ("sgd", 5e-3)
+    changed = plan("--size", "64x48", "--augment", "0", "--teacher", "t.keras").recipe
     assert changed.size == (48, 64)
     assert changed.augmentation is None
     assert changed.teacher == 0.5
-    half = recipe_from(parse("--augment", "0.5")).augmentation
+    half = plan("--augment", "0.5").recipe.augmentation
     assert half is not None and half.rotation_deg == Augmentation().rotation_deg / 2
 
 
 def test_all_that_is_out_of_range_is_said_at_once() -> None:
     with pytest.raises(UsageError) as e:
-        recipe_from(parse("--epochs", "0", "--votes", "2", "--rate", "0", "--holdout", "1"))
+        plan("--epochs", "0", "--votes", "2", "--rate", "0", "--holdout", "1")
     assert str(e.value).splitlines() == [
         "--votes: got 2.0; allowed: 0 to 1",
         "--epochs: got 0; allowed: 1 to 10000",
@@ -41,7 +46,65 @@ def test_all_that_is_out_of_range_is_said_at_once() -> None:
     assert e.value.exit_code == 64
 
 
-@pytest.mark.parametrize("text", ["48", "48x", "axb", "8x48", "48x999", "-48x48"])
+def test_adam_has_no_weight_decay_and_adamw_has() -> None:
+    assert plan("--optimizer", "adam").recipe.weight_decay == 0
+    assert plan("--optimizer", "adamw").recipe.weight_decay == 5e-3
+    with pytest.raises(UsageError, match=r"--weight-decay: got 0\.1; allowed: none with adam"):
+        plan("--optimizer", "adam", "--weight-decay", "0.1")
+
+
+def test_a_frozen_body_needs_to_have_learnt_something() -> None:
+    with pytest.raises(UsageError, match="--freeze: got neither --from nor --weights"):
+        plan("--freeze")
+    assert plan("--freeze", "--from", "m.keras").recipe.freeze
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_the_recipes_of_classic_projects_are_whole_and_can_be_changed(name: str) -> None:
+    recipe = plan("--recipe", name).recipe
+    assert (recipe.optimizer, recipe.votes) == ("adam", 0.0)
+    assert recipe.arch == RECIPES[name]["arch"] and recipe.epochs == RECIPES[name]["epochs"]
+    assert plan("--recipe", name, "--epochs", "3").recipe.epochs == 3
+
+
+def test_a_run_is_a_file_that_makes_the_same_run_again(tmp_path: Path) -> None:
+    first = plan(
+        "--recipe", "plain_cnn_2018", "--seed", "7", "--teacher", "a", "--teacher", 'b "c"',
+        "--limit", "40", "--test", "--votes", "0.25",
+    )  # fmt: skip
+    file = tmp_path / "run.toml"
+    file.write_text(config_text(first))
+    again = plan("--config", str(file))
+    assert (again.recipe, again.teachers, again.limit, again.test) == (
+        first.recipe, first.teachers, first.limit, first.test,
+    )  # fmt: skip
+    assert plan("--config", str(file), "--seed", "8").recipe.seed == 8
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers())
+    without = parser.parse_args(["train", "--out", "out", "--config", str(file)])
+    assert plan_from(without).data == Path("data").resolve()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("epochs = ", "not TOML"),
+        ("epoch = 3", "epoch: no such option"),
+        ('epochs = "many"', "epochs: got 'many'"),
+        ("epochs = true", "epochs: got True"),
+        ('optimizer = "lion"', "optimizer: got 'lion'; allowed: sgd, adam, adamw"),
+        ("teacher = [1]", "teacher: got"),
+        ("from = 3", "from: got 3"),
+    ],
+)
+def test_a_file_that_is_no_run_is_refused(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(text)
+    with pytest.raises(ConfigError, match=r"run\.toml: ") as e:
+        plan("--config", str(tmp_path / "run.toml"))
+    assert words in str(e.value)
+
+
+@pytest.mark.parametrize("text", ["48", "48x", "axb", "8x48", "48x999", "-48x48", "4²x48"])
 def test_sizes_that_are_none(text: str) -> None:
     with pytest.raises(UsageError, match="--size: got"):
         size_of(text)

@@ -44,6 +44,19 @@ def test_a_teacher_of_other_classes_is_refused_by_name() -> None:
     assert e.value.exit_code == 78
 
 
+def test_a_teacher_of_more_classes_teaches_those_there_are() -> None:
+    faces = np.random.default_rng(1).integers(0, 256, (3, 48, 48), np.uint8)
+    [teacher] = load_teachers(["emotion"], ("happy", "angry"))
+    assert teacher.labels == ("happy", "angry")
+    whole = FolderScorer(find_model("emotion")).predict(faces)
+    wanted = whole[:, [CLASSES.index("happy"), CLASSES.index("angry")]]
+    total = wanted.sum(axis=1, keepdims=True)
+    found = teacher.predict(faces)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
+    for row, score, sum_ in zip(found, wanted, total, strict=True):
+        np.testing.assert_allclose(row, score / sum_ if sum_ > 1e-6 else 0.5, atol=1e-6)
+
+
 @pytest.mark.parametrize(("given", "code"), [("missing.keras", 66), ("missing", 78)])
 def test_a_missing_teacher(given: str, code: int) -> None:
     with pytest.raises(EdgeError, match="missing") as e:
