@@ -80,11 +80,17 @@ def build(
     )
     camera = camera or open_camera(config.camera, clock, rng)
     scale = RateScale()
+
+    def whole_cpu_s() -> float:
+        return (cpu_s() if cpu_s else 0.0) + camera.stats().decoder_cpu_s
+
     return Pipeline(
         config=config,
         labels=model.labels,
         camera=camera,
-        budget=BudgetKeeper(config.budget, scale, cpu_s, host.temperature_c, host.throttled),
+        budget=BudgetKeeper(
+            config.budget, scale, whole_cpu_s if cpu_s else None, host.temperature_c, host.throttled
+        ),
         motion=MotionGate(config.motion, config.track.lost_s),
         detector=detector,
         detect_limiter=RateLimiter(config.detect.rate, scale, LEAST_DETECT_RATE),

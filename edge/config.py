@@ -67,7 +67,14 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True):
     stride: Annotated[
         int, Meta(ge=0, le=16384, description="bytes a row of the command's output; 0: the width")
     ] = 0
-    open_timeout_s: Annotated[float, Meta(gt=0, le=60, description="to open a stream")] = 3.0
+    open_timeout_s: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=60,
+            description="to the first picture of a stream: its next key frame can take ten seconds",
+        ),
+    ] = 10.0
     stall_s: Annotated[
         float, Meta(ge=0.2, le=60, description="without a frame before the camera counts as lost")
     ] = 3.0

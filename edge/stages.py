@@ -45,6 +45,7 @@ class CameraStats:
     dropped: int = 0  # frames that came and were never processed
     reopened: int = 0
     description: str = ""  # what was granted: format, size, rate; for `check` and the log
+    decoder_cpu_s: float = 0.0  # processor time of a child that decodes; not in this process's own
 
 
 class Camera(Protocol):

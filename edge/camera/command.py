@@ -43,6 +43,8 @@ LINE_BYTES = 400  # of the program's messages: of longer lines the end is kept
 class CommandSource:
     """Frames of a child process, which is owned, drained, ended and reaped."""
 
+    decoder_cpu_s = 0.0  # the program is not ours
+
     def __init__(self, config: edge.config.Camera) -> None:
         self._config = config
         self._argv = _filled(config.command or _rpicam(), config)

@@ -89,7 +89,9 @@ class LiveCamera:
 
     def stats(self) -> CameraStats:
         """Return the counts so far."""
-        return CameraStats(self._slot.dropped, self._reopened, self._description)
+        return CameraStats(
+            self._slot.dropped, self._reopened, self._description, self._source.decoder_cpu_s
+        )
 
     def close(self) -> None:
         """End `frames()` and release the source, at once or when the driver lets go of it."""

@@ -16,6 +16,10 @@ class LiveSource(Protocol):
 
     name: str  # for the log, without secrets
 
+    @property
+    def decoder_cpu_s(self) -> float:
+        """Seconds of processor time that a child of ours took to decode, since the start."""
+
     def open(self) -> str:
         """Open and return what was granted.
 

@@ -1,56 +1,175 @@
-"""A network stream: RTSP, MJPEG over HTTP, and what else FFmpeg takes."""
+"""A network stream: RTSP, MJPEG over HTTP, and what else FFmpeg takes; decoded by a child."""
 
 from __future__ import annotations
 
-import cv2
+import contextlib
+import fcntl
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+
+import numpy as np
 
 import edge.config
-from edge.camera.opencv import Luma, capture, luma_of
+from edge.camera.jpeg import MAX_PIXELS
+from edge.camera.opencv import Luma
 from edge.camera.source import SourceLostError
-from edge.redact import redacted
+from edge.child import python
+from edge.child.confine import clean_environment
+from edge.child.stream import Order
+from edge.child.wire import HEADER, MAX_TEXT_BYTES, Kind
+from edge.redact import redact, redacted
 
-SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "srt", "tcp", "udp")
+SCHEMES = ("rtsp", "rtsps", "http", "https", "tcp", "udp")
+
+POLL_S = 0.1  # s; how long a read waits, so that a close is noticed
+START_S = 5.0  # s that Python and OpenCV take to load on a small board, on top of the time to open
+PIPE_BYTES = 1 << 20  # asked for, so that a frame takes few reads; unprivileged maximum
 
 
 class StreamSource:
-    """Frames of a stream, with short time limits (FFmpeg's own are 30 s)."""
+    """Frames that a child of few rights and bounded memory decodes; see `edge.child.stream`."""
 
     def __init__(self, config: edge.config.Camera) -> None:
         self._config = config
         self.name = redacted(config.source)
-        self._video: cv2.VideoCapture | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._buffer = np.empty(HEADER.size, np.uint8)  # of the header or body that is awaited
+        self._filled = 0  # bytes of `_buffer` that are there
+        self._header: tuple[Kind, int, int] | None = None  # None: a header is awaited
+        self._stage = ""
+        self._cpu_ms = 0  # of the child that runs
+        self._cpu_before_ms = 0  # of the earlier ones
+
+    @property
+    def decoder_cpu_s(self) -> float:
+        """Processor time of the children so far, see `LiveSource`."""
+        return (self._cpu_before_ms + self._cpu_ms) / 1000
 
     def open(self) -> str:
-        """Connect and find the video, see `LiveSource`."""
+        """Start the child and wait for the first picture, see `LiveSource`."""
         c = self._config
-        limits = (
-            (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(c.open_timeout_s * 1000)),
-            (cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(c.stall_s * 1000)),
-            (cv2.CAP_PROP_N_THREADS, 1),  # more hold back as many frames
-        )
-        self._video = video = capture(
-            c.source, cv2.CAP_FFMPEG, [v for pair in limits for v in pair]
-        )
-        if not video.isOpened():
-            raise SourceLostError(
-                f"no video to be had (time limit {c.open_timeout_s:g} s); "
-                "check address, user and password"
+        order: Order = {
+            "source": c.source,
+            "open_timeout_s": c.open_timeout_s,
+            "stall_s": c.stall_s,
+            "parent": os.getpid(),
+        }
+        one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        command, env = python("edge.child.stream", clean_environment(os.environ) | one_thread)
+        self._await(None, HEADER.size)
+        self._stage = "starting"
+        try:
+            self._child = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                env=env,
+                start_new_session=True,  # a terminal's Ctrl-C is for the daemon
             )
-        width, height = video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)
-        return f"{self.name}, {width:.0f}x{height:.0f}, {video.get(cv2.CAP_PROP_FPS):.3g}/s"
+            assert self._child.stdin is not None and self._child.stdout is not None
+            with self._child.stdin as told:
+                told.write(json.dumps(order).encode())
+            os.set_blocking(self._child.stdout.fileno(), False)
+        except OSError as e:
+            raise SourceLostError(f"the decoder cannot be started: {e.strerror}") from e
+        with contextlib.suppress(OSError):  # the pipe stays at its default size
+            fcntl.fcntl(self._child.stdout.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        until = time.monotonic() + c.open_timeout_s + START_S
+        while self._header is None or self._header[0] is not Kind.PICTURE:
+            if self._ready():
+                self._receive()
+            elif time.monotonic() > until:
+                raise SourceLostError(f"no picture within {c.open_timeout_s:g} s: {self._stage}")
+        return f"{self.name}, {self._header[1]}x{self._header[2]}"
 
     def read(self) -> Luma | None:
         """Return the next picture, see `LiveSource`."""
-        assert self._video is not None
-        ok, picture = self._video.read()
-        if not ok or picture is None:
-            raise SourceLostError(
-                f"the stream ended, or nothing came for {self._config.stall_s:g} s"
-            )
-        return luma_of(picture)
+        return self._receive() if self._ready() else None
 
     def close(self) -> None:
-        """Disconnect, see `LiveSource`."""
-        video, self._video = self._video, None
-        if video is not None:
-            video.release()
+        """End the child, see `LiveSource`."""
+        child, self._child = self._child, None
+        self._cpu_before_ms += self._cpu_ms
+        self._cpu_ms = 0
+        if child is None:
+            return
+        child.kill()
+        child.wait()
+        if child.stdout is not None:
+            child.stdout.close()
+
+    def _ready(self) -> bool:
+        assert self._child is not None and self._child.stdout is not None
+        ready = select.poll()
+        ready.register(self._child.stdout.fileno(), select.POLLIN)
+        return bool(ready.poll(POLL_S * 1000))
+
+    def _await(self, header: tuple[Kind, int, int] | None, count: int) -> None:
+        self._header, self._filled = header, 0
+        # A new buffer each, because whoever got the last picture still holds it.
+        self._buffer = np.empty(count, np.uint8)
+
+    def _receive(self) -> Luma | None:
+        """Read what is there; return a picture that it completes.
+
+        A picture's header ends the call, so that `open` sees it.
+        """
+        while self._fill():
+            if self._header is None:
+                if self._take_header() is Kind.PICTURE:
+                    return None
+                continue
+            (kind, width, height), body = self._header, self._buffer
+            self._await(None, HEADER.size)
+            if kind is Kind.PICTURE:
+                return body.reshape(height, width)
+            text = redact(body.tobytes().decode(errors="replace"))
+            if kind is Kind.ERROR:
+                raise SourceLostError(text)
+            self._stage = text
+        return None
+
+    def _take_header(self) -> Kind:
+        mark, *numbers = HEADER.unpack(self._buffer.tobytes())
+        # What comes is believed no more than the camera is: the child may be its own no longer.
+        try:
+            kind = Kind(mark)
+        except ValueError:
+            raise SourceLostError("the decoder sent nonsense") from None
+        count = numbers[0] * numbers[1] if kind is Kind.PICTURE else numbers[0]
+        if not 0 < count <= (MAX_PIXELS if kind is Kind.PICTURE else MAX_TEXT_BYTES):
+            raise SourceLostError("the decoder sent nonsense")
+        if kind is Kind.PICTURE:
+            self._cpu_ms = numbers[2]
+        self._await((kind, numbers[0], numbers[1]), count)
+        return kind
+
+    def _fill(self) -> bool:
+        """Read what is there; return whether all that is awaited came."""
+        assert self._child is not None and self._child.stdout is not None
+        view = self._buffer.data
+        while self._filled < len(view):
+            try:
+                got = os.readv(self._child.stdout.fileno(), [view[self._filled :]])
+            except BlockingIOError:
+                return False
+            if got == 0:
+                raise SourceLostError(self._ending())
+            self._filled += got
+        return True
+
+    def _ending(self) -> str:
+        assert self._child is not None
+        try:
+            code = self._child.wait(1.0)
+        except subprocess.TimeoutExpired:
+            code = 0
+        if code >= 0:
+            return f"the decoder ended with status {code}"
+        return f"the decoder was ended by {signal.Signals(-code).name}: the stream may be hostile"

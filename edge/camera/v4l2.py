@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import math
 import os
-import struct
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 import edge.config
+from edge.camera import jpeg
 from edge.camera.opencv import Luma, capture, luma_of
 from edge.camera.source import SourceLostError
 
 JPEG = frozenset({"MJPG", "JPEG"})
-HEAD_BYTES = 4096  # of a buffer, in which a JPEG's frame header comes
-TAIL_BYTES = 4096  # of a buffer, in which a whole JPEG ends; padding follows
 PLANAR = frozenset({"NV12", "NV21", "YU12", "YV12", "I420"})  # luma plane first
 
 
 class V4l2Source:
     """Frames of a V4L2 device; MJPG is asked for, what is granted is taken."""
+
+    decoder_cpu_s = 0.0  # decodes in this process
 
     def __init__(self, config: edge.config.Camera) -> None:
         self._config = config
@@ -105,7 +105,9 @@ def luma_of_raw(raw: NDArray[np.generic], fourcc: str, width: int, height: int) 
     data = np.ascontiguousarray(raw).reshape(-1).view(np.uint8)
     pixels = width * height
     if fourcc in JPEG:
-        return _decoded(data, 4 * pixels)
+        return jpeg.decoded(
+            data, min(4 * pixels, jpeg.MAX_PIXELS)
+        )  # a flipped bit asks for gigabytes
     if fourcc in PLANAR:
         return _full(data[:pixels].reshape(height, width)) if data.size * 2 == pixels * 3 else None
     if fourcc == "GREY":
@@ -124,33 +126,6 @@ def _full(luma: Luma) -> Luma:
 
 
 _FULL = np.clip((np.arange(256) - 16) * 255 / 219 + 0.5, 0, 255).astype(np.uint8)
-
-
-def _decoded(data: NDArray[np.uint8], most_pixels: int) -> Luma | None:
-    # Cut off in transfer, every other time on some cameras; libjpeg would write a line about each.
-    if b"\xff\xd9" not in data[-TAIL_BYTES:].tobytes():
-        return None
-    if not 0 < _jpeg_pixels(data[:HEAD_BYTES].tobytes()) <= most_pixels:
-        return None  # one flipped bit could ask for a gigabyte
-    try:
-        luma = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
-    except cv2.error:
-        return None
-    return None if luma is None else np.asarray(luma, np.uint8)
-
-
-def _jpeg_pixels(head: bytes) -> int:
-    """Return width times height of the frame header (ITU-T T.81, B.2.2); 0: there is none."""
-    at = 2
-    if head[:2] != b"\xff\xd8":
-        return 0
-    while at + 9 <= len(head) and head[at] == 0xFF:
-        marker = head[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack_from(">HH", head, at + 5)
-            return int(height * width)
-        at += 2 + int.from_bytes(head[at + 2 : at + 4], "big")
-    return 0
 
 
 def _fourcc(code: int) -> str:

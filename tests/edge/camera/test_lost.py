@@ -135,6 +135,7 @@ class Scripted:
     """A raw source whose every answer is given by the test."""
 
     name = "scripted"
+    decoder_cpu_s = 0.0
 
     def __init__(self, answers: list[object]) -> None:
         self.answers = answers

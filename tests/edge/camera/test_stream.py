@@ -61,6 +61,7 @@ def test_a_stream_hands_over_luma() -> None:
         assert w.frames[0].luma.shape == (64, 96)
         assert w.frames[0].luma.dtype == np.uint8
         assert "96x64" in w.camera.stats().description
+        assert 0 < w.camera.stats().decoder_cpu_s < PATIENCE_S
 
 
 @needs_ffmpeg
@@ -70,7 +71,7 @@ def test_the_server_is_away_comes_is_killed_and_comes_back(
 ) -> None:
     port = free_port()
     with caplog.at_level(logging.DEBUG), watching(opened(configured(port))) as w:
-        w.wait_lost("no video")
+        w.wait_lost("nothing listens on port")
         for _ in range(3):
             with serving(port) as server:
                 w.wait_frames(3)
@@ -180,7 +181,7 @@ def test_connections_are_given_back_however_often_it_fails() -> None:
     ):
         wait_until(lambda: len(w.lost) >= 3, "warming up")
         before = descriptors()
-        wait_until(lambda: len(w.lost) >= 30, "more failures")
+        wait_until(lambda: len(w.lost) >= 12, "more failures")
         # One attempt may be under way; with a leak there are never so few again.
         wait_until(lambda: descriptors() <= before, "as few as before")
 
