@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import socket
 from collections.abc import Callable, Sequence
@@ -22,11 +23,14 @@ from edge.model.sandbox import load_in_subprocess
 from edge.model.tflite import import_runtime, runtime_version
 from edge.motion import MotionGate
 from edge.pipeline import Pipeline, check_labels
+from edge.prior import RATERS
 from edge.publish import Identity
 from edge.rates import BudgetKeeper, RateLimiter, RateScale
 from edge.smooth import TemporalSmoother
 from edge.stages import Camera, Clock, Control, FaceDetector, Observer, Publisher
 from edge.track import FaceTracker
+
+log = logging.getLogger(__name__)
 
 LEAST_DETECT_RATE = 2.0  # 1/s: any less, and boxes are too old for their faces to be scored
 
@@ -87,6 +91,7 @@ def build(
     return Pipeline(
         config=config,
         labels=model.labels,
+        trained=model.manifest.prior,
         camera=camera,
         budget=BudgetKeeper(
             config.budget, scale, whole_cpu_s if cpu_s else None, host.temperature_c, host.throttled
@@ -121,7 +126,13 @@ def load_emotion(config: Config) -> Model:
             f"classify.model: {config.classify.model}: its task is {model.manifest.task}; "
             "allowed: emotion"
         )
-    check_labels(config, model.labels)
+    check_labels(config, model.labels, model.manifest.prior)
+    if not model.manifest.prior and config.classify.prior != RATERS:
+        log.warning(
+            "classify.prior: %s does not say how frequent emotions were in its training (prior in "
+            "its manifest): its scores stay as they are",
+            config.classify.model,
+        )
     return model
 
 
@@ -169,5 +180,9 @@ def device_name(config: Config) -> str:
 def _info(model: Model) -> ModelInfo:
     m = model.manifest
     return ModelInfo(
-        name=m.name, sha256=m.sha256, labels=list(m.labels), runtime=runtime_version(model.runtime)
+        name=m.name,
+        sha256=m.sha256,
+        labels=list(m.labels),
+        prior=dict(m.prior),
+        runtime=runtime_version(model.runtime),
     )

@@ -18,6 +18,7 @@ from edge.image import resize
 from edge.messages import Frame, Reason, Scores, Track
 from edge.model.manifest import MODEL, InputSpec, Manifest, load_manifest
 from edge.model.tflite import Network
+from edge.prior import Floats, as_vector, reweigh, wanted_prior
 from edge.rates import RateLimiter, RateScale
 
 # s: a box carried on for longer without a detection is not scored: it may hold anything by now.
@@ -202,12 +203,18 @@ class TrackClassifier:
         self._model = model
         self._attributes = attributes
         self._scale = scale
+        self._priors: tuple[Floats, Floats] | None = None  # of training, of here
         self._limiters: dict[str, _Limiters] = {}
         self.configure(config)
 
     def configure(self, config: Classify) -> None:
         """Go on by other settings; model, runtime and threads are not among them."""
         self._config = config
+        trained = self._model.manifest.prior
+        self._priors = None
+        if trained:  # else scores stay as the model gives them
+            labels = self._model.labels
+            self._priors = as_vector(trained, labels), wanted_prior(config.prior, labels, trained)
         for limiters in self._limiters.values():
             limiters.emotion.rate = config.rate
 
@@ -244,4 +251,7 @@ class TrackClassifier:
                 probabilities = model.infer(model.crop(frame.luma, track.box, landmarks))
                 best = int(probabilities.argmax())
                 limiters.known[name] = (model.labels[best], float(probabilities[best]))
-        return Scores(track.id, self._model.infer(face), None, dict(limiters.known))
+        scores = self._model.infer(face)
+        if self._priors is not None:
+            scores = reweigh(scores, *self._priors)
+        return Scores(track.id, scores, None, dict(limiters.known))

@@ -161,6 +161,17 @@ class Classify(Struct, frozen=True, forbid_unknown_fields=True):
     rate: Annotated[float, Meta(gt=0, le=120, description="times a second, each face, at most")] = (
         10.0
     )
+    prior: Annotated[
+        Literal["raters", "equal"] | dict[str, Share],
+        Meta(
+            description="how frequent each emotion is where the camera hangs; scores are "
+            "probabilities under it. raters: as in the photographs that the model learned from",
+            extra={
+                "allowed": "raters, equal, or a share of each of the model's emotions, together 1: "
+                "{angry = 0.05, happy = 0.2, ...}"
+            },
+        ),
+    ] = "equal"
     max_faces: Annotated[int, Meta(ge=1, le=32, description="faces a frame, largest first")] = 4
     upright: Annotated[
         bool, Meta(description="turn tilted heads upright by their eyes first (not with haar)")

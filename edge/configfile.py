@@ -232,6 +232,8 @@ def _unusable(value: object) -> bool:
     """Return whether a string could be no file, name or message: a NUL, or bytes not UTF-8."""
     if isinstance(value, list):
         return any(map(_unusable, value))
+    if isinstance(value, dict):
+        return any(map(_unusable, (*value, *value.values())))
     # What the environment holds that is not UTF-8 comes as surrogates.
     return isinstance(value, str) and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
 

@@ -186,6 +186,10 @@ class ModelInfo(Struct, frozen=True, kw_only=True):
     name: str
     sha256: Annotated[str, Meta(description="of the .tflite file, in hexadecimal")]
     labels: Annotated[list[str], Meta(description="in the order of the model's output")]
+    prior: Annotated[
+        dict[str, Unit],
+        Meta(description="share of each label in what it learned from; empty: not known"),
+    ] = {}
     runtime: str
 
 
@@ -202,6 +206,13 @@ class Info(Struct, frozen=True, kw_only=True):
     model: ModelInfo
     attributes: Annotated[list[ModelInfo], Meta(description="additional classifiers")]
     detector: str
+    prior: Annotated[
+        dict[str, Unit],
+        Meta(
+            description="how frequent each emotion is taken to be: scores are probabilities "
+            "under it; empty: those of the model's training, which it does not tell"
+        ),
+    ] = {}
     config: Annotated[dict[str, Any], Meta(description="effective configuration")]
 
 

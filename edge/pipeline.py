@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from edge.config import Config
 from edge.errors import ConfigError
 from edge.motion import MotionGate
+from edge.prior import wanted_prior
 from edge.rates import BudgetKeeper, RateLimiter
 from edge.stages import (
     Camera,
@@ -42,6 +43,7 @@ class Pipeline:
 
     config: Config
     labels: Sequence[str]  # of the emotion model
+    trained: Mapping[str, float]  # how frequent each was in its training; {}: not known
     camera: Camera
     budget: BudgetKeeper
     motion: MotionGate
@@ -62,7 +64,7 @@ class Pipeline:
         Raises:
             ConfigError: it does not fit the models in use; everything stays as it was.
         """
-        check_labels(config, self.labels)
+        check_labels(config, self.labels, self.trained)
         now = with_live_keys(self.config, config)
         result = Reconfigured(tuple(differences(self.config, now)), tuple(differences(now, config)))
         self.budget.configure(now.budget)
@@ -78,12 +80,28 @@ class Pipeline:
         return result
 
 
-def check_labels(config: Config, labels: Sequence[str]) -> None:
+def check_labels(config: Config, labels: Sequence[str], trained: Mapping[str, float]) -> None:
     """Check what refers to the emotion model's labels.
 
+    Args:
+        config: to be checked.
+        labels: of the emotion model.
+        trained: how frequent each was in its training; {}: not known.
+
     Raises:
-        ConfigError: a label that the model does not have.
+        ConfigError: a label that the model does not have, or a prior that cannot be had with it.
     """
+    prior = config.classify.prior
+    if not isinstance(prior, str):
+        if not trained:
+            raise ConfigError(
+                "classify.prior: got shares; allowed: raters or equal, as the manifest of "
+                f"{config.classify.model} does not say how frequent emotions were in its training"
+            )
+        try:
+            wanted_prior(prior, labels, trained)
+        except ValueError as e:
+            raise ConfigError(f"classify.{e}") from e
     unknown = [e for e in config.alert.emotions if e not in labels]
     if config.alert.enabled and unknown:
         raise ConfigError(f"alert.emotions: got {', '.join(unknown)}; allowed: {', '.join(labels)}")

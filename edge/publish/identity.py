@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.contract import Info, ModelInfo
+from edge.prior import wanted_prior
 
+DIGITS = 5  # of a share of the prior: one face in ninety is disgusted
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # proc(5): a new one at each boot
 
 
@@ -52,5 +54,15 @@ class Identity:
             model=self.model,
             attributes=list(self.attributes),
             detector=self.detector,
+            prior=self._prior(),
             config=dict(self.config),
         )
+
+    def _prior(self) -> dict[str, float]:
+        """Return the prior that scores hold under, by label; {} where it is not known."""
+        section = self.config.get("classify")
+        choice = section.get("prior") if isinstance(section, dict) else None
+        if choice is None or not self.model.prior:
+            return {}
+        values = wanted_prior(choice, self.model.labels, self.model.prior)
+        return {n: round(float(v), DIGITS) for n, v in zip(self.model.labels, values, strict=True)}

@@ -33,6 +33,7 @@ KNOBS = (
     Knob("detect.min_face", 0.02, 0.6, 0.01),
     Knob("detect.threshold", 0.1, 0.95, 0.05),
     Knob("classify.rate", 1, 30, 1),
+    Knob("classify.prior"),
     Knob("classify.min_face_px", 8, 160, 1),
     Knob("classify.min_sharpness", 0, 0.5, 0.005),
     Knob("classify.min_brightness", 0, 128, 1),
@@ -87,7 +88,9 @@ class Tuning:
 
     def describe(self) -> list[dict[str, object]]:
         """Return the settings for the page: value, what is allowed, what it means."""
-        return [_described(self.config, knob) for knob in KNOBS]
+        # Shares by emotion (`classify.prior`) are for the file: sliders could not show them.
+        shown = [k for k in KNOBS if not isinstance(value_of(self.config, k.key), dict)]
+        return [_described(self.config, knob) for knob in shown]
 
 
 def value_of(config: Config, key: str) -> Setting:
@@ -118,8 +121,9 @@ def _described(config: Config, knob: Knob) -> dict[str, object]:
         "meaning": meaning,
         "allowed": allowed(field.type),
     }
-    if get_origin(base) is Literal:
-        out["choices"] = list(get_args(base))
+    choices = next((k for k in (base, *get_args(base)) if get_origin(k) is Literal), None)
+    if choices is not None:
+        out["choices"] = list(get_args(choices))
     else:
         out |= {"low": knob.low, "high": knob.high, "step": knob.step}
     return out

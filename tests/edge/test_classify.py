@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -252,3 +253,35 @@ def test_attributes_are_asked_at_their_own_rate_and_remembered() -> None:
         )
         answers.append(scored.attributes["light"][0])
     assert answers == ["grey"] * 8  # asked at 0 s; the next time would be at 1 s
+
+
+TRAINED = {"dark": 0.7, "grey": 0.2, "bright": 0.1}
+
+
+def scored(c: TrackClassifier, t: float) -> NDArray[np.float32]:
+    (scores,) = c.classify(grey_frame(t), [track("a", 20, seen=t)])
+    assert scores.probabilities is not None
+    return scores.probabilities
+
+
+def test_scores_hold_under_the_prior_that_is_configured_and_another_acts_at_once(
+    tmp_path: Path,
+) -> None:
+    model = Model(spoilt(tmp_path, prior=TRAINED))
+    r = msgspec.structs.replace
+    c = TrackClassifier(model, r(EVERYTHING, prior="raters"))
+    raw = scored(c, 0.0)
+    weights = {"equal": np.full(3, 1 / 3), "own": np.array([0.1, 0.1, 0.8])}
+    own = {"dark": 0.1, "grey": 0.1, "bright": 0.8}
+    for n, (name, prior) in enumerate((("equal", "equal"), ("own", own)), 1):
+        c.configure(r(EVERYTHING, prior=prior))
+        weighed = raw * weights[name] / np.array([TRAINED[label] for label in model.labels])
+        assert scored(c, float(n)) == pytest.approx(weighed / weighed.sum(), abs=1e-4)
+        assert not np.allclose(scored(c, n + 0.5), raw, atol=1e-3)
+
+
+def test_a_model_that_does_not_tell_its_prior_is_left_as_it_is() -> None:
+    raw = scored(classifier(msgspec.structs.replace(EVERYTHING, prior="raters")), 0.0)
+    assert scored(classifier(msgspec.structs.replace(EVERYTHING, prior="equal")), 0.0) == (
+        pytest.approx(raw)
+    )

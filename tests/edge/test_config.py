@@ -214,3 +214,28 @@ def test_a_mistake_beside_a_password_does_not_show_it() -> None:
         (line,) = mistakes(None, env={"EMOTION_EDGE_CAMERA_COMMAND": value})
         assert line.startswith("camera.command: got")
         assert "sEcret1" not in line
+
+
+SHARES = {"happy": 0.25, "neutral": 0.75}
+
+
+def test_a_prior_is_a_word_or_a_share_by_emotion_wherever_it_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text("[classify.prior]\nhappy = 0.25\nneutral = 0.75\n")
+    line = "classify.prior={happy = 0.25, neutral = 0.75}"
+    assert load(file).classify.prior == SHARES
+    assert load(None, {}, [line]).classify.prior == SHARES
+    environment = {"EMOTION_EDGE_CLASSIFY_PRIOR": line.partition("=")[2]}
+    assert load(None, environment) == load(file)
+    assert load(None, {}, ["classify.prior=raters"]).classify.prior == "raters"
+
+
+@pytest.mark.parametrize("given", ["even", "{happy = 2.0}", "{happy = 'much'}", "3"])
+def test_what_is_no_prior_is_refused(given: str) -> None:
+    with pytest.raises(ConfigError, match=r"classify\.prior: got .*; allowed: raters, equal, or"):
+        load(None, {}, [f"classify.prior={given}"])
+
+
+def test_a_name_that_breaks_a_line_is_no_emotion() -> None:
+    with pytest.raises(ConfigError, match=r"classify\.prior: got .*; allowed: UTF-8 without NUL"):
+        load(None, {}, ['classify.prior={"a\\u0000" = 1.0}'])

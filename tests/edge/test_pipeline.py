@@ -11,13 +11,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge.build import build
-from edge.config import Config
+from edge.build import build, load_emotion
+from edge.config import Classify, Config
 from edge.configfile import load
 from edge.contract import Health
 from edge.errors import ConfigError
 from edge.messages import CameraLost, Estimate, Frame, PipelineEvent
-from edge.pipeline import LIVE, RESTART, Pipeline, differences, with_live_keys
+from edge.pipeline import LIVE, RESTART, Pipeline, check_labels, differences, with_live_keys
 from edge.stages import CameraStats, Control, OutboxStats
 from tests.conftest import ROOT
 from tests.fakes import FakeClock
@@ -168,3 +168,41 @@ def test_the_documents_say_what_a_reload_takes() -> None:
     for section, keys in RESTART.items():
         for key in keys:
             assert f"`{section}.{key}`" in text
+
+
+def test_a_prior_that_the_model_cannot_have_is_refused_and_nothing_changes(
+    pipeline: Pipeline,
+) -> None:
+    before = pipeline.config
+    # This model does not tell what it was trained under: scores cannot be weighed anew.
+    with pytest.raises(ConfigError, match=r"classify\.prior: got shares; allowed: raters or equal"):
+        pipeline.configure(configured("classify.prior={dark=0.5, grey=0.25, bright=0.25}"))
+    assert pipeline.config is before
+
+
+@pytest.mark.parametrize(
+    ("shares", "words"),
+    [
+        ({"dark": 0.5, "grey": 0.5}, "without bright"),
+        ({"dark": 0.5, "grey": 0.4, "bright": 0.05, "pale": 0.05}, "with pale"),
+        ({"dark": 0.5, "grey": 0.5, "bright": 0.5}, "together 1"),
+    ],
+)
+def test_shares_that_do_not_fit_the_labels_are_refused(
+    shares: dict[str, float], words: str
+) -> None:
+    trained = {"dark": 0.7, "grey": 0.2, "bright": 0.1}
+    config = Config(classify=Classify(prior=shares))
+    with pytest.raises(ConfigError, match=rf"classify\.prior: .*{words}"):
+        check_labels(config, list(trained), trained)
+    check_labels(Config(classify=Classify(prior=trained)), list(trained), trained)
+
+
+def test_a_model_without_a_prior_is_named_once_and_used_as_it_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    load_emotion(configured())
+    assert "does not say how frequent emotions were" in caplog.text
+    caplog.clear()
+    load_emotion(configured("classify.prior=raters"))
+    assert not caplog.text

@@ -84,6 +84,29 @@ def test_the_smiling_man_is_seen_happy(data: Path) -> None:
     assert per_minute(got, frames[-1]["t"]) <= 10
 
 
+OWN = "{angry=0.2, disgust=0.15, fear=0.15, happy=0.1, sad=0.2, surprise=0.1, neutral=0.1}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prior", ["raters", "equal", OWN])
+@pytest.mark.parametrize(
+    ("name", "emotion"),
+    [
+        ("sorry.mkv", "neutral"),
+        ("yes.mkv", "neutral"),
+        ("bird.mkv", "neutral"),
+        ("walk.mkv", "neutral"),
+        ("head-pose-face-detection-male.gif", "happy"),
+    ],
+)
+def test_who_rests_is_neutral_and_who_smiles_is_happy_whatever_the_prior(
+    data: Path, name: str, emotion: str, prior: str
+) -> None:
+    got = events(data / "clips" / name, "--set", f"classify.prior={prior}")
+    assert {e["emotion"] for e in got} - {"unknown"} == {emotion}
+    assert not [e for e in got if e["event_type"] == "emotion_changed"]
+
+
 def record() -> None:
     """Write what the demo clip gives now, to be read before it is committed."""
     folder = REVIEWED / "astronaut"

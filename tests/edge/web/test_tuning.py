@@ -72,3 +72,10 @@ def test_changes_add_up_and_can_be_taken_back() -> None:
 def test_what_is_not_allowed_is_refused_with_the_reason(key: str, value: object, why: str) -> None:
     with pytest.raises(ConfigError, match=why):
         tuning().tried({key: value})
+
+
+def test_the_prior_is_a_choice_and_shares_by_emotion_are_left_to_the_file() -> None:
+    (prior,) = (d for d in tuning().describe() if d["key"] == "classify.prior")
+    assert prior["choices"] == ["raters", "equal"]
+    own = Tuning(lambda _last: load(None, {}, ["classify.prior={happy=0.5, neutral=0.5}"]))
+    assert "classify.prior" not in {d["key"] for d in own.describe()}
