@@ -82,6 +82,19 @@ def test_it_is_ready_and_enabled_after_the_installation(machine: Machine) -> Non
     machine.run("bash", "-n", "/usr/share/bash-completion/completions/emotion-edge")
 
 
+def test_the_dashboard_is_a_service_that_waits_for_its_broker(machine: Machine) -> None:
+    machine.write(
+        "/etc/emotion-edge/dashboard", "OPTIONS=--host 127.0.0.1 --listen 127.0.0.1:8099\n"
+    )
+    assert not machine.active("emotion-edge-dashboard")
+    machine.run("systemctl", "start", "emotion-edge-dashboard")
+    ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8099/').read().decode())"
+    machine.eventually(
+        lambda: "<title>" in machine.run("python3", "-c", ask, check=False), "the page is there"
+    )
+    machine.run("systemctl", "stop", "emotion-edge-dashboard")
+
+
 def test_an_upgrade_restarts_it_and_keeps_what_the_operator_wrote(machine: Machine) -> None:
     text = '[device]\nname = "mine"\n'
     machine.write("/etc/emotion-edge/config.toml", text)

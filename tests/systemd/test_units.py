@@ -16,6 +16,7 @@ from edge.configfile import load
 SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
 EXAMPLE = SYSTEMD / "config.example.toml"
 UNITS = ["emotion-edge.service", "emotion-edge@.service"]
+ALL = [*UNITS, "emotion-edge-dashboard.service"]
 
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="needs systemd-analyze (package systemd)"
@@ -28,7 +29,7 @@ def _settings(unit: str) -> list[str]:
 
 
 @needs_systemd
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", ALL)
 def test_verify_has_nothing_to_say(unit: str, tmp_path: Path) -> None:
     program = tmp_path / "current/bin/emotion-edge"
     program.parent.mkdir(parents=True)
@@ -44,7 +45,7 @@ def test_verify_has_nothing_to_say(unit: str, tmp_path: Path) -> None:
 
 
 @needs_systemd
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", ALL)
 def test_exposure_is_at_most_one_and_a_half(unit: str) -> None:
     done = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--threshold=15", str(SYSTEMD / unit)],
@@ -79,8 +80,9 @@ def test_the_template_differs_from_the_unit_in_what_is_per_camera_only() -> None
 
 
 def test_wrong_usage_and_configuration_are_not_retried() -> None:
-    (line,) = [s for s in _settings(UNITS[0]) if s.startswith("RestartPreventExitStatus=")]
-    assert line.partition("=")[2].split() == ["64", "78"]
+    for unit in ALL:
+        (line,) = [s for s in _settings(unit) if s.startswith("RestartPreventExitStatus=")]
+        assert line.partition("=")[2].split() == ["64", "78"]
 
 
 def test_the_example_configuration_loads_as_it_stands() -> None:
