@@ -4,22 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-# What a reason in `health` is called in a sentence; others are shown as they stand.
-SAYS = {
-    "broker_away": "the broker is away",
-    "broker_refused": "the broker refuses the connection",
-    "login_refused": "the broker refuses the login",
-    "broker_stalled": "the broker does not acknowledge",
-    "client_id_taken": "another client has this client id",
-    "publish_refused": "the broker refuses publishes",
-    "requests_off": "requests are not heard",
-    "outbox_full": "the outbox is full and drops events",
-    "outbox_memory": "events are kept in memory only",
-    "outbox_stalled": "the disk does not answer",
-    "outbox_corrupt": "the outbox was damaged",
-    "disk_full": "the disk is full",
-    "metrics_unavailable": "there are no metrics",
-}
+from edge.problems import REASONS
 
 
 class StatusLine:
@@ -40,7 +25,7 @@ class StatusLine:
 
     def problems(self, reasons: Sequence[str]) -> None:
         """Say what is wrong, by the reasons of `health`; none: all is well."""
-        self._wrong = [SAYS.get(r, r.replace("_", " ")) for r in reasons]
+        self._wrong = [REASONS[r].means if r in REASONS else r for r in reasons]
         self._update()
 
     def restart_for(self, keys: Sequence[str]) -> None:

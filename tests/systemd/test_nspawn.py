@@ -175,7 +175,8 @@ def test_events_of_an_outage_outlive_a_restart(machine: Machine) -> None:
     machine.run(*keeper, "-E")  # from now on the broker keeps events for it
     machine.run("systemctl", "stop", "mosquitto")
     machine.eventually(
-        lambda: "the broker is away" in machine.show(UNIT, "StatusText")["StatusText"], "said so"
+        lambda: "no connection to the broker" in machine.show(UNIT, "StatusText")["StatusText"],
+        "said so",
     )
     first = max(_seqs(machine.journal(UNIT)), default=0)
     machine.eventually(lambda: max(_seqs(machine.journal(UNIT))) >= first + 2, "two events")

@@ -18,17 +18,17 @@ def test_each_change_is_shown_once() -> None:
     status.problems(["broker_away"])  # before there is anything to say
     status.doing("running")
     status.problems(["broker_away"])
-    status.problems(["login_refused", "disk_full", "some_new_reason"])
+    status.problems(["login_refused", "disk_full", "new_reason"])
     status.restart_for(["camera.source"])
     status.doing("camera lost: gone")
     status.problems([])
     status.restart_for([])
     assert shown == [
-        "running; the broker is away",
-        "running; the broker refuses the login; the disk is full; some new reason",
-        "running; the broker refuses the login; the disk is full; some new reason; "
+        "running; no connection to the broker; events wait in the outbox",
+        "running; the broker refuses the login; the disk is full; new_reason",
+        "running; the broker refuses the login; the disk is full; new_reason; "
         "takes a restart: camera.source",
-        "camera lost: gone; the broker refuses the login; the disk is full; some new reason; "
+        "camera lost: gone; the broker refuses the login; the disk is full; new_reason; "
         "takes a restart: camera.source",
         "camera lost: gone; takes a restart: camera.source",
         "camera lost: gone",
@@ -57,7 +57,7 @@ def test_a_broker_that_is_away_refuses_the_login_or_a_publish_is_said(tmp_path: 
         *(f"mqtt.password_file={secret}", "camera.loop=true", "device.name=kiosk"),
     )
     with managed(tmp_path, *keys) as (_, manager):
-        says(manager, "running; the broker is away")
+        says(manager, "running; no connection to the broker; events wait in the outbox")
         broker = Broker(tmp_path / "broker", settings)
         broker.port = port
         broker.start()
@@ -70,7 +70,7 @@ def test_a_broker_that_is_away_refuses_the_login_or_a_publish_is_said(tmp_path: 
     broker.start()
     try:
         with managed(tmp_path, *keys) as (_, manager):
-            says(manager, "the broker refuses publishes")
+            says(manager, "the broker refuses to publish")
     finally:
         broker.kill()
 
