@@ -28,6 +28,7 @@ from edge.publish import Identity
 from edge.rates import BudgetKeeper, RateLimiter, RateScale
 from edge.smooth import TemporalSmoother
 from edge.stages import Camera, Clock, Control, FaceDetector, Observer, Publisher
+from edge.still import StillnessDetector
 from edge.track import FaceTracker
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,7 @@ def build(
         detector=detector,
         detect_limiter=RateLimiter(config.detect.rate, scale, LEAST_DETECT_RATE),
         tracker=FaceTracker(config.track, rng),
+        stillness=StillnessDetector(config.track),
         classifier=TrackClassifier(
             model,
             config.classify,

@@ -219,10 +219,11 @@ class TrackClassifier:
             limiters.emotion.rate = config.rate
 
     def classify(self, frame: Frame, tracks: Sequence[Track]) -> tuple[Scores, ...]:
-        """Return scores, or the reason for none, of those tracks that are due."""
+        """Return scores, or the reason for none, of those that are due; pictures never are."""
         self._limiters = {t.id: self._limiters.get(t.id) or self._new() for t in tracks}
-        out = [Scores(t.id, None, Reason.NOT_SCORED) for t in tracks[self._config.max_faces :]]
-        for track in tracks[: self._config.max_faces]:
+        living = [t for t in tracks if not t.still]
+        out = [Scores(t.id, None, Reason.NOT_SCORED) for t in living[self._config.max_faces :]]
+        for track in living[: self._config.max_faces]:
             limiters = self._limiters[track.id]
             if frame.t - track.seen <= STALE_S and limiters.emotion.due(frame.t):
                 out.append(self._one(frame, track, limiters))

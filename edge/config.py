@@ -146,6 +146,15 @@ class TrackKeys(Struct, frozen=True, forbid_unknown_fields=True):
     lost_s: Annotated[
         float, Meta(gt=0, le=30, description="without a detection after which a face has left")
     ] = 2.0
+    still_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3600,
+            description="without a sign of life, not even breathing, before a face counts as a "
+            "picture; 0: never",
+        ),
+    ] = 120.0
 
 
 class Classify(Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,7 +15,7 @@ from edge import messages
 from edge.messages import EventType
 from edge.problems import REASONS
 
-CONTRACT_VERSION = "1.0"  # major: breaks subscribers; minor: adds fields
+CONTRACT_VERSION = "1.1"  # major: breaks subscribers; minor: adds fields
 TYPE_PREFIX = "emotion-edge."  # of a CloudEvent's `type`, before the event type
 
 _DATE_TIME = {"format": "date-time"}
@@ -138,6 +138,9 @@ class FaceState(Struct, frozen=True, kw_only=True):
     since_s: Annotated[float, Meta(ge=0, description="seconds that `emotion` has lasted")]
     reason: Why = None
     attributes: Attributes = {}
+    still: Annotated[
+        bool, Meta(description="a picture, a statue or a pattern: it never moved and never changed")
+    ] = False
 
 
 class State(Struct, frozen=True, kw_only=True):
@@ -147,8 +150,12 @@ class State(Struct, frozen=True, kw_only=True):
     seq: Annotated[int, Meta(ge=0, description="of the last event already in this state")]
     status: Status
     emotion: Annotated[str, Meta(description="of the largest face; `none` when nobody is there")]
-    faces: Annotated[list[FaceState], Meta(description="largest first")]
+    faces: Annotated[list[FaceState], Meta(description="largest first; pictures are in `still`")]
     reason: Why = None
+    still: Annotated[
+        list[FaceState],
+        Meta(description="pictures, statues and patterns taken for faces; none of them in `faces`"),
+    ] = []
 
 
 class Health(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ class _Seen:
     """One track as subscribers know it."""
 
     estimate: Estimate
+    began: float  # s: first detection as a living face
     announced: bool = False
     emotion: str = UNKNOWN
 
@@ -24,6 +25,7 @@ class EventRules:
     def __init__(self, alert: Alert) -> None:
         """Begin with nobody in view."""
         self._seen: dict[str, _Seen] = {}
+        self._pictures: set[str] = set()  # tracks
         self._alerts = AlertRule(alert)
 
     def configure(self, alert: Alert) -> None:
@@ -32,12 +34,18 @@ class EventRules:
 
     def update(self, t: float, estimates: Sequence[Estimate]) -> tuple[PipelineEvent, ...]:
         """Return what changed since the last call: who left, then who came, then what changed."""
+        before, self._pictures = self._pictures, {e.track.id for e in estimates if e.track.still}
         present = {e.track.id for e in estimates}
         out = self._leave(t, [i for i in self._seen if i not in present], None)
+        out += self._leave(t, [i for i in self._seen if i in self._pictures], Reason.PICTURE)
         for estimate in estimates:
-            seen = self._seen.get(estimate.track.id)
+            track = estimate.track
+            if track.still:
+                continue
+            seen = self._seen.get(track.id)
             if seen is None:
-                seen = self._seen[estimate.track.id] = _Seen(estimate)
+                began = t if track.id in before else track.began
+                seen = self._seen[track.id] = _Seen(estimate, began)
             seen.estimate = estimate
             if not seen.announced:
                 if estimate.emotion == UNKNOWN and estimate.reason is None:
@@ -58,9 +66,11 @@ class EventRules:
         return tuple(self._leave(t, list(self._seen), reason))
 
     def announced(self, estimates: Sequence[Estimate]) -> tuple[Estimate, ...]:
-        """Return those estimates whose face subscribers were told of."""
+        """Return the estimates of faces that subscribers were told of, and those of pictures."""
         return tuple(
-            e for e in estimates if e.track.id in self._seen and self._seen[e.track.id].announced
+            e
+            for e in estimates
+            if e.track.still or (e.track.id in self._seen and self._seen[e.track.id].announced)
         )
 
     def _count(self) -> int:
@@ -81,7 +91,7 @@ class EventRules:
                     estimate,
                     seen.emotion,
                     self._count(),
-                    duration_s=estimate.track.seen - estimate.track.began,
+                    duration_s=max(estimate.track.seen - seen.began, 0.0),
                     reason=reason,
                 )
             )

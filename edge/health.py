@@ -78,8 +78,9 @@ class HealthMonitor:
         self._busy_s += busy_s
         if 0 <= latency_s < MAX_LATENCY_S:
             self._latencies.append(latency_s)
-        self._faces = len(estimates)
-        self._reasons.update(e.reason for e in estimates if e.reason)
+        living = [e for e in estimates if not e.track.still]  # a poster in view is no trouble
+        self._faces = len(living)
+        self._reasons.update(e.reason for e in living if e.reason)
         self._become(Status.RUNNING, "running")
         self._tick(frame.t)
 

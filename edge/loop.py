@@ -49,7 +49,7 @@ def run(
 def _process(p: Pipeline, frame: Frame) -> tuple[Estimate, ...]:
     due = p.detect_limiter.due(frame.t, p.tracker.demand())
     faces = p.detector.detect(frame.luma) if due else None
-    tracks = p.tracker.update(frame, faces)
+    tracks = p.stillness.update(frame, p.tracker.update(frame, faces))
     scores = p.classifier.classify(frame, tracks)
     estimates = p.smoother.update(frame.t, tracks, scores)
     for event in p.rules.update(frame.t, estimates):
@@ -61,6 +61,7 @@ def _process(p: Pipeline, frame: Frame) -> tuple[Estimate, ...]:
 def _lose_sight(p: Pipeline, t: float, reason: Reason, status: Status) -> tuple[()]:
     p.motion.reset()
     p.tracker.reset()
+    p.stillness.reset()
     for event in p.rules.lose_sight(t, reason):
         p.publisher.publish(event)
     p.publisher.state(t, (), status)

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     LOW_CONFIDENCE = "low_confidence"
     NOT_SCORED = "not_scored"
     NO_FACE = "no_face"
+    PICTURE = "picture"
     CAMERA_LOST = "camera_lost"
     PAUSED = "paused"
     STOPPED = "stopped"  # the daemon ends
@@ -87,6 +88,7 @@ class Track:
     seen: float  # s: last detection; `box` was carried on since
     frame_size: tuple[int, int]  # (width, height) of the frame that `box` is in, pixels
     landmarks: Points | None = None  # those of a face, smoothed and carried on with `box`
+    still: bool = False  # a picture, a statue or a pattern: it never moved and never changed
 
     @property
     def unit_box(self) -> tuple[float, float, float, float]:
@@ -138,7 +140,7 @@ class PipelineEvent:
     t: float  # s, monotonic: when it became so
     estimate: Estimate
     previous: str | None  # emotion before
-    faces: int  # in view after the change
+    faces: int  # in view after the change, pictures not counted
     grade: str | None = None  # alerts only: less, moderate or more
     duration_s: float | None = None  # face_left: first to last detection; alert_ended: its length
     reason: Reason | None = None  # overrides the estimate's

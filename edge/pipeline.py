@@ -20,6 +20,7 @@ from edge.stages import (
     Publisher,
     Rules,
     Smoother,
+    Stillness,
     Tracker,
 )
 
@@ -50,6 +51,7 @@ class Pipeline:
     detector: FaceDetector
     detect_limiter: RateLimiter
     tracker: Tracker
+    stillness: Stillness
     classifier: Classifier
     smoother: Smoother
     rules: Rules
@@ -72,6 +74,7 @@ class Pipeline:
         self.detector.configure(now.detect)
         self.detect_limiter.rate = now.detect.rate
         self.tracker.configure(now.track)
+        self.stillness.configure(now.track)
         self.classifier.configure(now.classify)
         self.smoother.configure(now.smooth)
         self.rules.configure(now.alert)

@@ -109,6 +109,9 @@ class TemporalSmoother:
     def _estimate(
         self, t: float, track: Track, history: _History, fresh: Scores | None
     ) -> Estimate:
+        if track.still != (history.reason is Reason.PICTURE):  # what it was before says nothing
+            history = _History(since=t, reason=Reason.PICTURE if track.still else None)
+            self._histories[track.id] = history
         if fresh is not None:
             self._take(t, history, fresh)
         named = history.named

@@ -94,6 +94,19 @@ class Tracker(Protocol):
         """Return the fraction of the detector's rate that is needed now, in (0, 1]."""
 
 
+class Stillness(Protocol):
+    """Tells pictures from living faces."""
+
+    def configure(self, config: TrackKeys, /) -> None:
+        """Go on by other settings."""
+
+    def update(self, frame: Frame, tracks: Sequence[Track], /) -> tuple[Track, ...]:
+        """Return `tracks` in their order, those of pictures marked `still`."""
+
+    def reset(self) -> None:
+        """Forget all tracks: the camera was away."""
+
+
 class Classifier(Protocol):
     """Scores faces."""
 

@@ -98,7 +98,7 @@ def table(devices: Mapping[str, Device], title: str, trouble: str = "") -> list[
         if d.invalid:
             parts.append(f"{d.invalid} messages not understood")
         lines.append("  ".join(parts))
-        for face in d.state.faces if d.state is not None else []:
+        for face in [*d.state.faces, *d.state.still] if d.state is not None else []:
             bar = "#" * round(face.confidence * _BAR)
             why = f"  {plain(face.reason)}" if face.reason else ""
             lines.append(

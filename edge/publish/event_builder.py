@@ -82,19 +82,21 @@ class EventBuilder:
 
     def state(self, t: float, estimates: Sequence[Estimate], status: Status) -> State:
         """Return the present; `estimates` largest face first, `seq` 0 until events are stored."""
+        faces = [e for e in estimates if not e.track.still]
         reason: Reason | None
         if status in (Status.CAMERA_LOST, Status.PAUSED):
             reason = Reason(status)
         elif status == Status.RUNNING:
-            reason = estimates[0].reason if estimates else Reason.NO_FACE
+            reason = faces[0].reason if faces else Reason.NO_FACE
         else:
             reason = None
         return State(
             time=self.time(t),
             seq=0,
             status=status,
-            emotion=estimates[0].emotion if estimates else NOBODY,
-            faces=[_face(t, estimate) for estimate in estimates],
+            emotion=faces[0].emotion if faces else NOBODY,
+            faces=[_face(t, estimate) for estimate in faces],
+            still=[_face(t, estimate) for estimate in estimates if estimate.track.still],
             reason=reason.value if reason else None,
         )
 
@@ -122,6 +124,7 @@ def _face(t: float, estimate: Estimate) -> FaceState:
         since_s=round(max(t - estimate.since, 0.0), 3),
         reason=estimate.reason.value if estimate.reason else None,
         attributes=_attributes(estimate),
+        still=estimate.track.still,
     )
 
 

@@ -58,7 +58,8 @@ class MeteredPublisher:
 
     def state(self, t: float, estimates: Sequence[Estimate], status: Status, /) -> None:
         """Remember the present and hand it on."""
-        self._collector.faces, self._collector.status = len(estimates), status
+        self._collector.faces = sum(not e.track.still for e in estimates)
+        self._collector.status = status
         self._inner.state(t, estimates, status)
 
     def health(self, health: Health, /) -> None:

@@ -118,7 +118,8 @@ class MqttPublisher:
         """Offer the present: at once when faces, emotions or status changed, else seldom."""
         signature = (status, tuple((e.track.id, e.emotion, e.reason) for e in estimates))
         same = signature == self._shown
-        if same and (not estimates or t - self._shown_t < self._config.output.state_s):
+        living = any(not e.track.still for e in estimates)
+        if same and (not living or t - self._shown_t < self._config.output.state_s):
             return
         self._shown, self._shown_t = signature, t
         self._writer.state(self._builder.state(t, estimates, status))

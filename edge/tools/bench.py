@@ -21,6 +21,7 @@ STAGES = (
     ("motion", "should_process", "motion"),
     ("detector", "detect", "detect"),
     ("tracker", "update", "track"),
+    ("stillness", "update", "still"),
     ("classifier", "classify", "classify"),
     ("smoother", "update", "smooth"),
     ("rules", "update", "events"),

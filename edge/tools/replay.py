@@ -84,6 +84,7 @@ class FrameLines:
                 "confidence": round(e.confidence, 4),
                 "scores": {k: round(v, 4) for k, v in e.scores.items()},
                 "reason": e.reason,
+                "still": e.track.still,
             }
             for e in estimates
         ]

@@ -88,6 +88,7 @@ def _face(frame: Frame, estimate: Estimate, spec: InputSpec, upright: bool) -> d
         "confidence": round(estimate.confidence, 3),
         "scores": {k: round(v, 3) for k, v in estimate.scores.items()},
         "reason": estimate.reason,
+        "still": track.still,
         "since_s": round(frame.t - estimate.since, 1),
         "unseen_s": round(frame.t - track.seen, 2),
         "measures": _measures(frame, estimate, spec, upright),

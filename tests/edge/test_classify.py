@@ -1,6 +1,7 @@
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -285,3 +286,12 @@ def test_a_model_that_does_not_tell_its_prior_is_left_as_it_is() -> None:
     assert scored(classifier(msgspec.structs.replace(EVERYTHING, prior="equal")), 0.0) == (
         pytest.approx(raw)
     )
+
+
+def test_a_picture_is_not_scored_and_takes_nobody_s_turn() -> None:
+    classifier = TrackClassifier(Model(MODELS / "tiny-int8"), EVERYTHING)
+    poster, *people = track("poster", 0, 90), track("anna", 100), track("ben", 200)
+    tracks = [replace(poster, still=True), *people]
+    scores = classifier.classify(Frame(0, 0.0, np.full((240, 320), 127, np.uint8)), tracks)
+    assert [s.track for s in scores if s.probabilities is not None] == ["anna", "ben"]
+    assert "poster" not in {s.track for s in scores}

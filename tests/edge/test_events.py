@@ -143,3 +143,23 @@ def test_an_alert_that_is_switched_off_ends_and_one_that_is_switched_on_begins()
 
 def test_there_is_no_alert_unless_it_is_enabled() -> None:
     assert hold(EventRules(QUIET), 0, 60, sad=0.9) == []
+
+
+def test_a_picture_that_moves_again_appears_again_and_its_time_counts_from_then() -> None:
+    def seen(t: float, *, still: bool) -> Estimate:
+        track = Track("a", Box(10, 10, 50, 60), 0.9, 0.0, t, (320, 240), still=still)
+        reason = Reason.PICTURE if still else None
+        emotion = "unknown" if still else "happy"
+        return Estimate(track, emotion, 0.9, {"happy": 0.9, "sad": 0.1}, 0.0, t, reason, 1.0)
+
+    rules = EventRules(QUIET)
+    assert kinds(rules.update(0.0, [seen(0.0, still=False)])) == ["face_appeared"]
+    (left,) = rules.update(9.0, [seen(9.0, still=True)])
+    assert (left.kind, left.reason, left.faces) == (EventType.FACE_LEFT, Reason.PICTURE, 0)
+    assert left.estimate.emotion == "happy"  # what it last was
+    assert rules.update(50.0, [seen(50.0, still=True)]) == ()
+    assert len(rules.announced([seen(50.0, still=True)])) == 1  # for the state
+    assert kinds(rules.update(60.0, [seen(60.0, still=False)])) == ["face_appeared"]
+    rules.update(61.0, [seen(61.0, still=False)])
+    (gone,) = rules.update(64.0, [])
+    assert gone.duration_s == pytest.approx(1.0)

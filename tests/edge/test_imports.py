@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 EDGE = Path(__file__).resolve().parent.parent.parent / "edge"
-STAGES = ["camera", "classify", "detect", "events", "publish", "smooth", "track"]
+STAGES = ["camera", "classify", "detect", "events", "publish", "smooth", "still", "track"]
 FORBIDDEN = {"tensorflow", "keras", "convert", "torch", "jax", "matplotlib"}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pytest
 
-from edge.config import Alert, Budget, Config, Motion
+from edge.config import Alert, Budget, Config, Motion, TrackKeys
 from edge.contract import Health
 from edge.events import EventRules
 from edge.geometry import Box
@@ -18,6 +18,7 @@ from edge.motion import MotionGate
 from edge.pipeline import Pipeline
 from edge.rates import BudgetKeeper, RateLimiter, RateScale
 from edge.stages import CameraStats, Control, OutboxStats
+from edge.still import StillnessDetector
 from tests.fakes import FakeClock
 
 GREY = np.zeros((24, 32), np.uint8)
@@ -111,12 +112,14 @@ class Rig:
         pipeline = Pipeline(
             config=Config(),
             labels=["happy", "sad"],
+            trained={},
             camera=camera,
             budget=BudgetKeeper(Budget(cpu=0.4), scale, used),
             motion=MotionGate(Motion(gate=gate), lost_s=2.0),
             detector=self.face,
             detect_limiter=RateLimiter(detect_rate, scale, 1.0),
             tracker=self.face,
+            stillness=StillnessDetector(TrackKeys()),
             classifier=self.face,
             smoother=self.face,
             rules=EventRules(Alert()),

@@ -207,3 +207,16 @@ def test_attributes_stay_with_their_face() -> None:
     s.update(0, [track()], [given])
     (estimate,) = s.update(0.1, [track()], [scores("happy", 0.9)])
     assert estimate.attributes == {"glasses": ("yes", 0.8)}
+
+
+def test_what_becomes_a_picture_loses_its_emotion_at_once_and_begins_anew_when_it_moves() -> None:
+    smoother = TemporalSmoother(["happy", "sad"], Smooth())
+    happy = np.array([0.9, 0.1], np.float32)
+    for t in (0.0, 0.3, 0.6):
+        (estimate,) = smoother.update(t, [track()], [Scores("a", happy)])
+    assert estimate.emotion == "happy"
+    (estimate,) = smoother.update(0.9, [replace(track(), still=True)], [])
+    assert (estimate.emotion, estimate.reason, estimate.scores) == ("unknown", "picture", {})
+    assert estimate.since == 0.9
+    (estimate,) = smoother.update(1.2, [track()], [Scores("a", happy)])
+    assert (estimate.emotion, estimate.reason) == ("unknown", None), "it settles first"

@@ -22,6 +22,7 @@ const REASONS = new Map([
   ["low_light", "too dark"],
   ["low_confidence", "not sure"],
   ["no_face", "no face"],
+  ["picture", "a picture"],
   ["not_scored", "not scored"],
   ["camera_lost", "camera lost"],
   ["lost", "ended without a word"],

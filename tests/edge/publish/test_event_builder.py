@@ -126,6 +126,18 @@ def test_state_speaks_for_the_largest_face_and_lists_all() -> None:
     ]
 
 
+def test_a_picture_is_beside_the_faces_not_among_them() -> None:
+    clock = FakeClock(now=1000.0)
+    poster, person = estimate("unknown", track="poster"), estimate("happy", track="person")
+    poster = replace(poster, track=replace(poster.track, still=True), reason=Reason.PICTURE)
+    both = builder(clock).state(1000.0, (poster, person), "running")
+    assert (both.emotion, both.reason) == ("happy", None)
+    assert [(f.track, f.still) for f in both.faces] == [("person", False)]
+    assert [(f.track, f.still, f.reason) for f in both.still] == [("poster", True, "picture")]
+    alone = builder(clock).state(1000.0, (poster,), "running")
+    assert (alone.emotion, alone.reason, alone.faces) == ("none", "no_face", [])
+
+
 def test_milliseconds_and_utc_whatever_the_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Pacific/Auckland")
     assert rfc3339(1_711_846_799.9996) == "2024-03-31T00:59:59.999Z"  # Europe's switch to DST

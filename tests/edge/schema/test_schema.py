@@ -60,8 +60,8 @@ def test_the_table_of_reasons_stands_in_a_page_and_has_every_word() -> None:
     page = (DOCS / "troubleshooting.md").read_text()
     assert documents()["reasons"].text in page
     assert page.index("| symptom |") < page.index("| reason |")  # written by hand, and made
-    only_in_events = {Reason.STOPPED, Reason.LOST}
-    assert {*Problem, *Reason} - only_in_events == REASONS.keys()
+    not_in_health = {Reason.STOPPED, Reason.LOST, Reason.PICTURE}
+    assert {*Problem, *Reason} - not_in_health == REASONS.keys()
     items = schema.message_schema("health")["properties"]["reasons"]["items"]
     assert items["anyOf"][0]["enum"] == list(REASONS)
 
