@@ -37,6 +37,7 @@ LAST_S = 1.0  # s from the end of the output to that of the program, which may o
 END_S = 1.5  # s that `edge.child.run` may take to end everything: 0.4 gently, 0.5 by force
 PIPE_BYTES = 1 << 20  # asked for, so that a frame takes few reads; unprivileged maximum
 KEPT_BYTES = 4096  # of an unfinished line
+LINES_MOST = 20  # of what comes at once: a flood of messages must not take our time
 LINE_BYTES = 400  # of the program's messages: of longer lines the end is kept
 
 
@@ -188,7 +189,7 @@ class CommandSource:
             self._child.stderr.close()
         *lines, rest = (self._messages + got).replace(b"\r", b"\n").split(b"\n")
         self._messages = rest[-KEPT_BYTES:]
-        for line in [*lines, rest] if not got else lines:
+        for line in ([*lines, rest] if not got else lines)[-LINES_MOST:]:
             text = redact(line[-KEPT_BYTES:].decode(errors="replace"))[-LINE_BYTES:].strip()
             if text:
                 self._last_line = text

@@ -30,8 +30,8 @@ from edge.child.wire import Kind, say, send
 if TYPE_CHECKING:
     from edge.camera.opencv import Luma
 
-# Of memory that can be written to; some forty are stacks that stay untouched. With a hundred for the
-# daemon it stays below the unit's MemoryMax (384M). H.264 of 3840x2160 took 264.
+# Of memory that can be written to; some forty are stacks that stay untouched. With a hundred for
+# the daemon it stays below the unit's MemoryMax (384M). H.264 of 3840x2160 took 264.
 DATA_BYTES = 280 * 1024 * 1024
 READ_BYTES = 65_536
 

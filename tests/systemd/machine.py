@@ -121,15 +121,17 @@ class Machine:
 
 
 @contextmanager
-def booted(*binds: str, group: Group | None = None) -> Iterator[Machine]:
+def booted(*binds: str, group: Group | None = None, calls: str = "") -> Iterator[Machine]:
     """Boot a container with its own network; `binds` are read-only, `outside:inside`.
 
-    In a memory control group of its own, units inside are held to their MemoryMax=.
+    In a memory control group of its own, units inside are held to their MemoryMax=. `calls` are
+    system calls that a machine has, and a container otherwise has not.
     """
     root = root_file_system()
     with tempfile.TemporaryFile() as console:
         options = ["--volatile=overlay", "--register=no", "--keep-unit", "--private-network"]
         options += [f"--bind-ro={b}" for b in binds]
+        options += [f"--system-call-filter={calls}"] if calls else []
         command = ["systemd-nspawn", "-D", str(root), *options, "-b"]
         nspawn = subprocess.Popen(
             command if group is None else group.starting(*command),

@@ -226,3 +226,21 @@ def test_no_child_outlives_a_daemon_that_is_killed(tmp_path: Path) -> None:
         daemon.kill()
         daemon.wait()
     wait_until(lambda: not strays(before), "all gone with it")
+
+
+def test_a_flood_of_lines_does_not_stop_the_frames() -> None:
+    body = "write(frame(i)); os.write(2, b'x\\n' * 300_000)"
+    with watching(opened(python_camera(body))) as w:
+        w.wait_frames(10)
+        assert not w.lost
+
+
+@pytest.mark.parametrize("attack", ["os.kill(os.getppid(), 9)", "os.kill(os.getppid(), 19)"])
+def test_a_program_cannot_end_or_stop_who_watches_it(attack: str) -> None:
+    body = f"write(frame(i))\n    try: {attack}\n    except PermissionError: pass"
+    before = set(psutil.pids())
+    with watching(opened(python_camera(body))) as w:
+        w.wait_frames(5)
+        if w.lost:
+            pytest.skip("needs Landlock 6, to keep signals from others")
+    wait_until(lambda: not strays(before), "nothing left")
