@@ -21,6 +21,7 @@ from edge.contract import (
 from edge.messages import Reason, Status
 
 IDS_KEPT = 1000  # of events, to know one that comes again; a broker resends its last few
+JUMP = 1_000_000_000  # of `seq`: a device without its disk counts on from the clock's milliseconds
 MISSING_MOST = 2000  # of `seq` remembered as missing; the lowest are forgotten first
 # These tell of who stands before the camera, not of the device.
 FACE_REASONS = frozenset(
@@ -134,7 +135,7 @@ class Device:
             self.last = event
         elif seq > last.data.seq:
             gap = range(max(last.data.seq + 1, seq - MISSING_MOST), seq)
-            if gap:
+            if gap and seq - last.data.seq < JUMP:
                 kept = sorted(self.missing.union(gap))[-MISSING_MOST:]
                 self.missing = frozenset(kept)
             self.last = event

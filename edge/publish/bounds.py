@@ -11,7 +11,7 @@ from edge.publish.store import Store
 from edge.stages import Clock
 
 MEMORY_BYTES = 16 * 1024 * 1024  # of events that no disk holds: about 16,000 of them
-DROP_LOOK = 256  # rows looked at in one go when the oldest must leave
+LOOK = 32  # rows looked at in one go, whether they must leave
 TRUST_S = 10.0  # the clock is asked no more often whether it can be believed
 
 
@@ -71,13 +71,15 @@ class Bounds:
         size = books.bytes - sum(books.gone.values()) - int(self.limits.max_mb * 1e6)
         size += books.unsaved_bytes
         drop: dict[int, int] = {}
-        look = max(rows, DROP_LOOK) + len(books.gone) + len(books.in_flight)
-        for row in store.after(-1, look, books.gone)[0]:
-            if row.seq in books.in_flight:
-                continue
-            if rows <= 0 and size <= 0 and self.age(row) <= self.limits.max_age_s:
-                break
-            drop[row.seq] = len(row.payload)
-            rows -= 1
-            size -= len(row.payload)
+        after: int | None = -1
+        while after is not None:
+            found, after = store.after(after, LOOK, books.gone)
+            for row in found:
+                if row.seq in books.in_flight:
+                    continue
+                if rows <= 0 and size <= 0 and self.age(row) <= self.limits.max_age_s:
+                    return drop
+                drop[row.seq] = len(row.payload)
+                rows -= 1
+                size -= len(row.payload)
         return drop

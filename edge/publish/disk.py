@@ -24,6 +24,7 @@ from edge.stages import Clock
 log = logging.getLogger(__name__)
 
 RETRY_DISK_S = 30.0  # between two tries to use a disk that failed
+RETRY_MISSING_S = 2.0  # between two looks for a folder that is not there: mounted late
 SUSPECT_S = 60.0  # damage seen twice within this is believed
 ERRORS = (sqlite3.Error, OSError, MemoryError, FrameError)  # MemoryError: SQLITE_NOMEM
 
@@ -80,8 +81,7 @@ class Disk:
         if repair.rebuilt(self.path).exists() and not self.path.exists():
             repair.rebuilt(self.path).rename(self.path)  # a repair that was interrupted
         log_file = companions(self.path)[0]
-        if log_file.exists():
-            self._log_rows |= {row.seq: row for row in frames.carve(log_file)}
+        self._log_rows |= {row.seq: row for row in frames.carve_path(log_file)}
         if self._to_repair:
             known = known or repair.newest(None, self.counter_file, self._boot)
             repair.salvage(self.path, known, gone, self._log_rows.values(), self._clock.wall())
@@ -132,7 +132,7 @@ class Disk:
         if self.store is None:
             return
         with contextlib.suppress(OSError):
-            self._log_rows |= {r.seq: r for r in frames.carve(companions(self.path)[0])}
+            self._log_rows |= {r.seq: r for r in frames.carve_path(companions(self.path)[0])}
         store, self.store = self.store, None
         with contextlib.suppress(sqlite3.Error, MemoryError):
             store.close()
@@ -153,7 +153,8 @@ class Disk:
             self.path,
             _why(error),
         )
-        self._retry_at = now + RETRY_DISK_S
+        missing = isinstance(error, FileNotFoundError)
+        self._retry_at = now + (RETRY_MISSING_S if missing else RETRY_DISK_S)
         self.problems.add(Problem.OUTBOX_MEMORY)
         code = getattr(error, "sqlite_errorcode", None)
         number = error.errno if isinstance(error, OSError) else None

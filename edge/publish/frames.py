@@ -5,11 +5,13 @@ A frame names itself, so wherever it lies in a damaged file it can be found and 
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 MAGIC = b"\xe5Ev2"
 # magic, CRC-32 of all that follows it, seq, t, wall, bytes of the boot id, bytes of the event
@@ -54,23 +56,32 @@ def unpack(frame: object, seq: int) -> Row:
     return row
 
 
-def carve(path: Path) -> Iterator[Row]:
+def carve(file: IO[bytes]) -> Iterator[Row]:
     """Yield every whole frame that lies in a file, in any order, some twice, old ones too.
 
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb", buffering=0) as f:
-        before = b""
-        while chunk := f.read(CHUNK):
-            data = before + chunk
-            at = data.find(MAGIC)
-            while at >= 0:
-                row = _at(data, at)
-                if row is not None:
-                    yield row
-                at = data.find(MAGIC, at + 1)
-            before = data[-PAGE:]  # a frame may go on in the next chunk
+    before = b""
+    while chunk := file.read(CHUNK):
+        data = before + chunk
+        at = data.find(MAGIC)
+        while at >= 0:
+            row = _at(data, at)
+            if row is not None:
+                yield row
+            at = data.find(MAGIC, at + 1)
+        before = data[-PAGE:]  # a frame may go on in the next chunk
+
+
+def carve_path(path: Path) -> Iterator[Row]:
+    """As `carve`, of a file that is not open, or not there.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with contextlib.suppress(FileNotFoundError), path.open("rb", buffering=0) as file:
+        yield from carve(file)
 
 
 def _at(data: bytes, start: int) -> Row | None:

@@ -7,6 +7,7 @@ books against what a file really holds and settles the difference.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -100,8 +101,8 @@ def reconcile(books: Ledger, opened: Opened, theirs: Counters | None, *, first: 
     if waiting < expected:
         known = replace(file, seq=max(file.seq, c.seq) if first else c.seq)
         present = sizes.keys() | books.gone.keys() | books.unsaved.keys()
-        for row in repair.carved([opened.store.path], known, present, opened.log_rows.values()):
-            rescued[row.seq] = row
+        found = itertools.chain(opened.store.carve(), opened.log_rows.values())
+        rescued = {row.seq: row for row in repair.wanted(found, known, present)}
     for seq, row in books.in_flight.items():  # these we still hold
         if seq not in sizes and seq not in books.unsaved:
             rescued[seq] = row

@@ -7,6 +7,7 @@ the way leaves the old one where it was, to be tried again.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import logging
 import sqlite3
@@ -26,6 +27,8 @@ from edge.publish.store import Store, companions, is_damage, remove
 
 log = logging.getLogger(__name__)
 
+# Where SQLite locks, https://www.sqlite.org/fileformat2.html#the_lock_byte_page
+LOCK_AT, LOCK_BYTES = 0x40000000, 512
 BATCH = 256  # rows a transaction
 SEQ_MOST = 2**53  # what JSON numbers hold in every language; more is damage
 
@@ -45,33 +48,22 @@ def salvage(
     Raises:
         sqlite3.Error, OSError: it did not come about; the damaged file is where it was.
     """
+    _refuse_if_in_use(path)
     old = OldFile(path)
     if old.is_one():
         _fill(rebuilt(path), old.rows(salvaging=True), old.counters)
     else:
-        rows = carved([path], known, gone, log_rows)
-        _fill(rebuilt(path), rows, lambda: known or Counters())
+        found = itertools.chain(frames.carve_path(path), log_rows)
+        _fill(rebuilt(path), wanted(found, known, gone), lambda: known or Counters())
     moved = quarantine(path, wall)
     rebuilt(path).rename(path)
     log.warning("outbox: %s is damaged; quarantined as %s", path, moved.name)
 
 
-def carved(
-    files: Iterable[Path],
-    known: Counters | None,
-    gone: Collection[int],
-    log_rows: Iterable[Row] = (),
-) -> Iterator[Row]:
-    """Yield the whole events in damaged files, some of them twice.
-
-    Raises:
-        OSError: a file cannot be read.
-    """
+def wanted(rows: Iterable[Row], known: Counters | None, gone: Collection[int]) -> Iterator[Row]:
+    """Yield those rows found in a damaged file that had not left it."""
     low, high = (known.low, known.seq) if known else (0, SEQ_MOST)
-    found = itertools.chain.from_iterable(frames.carve(f) for f in files if f.exists())
-    for row in itertools.chain(found, log_rows):
-        if low < row.seq <= high and row.seq not in gone:
-            yield row
+    return (row for row in rows if low < row.seq <= high and row.seq not in gone)
 
 
 def migrate(path: Path) -> None:
@@ -107,6 +99,15 @@ def _fill(new: Path, rows: Iterable[Row], counters: Callable[[], Counters]) -> N
         store.close()
     if any(companion.exists() for companion in companions(new)):
         raise OSError("the log of the new file could not be emptied")
+
+
+def _refuse_if_in_use(path: Path) -> None:
+    """Raise OSError where another process has the database open: it may only look damaged."""
+    with contextlib.suppress(FileNotFoundError), path.open("r+b") as f:
+        try:
+            fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB, LOCK_BYTES, LOCK_AT)
+        except BlockingIOError:
+            raise OSError("is damaged, and in use by another process") from None
 
 
 class OldFile:

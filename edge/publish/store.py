@@ -11,9 +11,10 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import IO
 
 from edge.publish import counters as records
 from edge.publish import frames
@@ -73,6 +74,7 @@ class Store:
             sqlite3.Error, OSError: it cannot be opened, is damaged, or in use.
         """
         self.path = path
+        self._kept_open: list[IO[bytes]] = []
         _look_at_head(path)
         path.touch(mode=0o600)  # who is where and how they feel is nobody else's business
         self._db = sqlite3.connect(path, timeout=0.5, isolation_level=None, check_same_thread=False)
@@ -188,9 +190,23 @@ class Store:
         except FileNotFoundError:
             return self.path.parent.is_dir()
 
+    def carve(self) -> Iterator[Row]:
+        """Yield every whole frame that lies in the file, as `frames.carve` does.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        # Closing it before the database would give up the process's locks: POSIX, fcntl(2).
+        self._kept_open.append(self.path.open("rb", buffering=0))
+        yield from frames.carve(self._kept_open[-1])
+
     def close(self) -> None:
         """Close the file; a last checkpoint empties the log."""
-        self._db.close()
+        try:
+            self._db.close()
+        finally:
+            for file in self._kept_open:
+                file.close()
 
 
 def is_damage(error: BaseException) -> bool:

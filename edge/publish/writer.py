@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from edge.contract import Event, State
+from edge.problems import Problem
 from edge.publish.frames import Row
 from edge.publish.outbox import Outbox
 
@@ -21,6 +22,7 @@ GATHER_S = 0.05
 # Acknowledged events leave the disk within this, or with the next event: what a crash repeats, for
 # half the writes of deleting each by itself.
 FLUSH_S = 30.0
+LOOK_S = 2.0  # between two looks whether a disk that failed is there again
 QUEUE_MOST = 10_000  # events between loop and writer: minutes of a disk that hangs
 STALLED_S = 5.0  # a disk that has not answered for so long is said to hang
 
@@ -113,7 +115,7 @@ class Writer:
         done = False
         while not done:
             with self._changed:
-                self._changed.wait_for(lambda: self._events or self._closing, FLUSH_S)
+                self._changed.wait_for(lambda: self._events or self._closing, LOOK_S)
                 if self._events:
                     wait = commit_at - time.monotonic()
                     self._changed.wait_for(lambda: self._closing, max(wait, 0.0))
@@ -125,7 +127,8 @@ class Writer:
                 done = self._closing
                 self._busy_since = time.monotonic()
             self._put(events, overflow)
-            if time.monotonic() >= flush_at or done:
+            failing = Problem.OUTBOX_MEMORY in self._outbox.stats().problems
+            if time.monotonic() >= flush_at or failing or done:
                 flush_at = time.monotonic() + FLUSH_S
                 self._guarded(self._outbox.flush)
                 self._kept(())  # the outbox may have got a file with older events

@@ -54,6 +54,13 @@ def test_a_gap_is_seen_and_closes_when_the_event_comes_late() -> None:
     assert d.last is not None and d.last.data.seq == 5, "a late event is not the newest"
 
 
+def test_a_device_that_counts_on_by_the_clock_has_lost_nothing() -> None:
+    d = Device("kiosk")
+    jumped = 1_700_000_000_000  # it had to go on without its disk
+    assert told(d, event(5), event(jumped, t=6), event(jumped + 2, t=7)) == [5, jumped, jumped + 2]
+    assert d.missing == {jumped + 1}
+
+
 def test_order_lost_at_the_very_beginning_is_no_gap() -> None:
     d = Device("kiosk")
     assert told(d, event(12), event(11), event(13)) == [12, 11, 13]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -158,3 +160,59 @@ def test_nobody_else_may_read_the_file(box: Box) -> None:
     modes = {p.name: p.stat().st_mode & 0o777 for p in box.path.parent.glob("outbox.db*")}
     assert len(modes) == 3  # its log, and its counters
     assert set(modes.values()) == {0o600}
+
+
+def test_after_a_rescue_the_file_is_still_ours_alone(box: Box) -> None:
+    box.append(20)
+    box.outbox.close()
+    assert box.path is not None
+    damage_of_a_row(box.path)
+    box.open()
+    assert box.outbox.stats().lost == 1
+    taken = subprocess.run(
+        [sys.executable, "-c", OPEN_IT, str(box.path)], capture_output=True, text=True
+    )
+    assert "database is locked" in taken.stderr
+
+
+OPEN_IT = "import sqlite3, sys; sqlite3.connect(sys.argv[1], 0.1).execute('BEGIN IMMEDIATE')"
+
+
+def damage_of_a_row(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"emotion_changed")] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_file_that_only_looks_damaged_is_left_to_the_process_that_has_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "outbox.db"
+    first = Box(path)
+    first.append(3)
+    first.outbox.close()
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD_IT, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    with path.open("r+b") as f:
+        f.write(b"\xaa" * 100)  # as if it were being written
+    box = Box(path)
+    assert box.append()
+    assert "in use by another process" in caplog.text
+    assert not list(tmp_path.glob("*.corrupt-*"))
+    box.outbox.close()
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+
+
+HOLD_IT = """
+import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1])
+db.execute("PRAGMA locking_mode=EXCLUSIVE")
+db.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+time.sleep(600)
+"""
