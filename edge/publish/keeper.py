@@ -150,7 +150,7 @@ class Keeper:
         store = self._disk.store if self._disk is not None else None
         after: int | None = self._cursor
         while store is not None and after is not None:
-            rows, after = store.after(after, READ_ROWS, books.gone.keys() | books.in_flight.keys())
+            rows, after = store.after(after, READ_ROWS, books.gone, books.in_flight)
             for row in rows:
                 self._cursor = row.seq
                 yield row

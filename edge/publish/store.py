@@ -131,9 +131,7 @@ class Store:
                 found.sizes[seq] = len(row.payload)
         return found
 
-    def after(
-        self, seq: int, limit: int, skip: Container[int] = ()
-    ) -> tuple[list[Row], int | None]:
+    def after(self, seq: int, limit: int, *skip: Container[int]) -> tuple[list[Row], int | None]:
         """Return the rows among the next `limit` beyond `seq`, and the `seq` of the last of these.
 
         Args:
@@ -147,7 +145,9 @@ class Store:
         found = self._db.execute(
             "SELECT seq, frame FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
         ).fetchall()
-        rows = [frames.unpack(frame, s) for s, frame in found if s not in skip]
+        rows = [
+            frames.unpack(frame, s) for s, frame in found if not any(s in gone for gone in skip)
+        ]
         return rows, found[-1][0] if found else None
 
     def get(self, seq: int) -> Row:
