@@ -142,7 +142,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(tmp_path: Path) -> None:
     assert record["recipe"]["votes"] == 1.0
     assert record["test"]["split"] == "public_test"
     assert record == {**json.loads((whole / "train.json").read_text()), **{
-        k: record[k] for k in ("command", "seconds")}}  # fmt: skip
+        k: record[k] for k in ("command", "seconds", "model_sha256")}}  # fmt: skip
     lines = (killed / "curves.csv").read_text().splitlines()
     assert len(lines) == 5 and lines[0].startswith("epoch,train_loss,train_accuracy")
 
