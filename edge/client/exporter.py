@@ -28,13 +28,16 @@ MAX_TEXT = 80  # characters of a label's value
 GAUGES = (
     ("fps", "frames_per_second", "Frames that went all the way through."),
     ("busy", "loop_busy_ratio", "Part of one core spent in the loop."),
+    ("latency_ms", "frame_latency_seconds", "Exposure to the end of the loop, median."),
     ("pace", "pace_ratio", "Part of the configured rates that the budget leaves."),
     ("outbox_depth", "outbox_events", "Events the broker has not acknowledged."),
     ("outbox_oldest_s", "outbox_oldest_age_seconds", "Age of the oldest of them."),
     ("temperature_c", "temperature_celsius", "Of the processor."),
     ("throttled", "throttled", "1 where the firmware holds it back."),
     ("uptime_s", "uptime_seconds", "Since the daemon started."),
+    ("memory_mb", "memory_bytes", "Resident."),
 )
+FACTORS = {"latency_ms": 1e-3, "memory_mb": 1e6}  # to Prometheus' base units
 COUNTERS = (
     ("frames", "frames", "Frames that went all the way through."),
     ("dropped", "frames_dropped", "Frames never looked at."),
@@ -101,20 +104,17 @@ class FleetCollector(Collector):
 
 def _health(devices: dict[str, Device]) -> Iterator[Metric]:
     when = _of_devices("health_timestamp_seconds", "When what follows was measured.")
-    memory = _of_devices("memory_bytes", "Resident.")
     for name, d in devices.items():
         if d.health is not None:
             with contextlib.suppress(ValueError):
                 when.add_metric([name], datetime.fromisoformat(d.health.time).timestamp())
-            if d.health.memory_mb is not None:
-                memory.add_metric([name], d.health.memory_mb * 1e6)
-    yield from (when, memory)
+    yield when
     for field, metric, said in GAUGES:
         gauge = _of_devices(metric, said)
         for name, d in devices.items():
             value = d.fps if field == "fps" else getattr(d.health, field, None)
             if value is not None and d.online:  # of one that is away nothing is known now
-                gauge.add_metric([name], float(value))
+                gauge.add_metric([name], float(value) * FACTORS.get(field, 1.0))
         yield gauge
     for field, metric, said in COUNTERS:
         counter = CounterMetricFamily(f"emotion_edge_{metric}", said, labels=["device"])

@@ -91,7 +91,7 @@ export class Card {
     const good = [];
     if (h && d.status !== "offline") {
       if (h.of_faces.length) good.push(`faces: ${h.of_faces.map(reason).join(", ")}`);
-      if (h.fps != null) {
+      if (h.fps != null && d.status === "running") {
         good.push(`${h.fps.toFixed(h.fps < 10 ? 1 : 0)} frames/s`, `${percent(h.busy)} of a core`);
       }
       if (h.temperature_c != null) good.push(`${Math.round(h.temperature_c)} °C`);

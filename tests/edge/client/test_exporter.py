@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from edge.clock import SystemClock
 from tests.broker import Broker, subscribed
+from tests.conftest import ROOT
 from tests.edge.publish.rig import change, estimate, publishing
 from tests.edge.publish.test_metrics import HEALTH, scrape, values
 from tests.waiting import PATIENCE_S, wait_until
@@ -55,7 +57,13 @@ def test_every_device_without_a_port_of_its_own(tmp_path: Path) -> None:
     assert v["emotion_edge_frames_total{device=kiosk}"] == 1500
     assert v["emotion_edge_temperature_celsius{device=kiosk}"] == 51.5
     assert v["emotion_edge_memory_bytes{device=kiosk}"] == 75e6
+    assert v["emotion_edge_frame_latency_seconds{device=kiosk}"] == 0.0125
     assert v["emotion_edge_health_timestamp_seconds{device=kiosk}"] == 1795176000
+    dashboard = json.loads((ROOT / "examples/grafana/dashboard.json").read_text())
+    asked = [t["expr"] for panel in dashboard["panels"] for t in panel.get("targets", [])]
+    wanted = {name for expr in asked for name in re.findall(r"\bemotion_edge_\w+", expr)}
+    names = {name.partition("{")[0] for name in v}
+    assert wanted and wanted <= names, f"the dashboard asks for {wanted - names}"
     tool = shutil.which("promtool")
     if tool is not None:  # Debian: prometheus
         done = subprocess.run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 from pathlib import Path
 
 import msgspec
@@ -121,6 +122,27 @@ def test_two_devices_one_gone(broker: Broker, capsys: pytest.CaptureFixture[str]
     assert lines[1].startswith("kiosk   online") and lines[2].startswith("till    offline")
     assert lines[2].endswith("stopped")
     assert lines[-1] == "2 devices, 1 online, 1 with problems"
+
+
+def test_it_does_not_wait_for_devices_that_go_on_talking(
+    broker: Broker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor for one without health: only what is retained counts."""
+    done = threading.Event()
+    with publishing(broker.port, output__state_s=0.1) as kiosk:
+
+        def talk() -> None:
+            while not done.wait(0.05):
+                kiosk.state(SystemClock().now(), [estimate(t=SystemClock().now())], "running")
+
+        thread = threading.Thread(target=talk)
+        thread.start()
+        try:
+            assert ask(broker.port, "--wait", "3600") == 1
+        finally:
+            done.set()
+            thread.join()
+    assert capsys.readouterr().out.splitlines()[1].endswith("no_health")
 
 
 def test_nobody_there_is_not_well(broker: Broker) -> None:
