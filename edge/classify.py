@@ -18,7 +18,7 @@ from edge.image import resize
 from edge.messages import Frame, Reason, Scores, Track
 from edge.model.manifest import MODEL, InputSpec, Manifest, load_manifest
 from edge.model.tflite import Network
-from edge.prior import Floats, as_vector, reweigh, wanted_prior
+from edge.prior import Floats, as_vector, ratios, wanted_prior, weighed
 from edge.rates import RateLimiter, RateScale
 
 # s: a box carried on for longer without a detection is not scored: it may hold anything by now.
@@ -203,7 +203,7 @@ class TrackClassifier:
         self._model = model
         self._attributes = attributes
         self._scale = scale
-        self._priors: tuple[Floats, Floats] | None = None  # of training, of here
+        self._prior: tuple[Floats, Floats] | None = None  # ratios to that of training, and itself
         self._limiters: dict[str, _Limiters] = {}
         self.configure(config)
 
@@ -211,10 +211,11 @@ class TrackClassifier:
         """Go on by other settings; model, runtime and threads are not among them."""
         self._config = config
         trained = self._model.manifest.prior
-        self._priors = None
+        self._prior = None
         if trained:  # else scores stay as the model gives them
             labels = self._model.labels
-            self._priors = as_vector(trained, labels), wanted_prior(config.prior, labels, trained)
+            wanted = wanted_prior(config.prior, labels, trained)
+            self._prior = ratios(as_vector(trained, labels), wanted), wanted
         for limiters in self._limiters.values():
             limiters.emotion.rate = config.rate
 
@@ -253,6 +254,6 @@ class TrackClassifier:
                 best = int(probabilities.argmax())
                 limiters.known[name] = (model.labels[best], float(probabilities[best]))
         scores = self._model.infer(face)
-        if self._priors is not None:
-            scores = reweigh(scores, *self._priors)
+        if self._prior is not None:
+            scores = weighed(scores, *self._prior)
         return Scores(track.id, scores, None, dict(limiters.known))

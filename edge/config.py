@@ -209,6 +209,15 @@ class Smooth(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="mean of scores, exponential, or most frequent label in the window"),
     ] = "mean"
     window_s: Annotated[float, Meta(gt=0, le=60, description="length of the window")] = 1.5
+    react_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=10,
+            description="so much strong evidence for another emotion (weak: longer), and what was "
+            "before it in the window is forgotten; 0: never",
+        ),
+    ] = 0.4
     enter: Annotated[Share, Meta(description="score at which an emotion begins")] = 0.5
     leave: Annotated[Share, Meta(description="score under which it ends at once")] = 0.35
     hold_s: Annotated[float, Meta(ge=0, le=60, description="shortest time between two changes")] = (

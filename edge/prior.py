@@ -36,18 +36,35 @@ def reweigh(
     Raises:
         ValueError: shapes do not fit, or a prior is no probability.
     """
+    return weighed(scores, ratios(trained, wanted), wanted)
+
+
+def ratios(trained: NDArray[np.floating], wanted: NDArray[np.floating]) -> Floats:
+    """Return how much more frequent each class is than in training, (C,); see `reweigh`."""
     p, w = np.asarray(trained, np.float64), np.asarray(wanted, np.float64)
-    if scores.shape[-1:] != p.shape or p.shape != w.shape:
-        raise ValueError(f"prior: got shapes {p.shape}, {w.shape} for scores {scores.shape}")
+    if p.ndim != 1 or p.shape != w.shape:
+        raise ValueError(f"prior: got shapes {p.shape} and {w.shape}; allowed: one length")
     if not (p > 0).all():
         raise ValueError(f"prior: got {p.tolist()}; allowed in training: above 0 for each class")
     if not ((w >= 0).all() and math.isclose(float(w.sum()), 1.0, abs_tol=1e-3)):
         raise ValueError(f"prior: got {w.tolist()}; allowed: 0 and more, adding up to 1")
     if np.allclose(p, w, rtol=0, atol=1e-12):
-        return np.asarray(scores, np.float32)
-    raw: Floats = np.asarray(scores, np.float64) * (w / p)
+        return np.ones(len(p))
+    result: Floats = w / p
+    return result
+
+
+def weighed(
+    scores: NDArray[np.floating], ratio: Floats, wanted: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Return `reweigh` with `ratios` at hand: checking them takes longer than using them."""
+    if scores.shape[-1:] != ratio.shape:
+        raise ValueError(f"prior: got shape {ratio.shape} for scores {scores.shape}")
+    raw: Floats = scores * ratio
     total = raw.sum(axis=-1, keepdims=True)
-    out = np.where(total > 0, raw / np.where(total > 0, total, 1.0), w / w.sum())
+    if total.all():
+        return np.asarray(raw / total, np.float32)
+    out = np.where(total > 0, raw / np.where(total > 0, total, 1.0), wanted / np.sum(wanted))
     return np.asarray(out, np.float32)
 
 

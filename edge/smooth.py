@@ -1,4 +1,4 @@
-"""From scores to an emotion that does not flicker: a window a track, and hysteresis."""
+"""From scores to an emotion that does not flicker: a window a track, hysteresis, change."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.change import ChangeDetector
 from edge.config import Smooth
 from edge.messages import UNKNOWN, Estimate, Reason, Scores, Track
 
@@ -80,7 +81,9 @@ class _History:
     reason: Reason | None = None
     attributes: dict[str, tuple[str, float]] = field(default_factory=dict)
     began: float | None = None  # s: first score, for settling
+    counted: float = 0.0  # s: scores before then are forgotten: the face has changed since
     changed: float = -math.inf  # s: when `emotion` last changed
+    change: ChangeDetector = field(default_factory=ChangeDetector)
 
 
 class TemporalSmoother:
@@ -130,7 +133,7 @@ class TemporalSmoother:
             intensity=intensity,
             since=history.since,
             reason=history.reason,
-            window_s=min(t - history.began, self._config.window_s)
+            window_s=min(t - max(history.began, history.counted), self._config.window_s)
             if history.began is not None
             else 0.0,
             attributes=dict(history.attributes) if history.attributes else {},
@@ -141,6 +144,7 @@ class TemporalSmoother:
             history.window.popleft()
         if not history.window:  # what was seen before says nothing any more: settle anew
             history.began = None
+            history.change.reset()
         if fresh.probabilities is None:
             if not history.window:  # nothing left to go by
                 history.scores, history.named = None, {}
@@ -150,6 +154,8 @@ class TemporalSmoother:
         history.attributes.update(fresh.attributes)
         history.began = t if history.began is None else history.began
         history.scores = self._mean(history.window, self._config.window_s)
+        if self._forget(t, history, fresh.probabilities):
+            history.scores = self._mean(history.window, self._config.window_s)
         history.named = dict(zip(self._labels, history.scores.tolist(), strict=True))
         if t - history.began < self._settle_s:
             return
@@ -157,6 +163,20 @@ class TemporalSmoother:
         if emotion != history.emotion and t - history.changed < self._config.hold_s:
             return
         self._become(t, history, emotion, Reason.LOW_CONFIDENCE if emotion == UNKNOWN else None)
+
+    def _forget(self, t: float, history: _History, scores: NDArray[np.float32]) -> bool:
+        """Drop from the window what was before a change, as soon as that is sure."""
+        if self._config.react_s <= 0 or history.scores is None:
+            return False
+        known = history.emotion in self._labels
+        current = self._labels.index(history.emotion) if known else int(history.scores.argmax())
+        since = history.change.update(t, scores, current, self._config.react_s)
+        if since is None:
+            return False
+        history.counted = since
+        while history.window[0][0] < since:
+            history.window.popleft()
+        return True
 
     def _choose(self, current: str, scores: NDArray[np.float32]) -> str:
         """A strong newcomer wins, else what is tenable stays, else the best there is."""
@@ -171,3 +191,4 @@ class TemporalSmoother:
         history.reason = reason
         if emotion != history.emotion:
             history.emotion, history.since, history.changed = emotion, t, t
+            history.change.reset()  # it was evidence against the one before

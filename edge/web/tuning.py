@@ -39,6 +39,7 @@ KNOBS = (
     Knob("classify.min_brightness", 0, 128, 1),
     Knob("smooth.method"),
     Knob("smooth.window_s", 0.1, 6, 0.1),
+    Knob("smooth.react_s", 0, 2, 0.05),
     Knob("smooth.enter", 0, 1, 0.01),
     Knob("smooth.leave", 0, 1, 0.01),
     Knob("smooth.hold_s", 0, 6, 0.1),

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import msgspec
@@ -220,3 +221,42 @@ def test_what_becomes_a_picture_loses_its_emotion_at_once_and_begins_anew_when_i
     assert estimate.since == 0.9
     (estimate,) = smoother.update(1.2, [track()], [Scores("a", happy)])
     assert (estimate.emotion, estimate.reason) == ("unknown", None), "it settles first"
+
+
+def announced_after(share: float, *, hz: float = 10, **config: float) -> float:
+    """Seconds from a change of the face to that of the estimate."""
+    s = TemporalSmoother(LABELS, Smooth(**config))
+    play(s, [(4, "neutral", 0.9)], hz=hz)
+    for n in range(round(10 * hz)):
+        (e,) = s.update(4 + n / hz, [track()], [scores("happy", share)])
+        if e.emotion == "happy":
+            return (n + 1) / hz
+    return math.inf
+
+
+def test_it_hurries_when_the_evidence_is_strong_and_waits_when_it_is_weak() -> None:
+    assert announced_after(0.95) == pytest.approx(0.4, abs=0.01)
+    assert announced_after(0.95, react_s=0.8) == pytest.approx(0.8, abs=0.11)
+    assert announced_after(0.52) > 0.6
+    assert announced_after(0.95, react_s=0) > 0.7  # the window alone
+
+
+@pytest.mark.parametrize("hz", [4, 10, 30])
+def test_it_hurries_alike_at_every_rate(hz: float) -> None:
+    assert announced_after(0.95, hz=hz) == pytest.approx(0.4, abs=1 / hz + 0.01)
+
+
+def test_scores_of_a_face_that_changed_are_of_what_it_shows_now() -> None:
+    s = TemporalSmoother(LABELS, Smooth())
+    play(s, [(4, "neutral", 0.9)])
+    for n in range(5):
+        (e,) = s.update(4 + n / 10, [track()], [scores("happy", 0.95)])
+    assert (e.emotion, e.scores["happy"]) == ("happy", pytest.approx(0.95, abs=1e-4))
+    assert e.window_s == pytest.approx(0.4)
+
+
+def test_a_gap_in_time_is_no_evidence() -> None:
+    s = TemporalSmoother(LABELS, Smooth(window_s=10))
+    play(s, [(4, "neutral", 0.9)])
+    (e,) = s.update(9.0, [track()], [scores("happy", 0.99)])
+    assert e.emotion == "neutral"
