@@ -13,12 +13,14 @@ import re
 import secrets
 import socket
 import threading
+from collections.abc import Callable
 
 from edge.child.net import Address, StreamError, authorization, clean, connect, refusal
 
 MAX_HEADER_BYTES = 16_384  # of a request or answer
 MAX_BODY_BYTES = 262_144  # of an answer: an SDP has one or two thousand
 READ_BYTES = 65_536
+FIRST_S = 1.0  # s for the first request of a client: FFmpeg says it at once
 STACK_BYTES = 512 * 1024  # of a thread; eight megabytes count against the bound on memory otherwise
 _DOLLAR = 0x24  # begins a packet of media: '$', channel, length in two bytes
 
@@ -53,13 +55,15 @@ class Relay:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
+        first = None
         with contextlib.suppress(OSError), self._listener:
             while True:
                 client, _ = self._listener.accept()
-                client.settimeout(5.0)
-                first = self._text(client, bytearray())
-                if first is not None and self.url.encode() in first[0]:
-                    break
+                client.settimeout(FIRST_S)
+                with contextlib.suppress(OSError, StreamError):
+                    first = self._text(client, bytearray())
+                    if first is not None and self.url.encode() in first[0]:
+                        break
                 client.close()
             client.settimeout(None)
             self._client = client
@@ -67,10 +71,10 @@ class Relay:
             self._request(first[0])
             self._guard(self._requests, first[1])
 
-    def _guard(self, work: object, *arguments: object) -> None:
+    def _guard(self, work: Callable[..., None], *arguments: bytearray) -> None:
         """Do one direction's work to its end, and end the other with it."""
         try:
-            work(*arguments)  # type: ignore[operator]  # one of two methods of ours
+            work(*arguments)
         except StreamError as e:
             self.failure = self.failure or e
         except OSError:
