@@ -13,6 +13,7 @@ from edge.cli import main
 from tests.broker import passwords, running, subscribed
 from tests.conftest import DEMO_CLIP
 from tests.examples.test_mosquitto import EXAMPLES
+from tests.waiting import wait_until
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -133,7 +134,8 @@ def test_the_message_that_tries_the_broker_is_one_of_the_contract(
         where = ("--set", "mqtt.host=127.0.0.1", "--set", f"mqtt.port={broker.port}")
         name = ("--set", "device.name=kiosk", "--set", f"camera.source={DEMO_CLIP}")
         assert checked(capsys, *where, *name)[0] == 0
-        (message,) = subscriber.messages
+            wait_until(lambda: subscriber.messages, "the message has arrived")
+    (message,) = subscriber.messages
     assert (message.topic, message.retain) == ("emotion/kiosk/response/check", False)
     assert message.json["transaction"] == "check"
 
