@@ -134,7 +134,7 @@ def test_the_message_that_tries_the_broker_is_one_of_the_contract(
         where = ("--set", "mqtt.host=127.0.0.1", "--set", f"mqtt.port={broker.port}")
         name = ("--set", "device.name=kiosk", "--set", f"camera.source={DEMO_CLIP}")
         assert checked(capsys, *where, *name)[0] == 0
-            wait_until(lambda: subscriber.messages, "the message has arrived")
+        wait_until(lambda: subscriber.messages, "the message has arrived")
     (message,) = subscriber.messages
     assert (message.topic, message.retain) == ("emotion/kiosk/response/check", False)
     assert message.json["transaction"] == "check"
