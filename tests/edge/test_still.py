@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.still.scenes import Scene, Sensor, breathing, resting, trembling
+from benchmarks.still.scenes import Scene, Sensor, breathing, replayed, resting, trembling
 from edge.config import Alert, Config, Detect, Motion, Smooth, TrackKeys
 from edge.contract import Health
 from edge.detect import open_detector
@@ -24,7 +26,7 @@ from edge.motion import MotionGate
 from edge.pipeline import Pipeline
 from edge.rates import BudgetKeeper, RateLimiter, RateScale
 from edge.smooth import TemporalSmoother
-from edge.stages import CameraStats, Control, OutboxStats
+from edge.stages import CameraStats, Control, FaceDetector, OutboxStats
 from edge.still import BREATH, StillnessDetector, lasting
 from edge.track import FaceTracker
 from tests.conftest import DEMO_CLIP
@@ -336,3 +338,43 @@ def test_noise_does_not_last_and_breath_does() -> None:
         moved = noise.copy()
         moved[:, 1] += breath.astype(np.float32)
         assert lasting(list(moved)) > BREATH, period_s
+
+
+@functools.cache
+def own_detector() -> FaceDetector:
+    return open_detector(Detect())
+
+
+class Watched(Rig):
+    """The same with the project's own detector."""
+
+    def detect(self, luma: NDArray[np.uint8], /) -> tuple[Face, ...]:
+        return own_detector().detect(luma)
+
+
+ALL_CLIPS = [
+    "sorry.mkv",
+    "yes.mkv",
+    "bird.mkv",
+    "walk.mkv",
+    "head-pose-face-detection-male.gif",
+    "bottle-detection.mp4",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("clip", ALL_CLIPS)
+def test_nobody_in_the_clips_is_ever_a_picture(data: Path, clip: str) -> None:
+    """There and back for half a minute, eight times slower than they were: all but still."""
+    video = cv2.VideoCapture(str(data / "clips" / clip))
+    frames = []
+    while len(frames) < 60:
+        ok, picture = video.read()
+        if not ok:
+            break
+        frames.append(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.float32))
+    scene = replayed(frames, video.get(cv2.CAP_PROP_FPS), slower=8)
+    rig = Watched(scene, lambda _t: [], 25)
+    assert not rig.ever_still()
+    if clip != "bottle-detection.mp4":
+        assert CAME in rig.said()
