@@ -8,7 +8,7 @@ from typing import Any
 
 
 def layer_kinds(fast: bool) -> Any:
-    """Return the makers of `Conv2D`, `BatchNormalization` and `AveragePooling2D` layers.
+    """Return the makers of convolution, batch normalisation and average pooling layers.
 
     On torch, Keras copies every picture to another memory layout and back around convolutions and
     pooling, and computes batch normalisation from a dozen elementwise passes. With `fast`, torch's
@@ -32,25 +32,38 @@ def _torch_kinds() -> Any:
         # A view: (n, h, w, c) in memory is what torch calls channels_last.
         return x.movedim(-1, 1).contiguous(memory_format=channels_last)
 
+    def padded(x: Any, layer: Any) -> tuple[Any, tuple[int, int]]:
+        """Return what to convolve and the padding left to torch."""
+        if layer.padding != "same":
+            return x, (0, 0)
+        sides: list[int] = []  # as TensorFlow pads: the odd pixel right and below
+        for length, k, s in zip(
+            x.shape[:1:-1], layer.kernel_size[::-1], layer.strides[::-1], strict=True
+        ):
+            total = max((-(-length // s) - 1) * s + k - length, 0)
+            sides += [total // 2, total - total // 2]
+        if sides[0] == sides[1] and sides[2] == sides[3]:
+            return x, (sides[2], sides[0])
+        return pad(x, sides), (0, 0)
+
     class FastConv2D(keras.layers.Conv2D):  # type: ignore[misc]  # Keras is untyped
         def call(self, inputs: Any) -> Any:
             x = channels_first(inputs)
-            if self.padding == "same":  # as TensorFlow pads: the odd pixel right and below
-                sides: list[int] = []
-                for length, k, s in zip(
-                    x.shape[:1:-1], self.kernel_size[::-1], self.strides[::-1], strict=True
-                ):
-                    total = max((-(-length // s) - 1) * s + k - length, 0)
-                    sides += [total // 2, total - total // 2]
-                if sides[0] == sides[1] and sides[2] == sides[3]:
-                    padding = (sides[2], sides[0])
-                else:
-                    x, padding = pad(x, sides), (0, 0)
-            else:
-                padding = (0, 0)
+            x, padding = padded(x, self)
             kernel = self.kernel.value.permute(3, 2, 0, 1)  # from (h, w, in, out)
             kernel = kernel.contiguous(memory_format=channels_last)
             y = conv2d(x, kernel, stride=tuple(self.strides), padding=padding).movedim(1, -1)
+            if self.use_bias:
+                y = y + self.bias.value
+            return y if self.activation is None else self.activation(y)
+
+    class FastDepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc]  # Keras is untyped
+        def call(self, inputs: Any) -> Any:
+            x, padding = padded(channels_first(inputs), self)
+            kernel = self.kernel.value.permute(2, 3, 0, 1)  # from (h, w, in, 1)
+            y = conv2d(
+                x, kernel, stride=tuple(self.strides), padding=padding, groups=kernel.shape[0]
+            ).movedim(1, -1)
             if self.use_bias:
                 y = y + self.bias.value
             return y if self.activation is None else self.activation(y)
@@ -75,6 +88,7 @@ def _torch_kinds() -> Any:
 
     return SimpleNamespace(
         Conv2D=FastConv2D,
+        DepthwiseConv2D=FastDepthwiseConv2D,
         BatchNormalization=FastBatchNormalization,
         AveragePooling2D=FastAveragePooling2D,
     )

@@ -1,4 +1,10 @@
-"""The detector's network: luma in, one score, box and five landmarks a cell of 8 pixels out."""
+"""The detector's network: luma in; a score, a box and five landmarks for each cell of three levels.
+
+Depthwise separable residual blocks (Howard et al. 2017, He et al. 2015) down to a stride of 32
+pixels; one head for each of the strides 8, 16 and 32, so that each face is answered for by the level
+whose cells fit its size (Liu et al. 2016). Level 16 is added back into level 8 (Lin et al. 2016).
+One centre for each face (Zhou et al. 2019).
+"""
 
 from __future__ import annotations
 
@@ -9,26 +15,29 @@ from typing import Any
 
 from convert.arch.blocks import layer_kinds, luma_to_unit
 
-STRIDE = 8  # pixels a cell
-MULTIPLE = 16  # of which both sides of the input must be one: the coarsest cells
-RARE = 0.01  # share of cells with a face that the untrained network assumes (Lin et al. 2017)
+STRIDES = (8, 16, 32)  # pixels a cell, level by level
+MULTIPLE = 32  # of which both sides of the input must be one: the coarsest cells
+RARE = 0.01  # probability of a face that the untrained network assumes (Lin et al. 2017)
+PARTS = {"score": 1, "box": 4, "landmarks": 10}  # values a cell gives, output by output
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How wide the network is: channels at each stride, residual blocks at strides 4, 8, 16."""
+    """How wide the network is: channels at each stride, residual blocks at strides 4 to 32."""
 
-    stem: tuple[int, int] = (16, 32)
-    fine: int = 48
-    coarse: int = 80
-    early_blocks: int = 0
-    fine_blocks: int = 2
-    coarse_blocks: int = 2
-    head: int = 32
+    stem: int = 16
+    channels: tuple[int, int, int, int] = (32, 64, 128, 128)
+    blocks: tuple[int, int, int, int] = (1, 3, 3, 2)
+    head: int = 48
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the values for a record; `Shape(**d)` is its inverse."""
+        """Return the values for a record; `Shape.of(d)` is its inverse."""
         return asdict(self)
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Shape:
+        """Return the shape of a record, whose tuples may have become lists."""
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in record.items()})
 
 
 @cache
@@ -61,19 +70,18 @@ def _depth_to_space() -> Any:
 def build(height: int, width: int, shape: Shape | None = None, *, fast: bool = False) -> Any:
     """Return a Keras model of luma (n, height, width, 1) in 0..255.
 
-    Its outputs, `score`, `box` and `marks`, have shapes (n, height / 8, width / 8, 1), (..., 4) and
-    (..., 10); `edge.detect.decode` says what they mean. Strides 8 and 16 with residual blocks (He
-    et al. 2015), the coarse one added back into the fine one (Lin et al. 2016), one centre a face
-    (Zhou et al. 2019).
+    Its outputs are `score8`, `box8`, `landmarks8` and the same for 16 and 32, of shapes
+    (n, height / stride, width / stride, 1), (..., 4) and (..., 10); `edge.detect.decode` says what
+    they mean.
 
     Args:
-        height: pixels, a multiple of 16.
-        width: pixels, a multiple of 16.
+        height: pixels, a multiple of 32.
+        width: pixels, a multiple of 32.
         shape: default: the shipped one.
         fast: use layers that train faster on torch; the weights are the same.
 
     Raises:
-        ValueError: a side is not a multiple of 16.
+        ValueError: a side is not a multiple of 32.
     """
     import keras
 
@@ -82,32 +90,39 @@ def build(height: int, width: int, shape: Shape | None = None, *, fast: bool = F
     s = shape or Shape()
     kinds = layer_kinds(fast)
 
-    def conv(x: Any, channels: int, kernel: int = 3, stride: int = 1, relu: bool = True) -> Any:
-        x = kinds.Conv2D(channels, kernel, strides=stride, padding="same", use_bias=False)(x)
+    def normalised(x: Any, relu: bool) -> Any:
         x = kinds.BatchNormalization(momentum=0.99)(x)
         return keras.layers.ReLU()(x) if relu else x
 
+    def conv(x: Any, channels: int, kernel: int = 1, stride: int = 1, relu: bool = True) -> Any:
+        x = kinds.Conv2D(channels, kernel, strides=stride, padding="same", use_bias=False)(x)
+        return normalised(x, relu)
+
+    def separable(x: Any, channels: int, stride: int = 1, relu: bool = True) -> Any:
+        x = kinds.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=False)(x)
+        return conv(normalised(x, False), channels, relu=relu)
+
     def residual(x: Any) -> Any:
-        channels = x.shape[-1]
-        y = conv(conv(x, channels), channels, relu=False)
+        y = separable(x, x.shape[-1], relu=False)
         return keras.layers.ReLU()(keras.layers.Add()([x, y]))
 
     luma = keras.Input((height, width, 1), name="luma_in")
-    x = conv(luma_to_unit(luma), s.stem[0], stride=2)
-    x = conv(x, s.stem[1], stride=2)
-    for _ in range(s.early_blocks):
-        x = residual(x)
-    x = conv(x, s.fine, stride=2)
-    for _ in range(s.fine_blocks):
-        x = residual(x)
-    y = conv(x, s.coarse, stride=2)
-    for _ in range(s.coarse_blocks):
-        y = residual(y)
-    up = _depth_to_space()()(conv(y, 4 * s.head, kernel=1, relu=False))
-    x = keras.layers.Add()([up, conv(x, s.head, kernel=1, relu=False)])
-    x = conv(keras.layers.ReLU()(x), s.head)
+    x = conv(luma_to_unit(luma), s.stem, kernel=3, stride=2)
+    levels = []
+    for channels, blocks in zip(s.channels, s.blocks, strict=True):
+        x = separable(x, channels, stride=2)
+        for _ in range(blocks):
+            x = residual(x)
+        levels.append(x)
+    _, fine, middle, coarse = levels
+    up = _depth_to_space()()(conv(middle, 4 * s.head, relu=False))
+    fine = keras.layers.ReLU()(keras.layers.Add()([up, conv(fine, s.head, relu=False)]))
     rare = keras.initializers.Constant(math.log(RARE / (1 - RARE)))
-    score = kinds.Conv2D(1, 1, bias_initializer=rare, dtype="float32", name="score")(x)
-    box = kinds.Conv2D(4, 1, dtype="float32", name="box")(x)
-    marks = kinds.Conv2D(10, 1, dtype="float32", name="marks")(x)
-    return keras.Model(luma, {"score": score, "box": box, "marks": marks})
+    outputs = {}
+    for stride, features in zip(STRIDES, (fine, middle, coarse), strict=True):
+        x = separable(features, s.head)
+        for part, values in PARTS.items():
+            bias = rare if part == "score" else "zeros"
+            head = kinds.Conv2D(values, 1, bias_initializer=bias, name=f"{part}{stride}")
+            outputs[head.name] = head(x)
+    return keras.Model(luma, outputs)

@@ -9,36 +9,38 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.detector import spoil
-from convert.detector.photos import Photo
+from convert.detector import corruptions
+from convert.detector.photos import SURE, Photo
 from edge.errors import ConfigError
 
 Luma = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-SMALLEST, LARGEST = 10.0, 140.0  # pixels: geometric mean of a pasted face's sides
+SMALLEST, LARGEST = 10.0, 140.0  # pixels: geometric mean of most faces' sides
+CLOSE = (0.3, 1.0)  # width of a close face, as a fraction of the picture's
+ENLARGED = 3.0  # times a photograph's face is enlarged at most; more shows nothing new
 LEAST = 9.0  # pixels: smaller faces of the photographs are neither faces nor none
-SURE = 0.72  # teacher's score below which a found face is neither
-WHOLE = 0.55  # share of a face inside the picture from which it must be found
+WHOLE = 0.55  # fraction of a face inside the picture from which it must be found
 FLAT = 7.0  # standard deviation of luma under which nobody could tell a face
 TRIES = 8  # places looked at for one more face
 TURN_CALM, TURN_WILD = 9.0, 45.0  # degrees: sigma of most faces, bound of the others
-ROOM = 0.12  # share of a pasted patch that may cover a face already there
+ROOM = 0.12  # fraction of a pasted patch that may cover a face already there
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How often what is composed."""
 
-    people: float = 0.35  # background: a photograph with faces of its own
-    plain: float = 0.1  # background: no photograph, smooth light
-    faces: tuple[float, ...] = (0.22, 0.38, 0.2, 0.12, 0.08)  # none, one, two, ... pasted
+    people: float = 0.5  # background: a photograph with faces of its own
+    plain: float = 0.05  # background: no photograph, smooth light
+    faces: tuple[float, ...] = (0.35, 0.35, 0.15, 0.09, 0.06)  # none, one, two, ... pasted
+    close: float = 0.3  # faces as wide as `CLOSE`
     row: float = 0.12  # several of one size, side by side
     wild: float = 0.4  # faces turned up to `TURN_WILD`
     covered: float = 0.3  # faces with something in front
-    prints: float = 0.15  # pictures with a drawing of a face that is none
-    headless: float = 0.15  # pictures with head and shoulders, but nothing in the face
-    things: float = 0.3  # backgrounds without people: simple shapes, as of screens or bottles
+    prints: float = 0.1  # pictures with a drawing of a face that is none
+    headless: float = 0.1  # pictures with head and shoulders, but nothing in the face
+    things: float = 0.15  # backgrounds without people: simple shapes, as of screens or bottles
     mined: float = 0.25  # background: a place where an earlier network saw a face in nothing
 
 
@@ -70,10 +72,22 @@ def mapped(face: Floats, matrix: Floats) -> Floats:
 
 
 def visible(face: Floats, height: int, width: int) -> float:
-    """Return which share of a face's box is inside the picture."""
+    """Return which fraction of a face's box is inside the picture."""
     x, y, w, h = face[:4]
     inside = max(0.0, min(x + w, width) - max(x, 0)) * max(0.0, min(y + h, height) - max(y, 0))
     return float(inside / max(w * h, 1e-6))
+
+
+def _main(photo: Photo) -> int:
+    """Return which face of a photograph is the largest."""
+    return int(np.argmax(photo.faces[:, 2] * photo.faces[:, 3]))
+
+
+def _main_size(photo: Photo) -> float:
+    """Return the geometric mean of the sides of a photograph's largest face, 0 without one."""
+    if not len(photo.faces):
+        return 0.0
+    return float(np.sqrt(np.prod(photo.faces[_main(photo), 2:4])))
 
 
 class Composer:
@@ -96,7 +110,7 @@ class Composer:
         """
         self.recipe = recipe or Recipe()
         self.rng = np.random.default_rng(seed)
-        self._portraits = [p for p in portraits if len(p.faces)]
+        self._portraits = [p for p in portraits if _main_size(p) >= SMALLEST]
         self._peopled = [p for p in scenes if len(p.faces)]
         self._empty = [p for p in scenes if not len(p.faces)]
         if not self._portraits or not self._empty:
@@ -106,7 +120,7 @@ class Composer:
             )
         self._h, self._w = height, width
         self.mined: list[Luma] = []  # pictures without a face that an earlier network mistook
-        self._masks = spoil.masks()
+        self._masks = corruptions.masks()
 
     def picture(self) -> Picture:
         """Return one more picture."""
@@ -116,17 +130,19 @@ class Composer:
         if faces and rng.random() < 0.7:
             wanted = 0
         if not faces and rng.random() < r.things:
-            spoil.things(canvas, rng)
+            corruptions.things(canvas, rng)
         if rng.random() < r.prints:
-            self._paste(canvas, faces, ignored, self._any_size(12, 80), instead=spoil.drawing)
+            self._paste(canvas, faces, ignored, self._any_size(12, 80), instead=corruptions.drawing)
         if rng.random() < r.headless:
-            self._paste(canvas, faces, ignored, self._any_size(12, 80), instead=spoil.faceless)
+            self._paste(canvas, faces, ignored, self._any_size(12, 80), instead=corruptions.faceless)
         if wanted > 1 and rng.random() < r.row / sum(r.faces[2:]):
             self._row(canvas, faces, ignored, wanted + 1)
+        elif wanted and rng.random() < r.close:
+            self._close(canvas, faces, ignored)
         else:
             for _ in range(wanted):
                 self._paste(canvas, faces, ignored, self._any_size())
-        luma = spoil.spoil(canvas, rng)
+        luma = corruptions.corrupted(canvas, rng)
         for k, face in enumerate(faces):
             ignored[k] = ignored[k] or self._too_dim(luma, face)
         array = np.array(faces, np.float32).reshape(-1, 14)
@@ -154,38 +170,72 @@ class Composer:
         rng, r = self.rng, self.recipe
         draw = rng.random()
         if draw < r.plain:
-            return spoil.smooth_light(self._h, self._w, rng), [], []
+            return corruptions.smooth_light(self._h, self._w, rng), [], []
         if draw < r.plain + r.mined and self.mined:
             luma = self.mined[int(rng.integers(len(self.mined)))]
             canvas = np.ascontiguousarray(luma[:, ::-1] if rng.random() < 0.5 else luma)
             return canvas.copy(), [], []
-        with_people = bool(self._peopled) and rng.random() < r.people
-        pool = self._peopled if with_people else self._empty
-        photo = pool[int(rng.integers(len(pool)))]
+        if self._peopled and rng.random() < r.people:
+            return self._people()
+        return self._place(), [], []
+
+    def _place(self) -> Luma:
+        """Return a view of a photograph without a face."""
+        rng = self.rng
+        photo = self._empty[int(rng.integers(len(self._empty)))]
         h, w = photo.luma.shape
         scale = float(np.exp(rng.uniform(np.log(0.5), np.log(2.0))))
+        if rng.random() < 0.4:  # as a camera shows it
+            scale = float(rng.uniform(0.9, 1.2)) * max(self._h / h, self._w / w)
         scale = max(scale, 0.75 * max(self._h / h, self._w / w))
-        cx, cy = rng.uniform(0, w), rng.uniform(0, h)
-        if with_people and rng.random() < 0.7:  # have a face in view
-            x, y, fw, fh = photo.faces[int(rng.integers(len(photo.faces))), :4]
-            size = float(np.sqrt(fw * fh))
-            scale = float(np.clip(scale, SMALLEST / size, LARGEST / size))
-            reach = 0.4 * np.array([self._w, self._h]) / scale
-            cx, cy = np.array([x + fw / 2, y + fh / 2]) + rng.uniform(-1, 1, 2) * reach
-        angle = float(rng.normal(0, 8)) if rng.random() < 0.7 else float(rng.uniform(-30, 30))
-        matrix = self._affine(scale, angle, (float(cx), float(cy)), (self._w / 2, self._h / 2))
+        middle = float(rng.uniform(0, w)), float(rng.uniform(0, h))
+        matrix = self._affine(scale, self._angle(), middle, (self._w / 2, self._h / 2))
         warped = cv2.warpAffine(
-            spoil.reduced(photo.luma, scale),
+            corruptions.reduced(photo.luma, scale),
             matrix,
             (self._w, self._h),
-            borderMode=cv2.BORDER_REFLECT_101 if not with_people else cv2.BORDER_CONSTANT,
-            borderValue=float(rng.integers(0, 256)),
+            borderMode=cv2.BORDER_REFLECT_101,
         )
+        return np.asarray(warped, np.uint8)
+
+    def _people(self) -> tuple[Luma, list[Floats], list[bool]]:
+        """Return a view of a photograph with faces; what lies beyond it is another photograph."""
+        rng = self.rng
+        photo = self._peopled[int(rng.integers(len(self._peopled)))]
+        h, w = photo.luma.shape
+        x, y, fw, fh, score = photo.faces[int(rng.integers(len(photo.faces)))][[0, 1, 2, 3, 14]]
+        size = max(float(np.sqrt(fw * fh)), 1.0)
+        if score >= SURE and rng.random() < self.recipe.close:
+            wanted = float(rng.uniform(*CLOSE)) * self._w
+        else:
+            wanted = self._any_size()
+        scale = min(wanted / size, ENLARGED)
+        wanted = scale * size
+        # The face somewhere in the picture, or up to a quarter of it outside.
+        spare = np.maximum(np.array([self._w, self._h]) - wanted, 0) / 2 + 0.2 * wanted
+        at = np.array([self._w, self._h]) / 2 + rng.uniform(-1, 1, 2) * spare
+        centre = (float(x + fw / 2), float(y + fh / 2))
+        matrix = self._affine(scale, self._angle(), centre, (float(at[0]), float(at[1])))
+        warped = cv2.warpAffine(
+            corruptions.reduced(photo.luma, scale), matrix, (self._w, self._h)
+        ).astype(np.uint8)
+        alpha = cv2.warpAffine(np.full((h, w), 255, np.uint8), matrix, (self._w, self._h))
+        canvas = warped
+        if int(alpha.min()) < 255:
+            canvas = self._place()
+            corruptions.blend(canvas, warped, np.asarray(alpha, np.uint8))
         faces: list[Floats] = []
         ignored: list[bool] = []
         for face in photo.faces:
             self._add(faces, ignored, face, matrix)
-        return np.asarray(warped, np.uint8), faces, ignored
+        return canvas, faces, ignored
+
+    def _angle(self) -> float:
+        rng = self.rng
+        draw = rng.random()
+        if draw < 0.2:
+            return float(rng.uniform(-TURN_WILD, TURN_WILD))
+        return float(rng.normal(0, 8)) if draw < 0.7 else 0.0
 
     def _affine(
         self, scale: float, angle: float, at: tuple[float, float], to: tuple[float, float]
@@ -209,6 +259,13 @@ class Composer:
         faces.append(there)
         ignored.append(bool(size < LEAST or face[14] < SURE or seen < WHOLE or not inside))
 
+    def _close(self, canvas: Luma, faces: list[Floats], ignored: list[bool]) -> None:
+        """Put one large face into the picture, up to a quarter of it outside."""
+        size = float(self.rng.uniform(*CLOSE)) * self._w
+        spare = np.maximum(np.array([self._w, self._h]) - size, 0) / 2 + 0.15 * size
+        at = np.array([self._w, self._h]) / 2 + self.rng.uniform(-1, 1, 2) * spare
+        self._paste(canvas, faces, ignored, size, at=(float(at[0]), float(at[1])))
+
     def _row(self, canvas: Luma, faces: list[Floats], ignored: list[bool], n: int) -> None:
         size = self._any_size(12, max(12.0, 0.75 * self._w / n))
         level = self.rng.uniform(0.25, 0.75) * self._h
@@ -230,8 +287,11 @@ class Composer:
     ) -> None:
         """Put a face of `size` pixels into the picture, or what `instead` makes of it: no face."""
         rng = self.rng
-        photo = self._portraits[int(rng.integers(len(self._portraits)))]
-        main = photo.faces[int(np.argmax(photo.faces[:, 2] * photo.faces[:, 3]))]
+        for _ in range(TRIES):  # one that need not be enlarged by much
+            photo = self._portraits[int(rng.integers(len(self._portraits)))]
+            if size <= ENLARGED * _main_size(photo):
+                break
+        main = photo.faces[_main(photo)]
         if main[14] < SURE:
             return
         fw, fh = main[2:4]
@@ -244,11 +304,11 @@ class Composer:
         if place is None:
             return
         matrix = self._affine(scale, float(angle), centre, place)
-        luma = spoil.reduced(photo.luma, scale)
+        luma = corruptions.reduced(photo.luma, scale)
         if instead is not None:
             luma = instead(luma, main, rng)
         elif rng.random() < self.recipe.covered:
-            luma = spoil.cover(luma, main, rng)
+            luma = corruptions.cover(luma, main, rng)
         alpha = mask.over(main, luma.shape, rng)
         left, top, right, bottom = self._reach(luma.shape, matrix)
         if right <= left or bottom <= top:
@@ -259,9 +319,9 @@ class Composer:
         patch = cv2.warpAffine(luma, local, part, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
         weight = np.zeros_like(canvas)
         weight[top:bottom, left:right] = cv2.warpAffine(alpha, local, part)
-        if instead is not spoil.drawing:
-            patch = spoil.match(patch, canvas, place, size, rng)
-        spoil.blend(canvas[top:bottom, left:right], patch, weight[top:bottom, left:right])
+        if instead is not corruptions.drawing:
+            patch = corruptions.match(patch, canvas, place, size, rng)
+        corruptions.blend(canvas[top:bottom, left:right], patch, weight[top:bottom, left:right])
         for k, old in enumerate(faces):  # what lies behind now
             x0, y0 = np.maximum(old[:2], 0).astype(int)
             x1, y1 = (old[:2] + old[2:4]).astype(int) + 1

@@ -88,15 +88,15 @@ def blend(below: Luma, above: Luma, weight: Luma) -> None:
     """Lay `above` over `below`, in place, as far as `weight` (0-255) says."""
     cv2.copyTo(above, (weight > 250).astype(np.uint8), below)
     edge = (weight > 0) & (weight <= 250)
-    share = weight[edge].astype(np.float32) / 255
-    below[edge] = (share * above[edge] + (1 - share) * below[edge]).astype(np.uint8)
+    opacity = weight[edge].astype(np.float32) / 255
+    below[edge] = (opacity * above[edge] + (1 - opacity) * below[edge]).astype(np.uint8)
 
 
 def cover(luma: Luma, face: Floats, rng: Rng) -> Luma:
     """Return the photograph with a hand, bar or patch over up to a good third of the face."""
     out = luma.copy()
     x, y, w, h = face[:4].tolist()
-    kind = int(rng.integers(4))
+    kind = int(rng.integers(5))
     tone = float(np.median(luma[int(max(y, 0)) : int(y + h), int(max(x, 0)) : int(x + w)]))
     layer = out.copy()
     if kind == 0:  # fingers of a hand from one side
@@ -114,13 +114,29 @@ def cover(luma: Luma, face: Floats, rng: Rng) -> Luma:
             layer, (int(x - w), int(y0 - slope)), (int(x + 2 * w), int(y0 + slope)),
             float(rng.uniform(0, 255)), int(max(3, w * rng.uniform(0.12, 0.3))),
         )  # fmt: skip
+    elif kind == 4:  # dark glasses
+        eyes = face[4:8].reshape(2, 2)
+        apart = float(np.linalg.norm(eyes[1] - eyes[0]))
+        dark = float(np.clip(rng.normal(25, 15), 0, 80))
+        if np.isfinite(apart):
+            turn = float(np.degrees(np.arctan2(*(eyes[1] - eyes[0])[::-1])))
+            axes = (max(2, int(apart * rng.uniform(0.3, 0.45))),
+                    max(2, int(apart * rng.uniform(0.22, 0.35))))  # fmt: skip
+            for eye in eyes:
+                at = (int(eye[0]), int(eye[1]))
+                cv2.ellipse(layer, at, axes, turn, 0, 360, dark, -1)
+            a, b = (tuple(int(v) for v in eye) for eye in eyes)
+            cv2.line(layer, a, b, dark, max(1, int(apart * 0.08)))  # type: ignore[arg-type]  # two each
     elif kind == 2:  # another piece of the photograph over one side
         pw, ph = int(w * rng.uniform(0.25, 0.45)), int(h * rng.uniform(0.4, 1.0))
-        sy, sx = int(rng.integers(0, luma.shape[0] - ph)), int(rng.integers(0, 20))
+        sy = int(rng.integers(0, max(1, luma.shape[0] - ph)))
+        sx = int(rng.integers(0, 20))
         x0 = int(x if rng.random() < 0.5 else x + w - pw)
         y0 = int(y + rng.uniform(0, max(1.0, h - ph)))
         part = layer[max(y0, 0) : y0 + ph, max(x0, 0) : x0 + pw]
-        part[:] = luma[sy : sy + part.shape[0], sx : sx + part.shape[1]]
+        piece = luma[sy : sy + part.shape[0], sx : sx + part.shape[1]]
+        if part.size and piece.size:
+            part[:] = cv2.resize(piece, part.shape[::-1])
     else:  # a mask or scarf over mouth and chin, or a cap over the brow
         low = rng.random() < 0.6
         y0 = y + h * (rng.uniform(0.55, 0.7) if low else -0.3)
@@ -192,7 +208,7 @@ def drawing(luma: Luma, _face: Floats, rng: Rng) -> Luma:
     return out
 
 
-def spoil(canvas: Luma, rng: Rng) -> Luma:
+def corrupted(canvas: Luma, rng: Rng) -> Luma:
     """Return the whole picture as a mediocre camera in mediocre light would give it."""
     out = canvas
     h, w = out.shape
@@ -200,7 +216,7 @@ def spoil(canvas: Luma, rng: Rng) -> Luma:
     if draw < 0.2:
         out = cv2.GaussianBlur(out, (0, 0), float(rng.uniform(0.4, 1.4))).astype(np.uint8)
     elif draw < 0.28:  # motion
-        n = int(rng.integers(2, 6))
+        n = int(rng.integers(2, 8))
         kernel = np.eye(n) if rng.random() < 0.5 else np.ones((1, n))
         out = cv2.filter2D(out, -1, (kernel / kernel.sum()).astype(np.float32)).astype(np.uint8)
     elif draw < 0.36:  # enlarged from less
@@ -214,6 +230,9 @@ def spoil(canvas: Luma, rng: Rng) -> Luma:
     values = np.arange(256) / 255
     table = np.clip(255 * gain * values**gamma + lift, 0, 255).astype(np.uint8)
     out = cv2.LUT(out, table).astype(np.uint8)
+    if rng.random() < 0.08:  # flat and grey, as by infra-red light or against the sun
+        dark, light = rng.uniform(20, 110), rng.uniform(120, 230)
+        out = np.clip(dark + out * ((light - dark) / 255), 0, 255).astype(np.uint8)
     if rng.random() < 0.2:  # light from one side
         light = cv2.resize(rng.uniform(0.35, 1.3, (2, 2)).astype(np.float32), (w, h))
         out = np.clip(out * light, 0, 255).astype(np.uint8)
