@@ -18,8 +18,23 @@ def add_parser(subparsers: Any) -> None:
         description="Pastes faces of photographs onto photographs and trains the detector's "
         "network on them. Called again with the same folder, it goes on where it stopped.",
     )
-    p.add_argument("portraits", type=Path, help=".npz of photographs whose faces are pasted")
-    p.add_argument("scenes", type=Path, help=".npz of everyday photographs to paste them on")
+    p.add_argument(
+        "--portraits",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="NPZ",
+        help="photographs whose faces are pasted; may be given several times",
+    )
+    p.add_argument(
+        "--scenes",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="NPZ",
+        help="photographs with and without faces to show and to paste on; may be given several "
+        "times",
+    )
     p.add_argument("--out", type=Path, required=True, help="folder of the run")
     p.add_argument("--steps", type=int, help="of the training")
     p.add_argument("--minutes", type=float, help="instead of steps: all runs together")
@@ -51,10 +66,12 @@ def run(args: argparse.Namespace) -> int:
         raise UnavailableError(
             f"Keras cannot be used ({e}); install it with: pip install 'emotion-edge[convert]'"
         ) from e
-    from convert.detector.compose import Recipe
+    from convert.detector.checkpoint import BEST
+    from convert.detector.copy_paste import Recipe
     from convert.detector.network import Shape
     from convert.detector.photos import load_photos, split
-    from convert.detector.train import BEST, Plan, train
+    from convert.detector.train import Plan, train
+    from edge.model.manifest import sha256_of
     from convert.train.progress import Progress
 
     cv2.setNumThreads(args.threads)
@@ -69,9 +86,16 @@ def run(args: argparse.Namespace) -> int:
     }
     if args.minutes and not args.steps:
         given["steps"] = 1_000_000  # only time ends it
-    portraits, _ = split(load_photos(args.portraits))
-    scenes, _ = split(load_photos(args.scenes))
-    line = Progress(1).line
-    train(Plan(**given), Shape(), Recipe(), portraits, scenes, args.out, say=line)
+    archives = {path: split(load_photos(path))[0] for path in {*args.portraits, *args.scenes}}
+    train(
+        Plan(**given),
+        Shape(),
+        Recipe(),
+        [p for path in args.portraits for p in archives[path]],
+        [p for path in args.scenes for p in archives[path]],
+        args.out,
+        data={path.name: sha256_of(path) for path in sorted(archives)},
+        say=Progress(1).line,
+    )
     print(args.out / BEST)
     return 0

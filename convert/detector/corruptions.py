@@ -178,6 +178,7 @@ def faceless(luma: Luma, face: Floats, rng: Rng) -> Luma:
     else:  # the back of a head: what is above the brow, all the way down
         top = int(np.clip(y - 0.1 * h, 0, luma.shape[0] - 8))
         hair = luma[top : top + 8, int(max(x, 0)) : int(x + w)]
+        hair = hair if hair.size else luma[:8]
         inside = np.asarray(cv2.resize(hair, luma.shape[::-1]), np.uint8)
     out = luma.copy()
     blend(out, inside, np.asarray(cv2.blur(mask, (7, 7)), np.uint8))
@@ -198,13 +199,13 @@ def drawing(luma: Luma, _face: Floats, rng: Rng) -> Luma:
         paper, ink = rng.uniform(100, 255), rng.uniform(0, 90)
         return np.where(edges > 0, ink, paper).astype(np.uint8)
     pieces = 4 if kind == 2 else 5  # a mosaic: shuffled pieces of a face
-    side = luma.shape[0] // pieces
+    high, wide = luma.shape[0] // pieces, luma.shape[1] // pieces
     out = luma.copy()
     order = rng.permutation(pieces * pieces)
     for k, source in enumerate(order):
-        y, x = side * (k // pieces), side * (k % pieces)
-        v, u = side * (source // pieces), side * (source % pieces)
-        out[y : y + side, x : x + side] = luma[v : v + side, u : u + side]
+        y, x = high * (k // pieces), wide * (k % pieces)
+        v, u = high * (source // pieces), wide * (source % pieces)
+        out[y : y + high, x : x + wide] = luma[v : v + high, u : u + wide]
     return out
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.detector.compose import Composer
+from convert.detector.copy_paste import Composer
 from convert.detector.photos import Photo, load_photos, split
 from convert.detector.scores import Truth, judge
-from convert.detector.subject import Subject, interleaved, open_subject
+from convert.detector.under_test import Subject, interleaved, open_subject
 from convert.detector.videos import Clip, judge_clip, load_clip
 from edge.config import Detect, TrackKeys
 from edge.errors import NoInputError, UsageError

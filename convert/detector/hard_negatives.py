@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.detector.network import STRIDE
-from edge.detect.decode import decode
+from convert.detector.network import STRIDES
 
 Luma = NDArray[np.uint8]
-ALARM = 0.2  # score from which a mistake is worth showing again
-BATCH = 32
+ALARM = 0.1  # score from which a mistake is worth showing again
+BATCH = 16
 
 
 def mine(model: Any, faceless: Callable[[], Luma], looks: int, most: int) -> list[Luma]:
@@ -29,16 +28,15 @@ def mine(model: Any, faceless: Callable[[], Luma], looks: int, most: int) -> lis
     for start in range(0, looks, BATCH):
         pictures = [faceless() for _ in range(min(BATCH, looks - start))]
         x = np.stack(pictures)[..., None].astype(np.float32)
-        answer = {k: np.asarray(v) for k, v in model.predict_on_batch(x).items()}
-        for i, luma in enumerate(pictures):
-            scores, _, _ = decode(
-                answer["score"][i],
-                answer["box"][i],
-                answer["marks"][i],
-                stride=STRIDE,
-                threshold=ALARM,
-            )
-            if len(scores):
-                found.append((float(scores[0]), start + i, luma))
+        answer = model.predict_on_batch(x)
+        worst = np.max(
+            [np.asarray(answer[f"score{s}"]).max(axis=(1, 2, 3)) for s in STRIDES], axis=0
+        )
+        scores = 1 / (1 + np.exp(-worst))
+        found += [
+            (float(score), start + i, luma)
+            for i, (score, luma) in enumerate(zip(scores, pictures, strict=True))
+            if score >= ALARM
+        ]
     found.sort(key=lambda row: row[:2], reverse=True)
     return [luma for _, _, luma in found[:most]]

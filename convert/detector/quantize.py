@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.detector.card import card
-from convert.detector.compose import Composer
-from convert.detector.network import MULTIPLE, STRIDE, Shape, build
+from convert.detector.copy_paste import Composer
+from convert.detector.network import MULTIPLE, Shape, build
 from convert.detector.photos import load_photos, split
 from convert.load import use_tensorflow
 from convert.quantize.folder import GateError, staged, write
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     """Make the folder, or say why not and leave nothing behind."""
     _check(args)
     use_tensorflow()
-    from convert.detector.train import BEST, RECORD, load_weights
+    from convert.detector.checkpoint import BEST, RECORD, load_weights
 
     try:
         record = json.loads((args.run_folder / RECORD).read_text())

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.detector.scores import Found, Truth, match
-from convert.detector.subject import Subject
+from convert.detector.under_test import Subject
 from convert.detector.videos import Clip
 from convert.evaluate.page import Page
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import edge.config
 from convert.detector.scores import Floats, Found, Truth, mark_shift, match, mean_shift
-from convert.detector.subject import Subject
+from convert.detector.under_test import Subject
 from edge.camera import open_camera
 from edge.clock import SystemClock
 from edge.config import TrackKeys

@@ -1,0 +1,108 @@
+"""What a training run keeps in its folder, and whether it may go on there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import ConfigError
+
+Weights = list[NDArray[np.float32]]
+STATE = "state.npz"  # of a run folder: where training goes on
+BEST = "weights.npz"  # averaged weights, what is evaluated and quantised
+HISTORY = "history.jsonl"
+RECORD = "run.json"  # plan, network, recipe and data
+FREE = ("steps", "minutes", "peak_rate", "warmup", "report_every")
+"""Parts of a plan that may differ when a run goes on."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a run has come to; kept in `STATE`."""
+
+    step: int
+    seconds: float  # of all runs together
+    averaged: Weights
+
+    def done(self, steps: int, minutes: float) -> float:
+        """Return the fraction of the training that lies behind, 0 to 1.
+
+        Args:
+            steps: of the whole training.
+            minutes: of the whole training; 0: the steps decide.
+        """
+        by_step = self.step / steps
+        return max(by_step, self.seconds / (60 * minutes)) if minutes else by_step
+
+
+def check_same_run(folder: Path, record: dict[str, Any]) -> None:
+    """Refuse to go on in a folder of another run.
+
+    Raises:
+        ConfigError: its record has other data, another network, plan or recipe.
+    """
+    if not (folder / STATE).is_file():
+        return
+    try:
+        before = json.loads((folder / RECORD).read_text())
+    except (OSError, ValueError) as e:
+        raise ConfigError(f"{folder / RECORD}: {e}; allowed: the record of the run") from e
+    now = json.loads(json.dumps(record))
+    for part in ("shape", "recipe", "data", "plan"):
+        old, new = before.get(part, {}), now[part]
+        for key in sorted(set(old) | set(new)):
+            if (part != "plan" or key not in FREE) and old.get(key) != new.get(key):
+                raise ConfigError(
+                    f"{folder}: it holds a run with {part}.{key} {old.get(key)!r}; got "
+                    f"{new.get(key)!r}; allowed: the same, or another folder"
+                )
+
+
+def save_weights(path: Path, weights: Weights) -> None:
+    """Write weights in their order, at once or not at all."""
+    partial = path.with_suffix(".part.npz")
+    np.savez(partial, *weights)
+    partial.replace(path)
+
+
+def load_weights(path: Path) -> Weights:
+    """Return weights in their order."""
+    with np.load(path, allow_pickle=False) as archive:
+        return [archive[f"arr_{i}"] for i in range(len(archive.files))]
+
+
+def save(model: Any, progress: Progress, folder: Path, record: dict[str, Any]) -> None:
+    """Write all that it takes to go on, and the averaged weights."""
+    from keras import ops
+
+    inner = [np.asarray(ops.convert_to_numpy(v.value)) for v in model.optimizer.variables]
+    partial = folder / "state.part.npz"
+    values = {f"model_{i}": w for i, w in enumerate(model.get_weights())}
+    values |= {f"average_{i}": w for i, w in enumerate(progress.averaged)}
+    values |= {f"optimizer_{i}": w for i, w in enumerate(inner)}
+    done = {"steps": progress.step, "seconds": round(progress.seconds)}
+    partial_record = folder / "run.part.json"
+    partial_record.write_text(json.dumps({"done": done, **record}, indent=1) + "\n")
+    partial_record.replace(folder / RECORD)
+    np.savez(partial, step=progress.step, seconds=progress.seconds, **values)
+    partial.replace(folder / STATE)
+    save_weights(folder / BEST, progress.averaged)
+
+
+def resume(model: Any, folder: Path) -> Progress | None:
+    """Put the state of `folder` into `model`; None where there is none."""
+    if not (folder / STATE).is_file():
+        return None
+    with np.load(folder / STATE, allow_pickle=False) as state:
+        n = len(model.weights)
+        model.set_weights([state[f"model_{i}"] for i in range(n)])
+        model.optimizer.build(model.trainable_variables)
+        for i, variable in enumerate(model.optimizer.variables):
+            variable.assign(state[f"optimizer_{i}"])
+        averaged = [state[f"average_{i}"].copy() for i in range(n)]
+        return Progress(int(state["step"]), float(state["seconds"]), averaged)
