@@ -14,7 +14,7 @@ from benchmarks.crops.boxes import emotion_figures, judged_frames
 from benchmarks.crops.tilted import Posed, framed, tilt_figures, tilt_table
 from convert.data import open_dataset
 from convert.detector.photos import load_photos, split
-from convert.detector.subject import Subject, open_subject
+from convert.detector.under_test import DetectorUnderTest, open_under_test
 from convert.evaluate.truth import part_of
 from edge.classify import Model
 from edge.model.manifest import find_model
@@ -22,10 +22,12 @@ from edge.model.manifest import find_model
 SPEC = "NAME[@WIDTH][:THRESHOLD][=MODEL]"
 
 
-def boxes(args: argparse.Namespace, model: Model, subjects: Sequence[Subject]) -> dict[str, Any]:
+def boxes(
+    args: argparse.Namespace, model: Model, subjects: Sequence[DetectorUnderTest]
+) -> dict[str, Any]:
     """Compare what the emotion model says of faces cut out by each detector."""
     data, _ = part_of(open_dataset(args.faces), None)
-    figures = emotion_figures(subjects, open_subject(args.reference), model, data)
+    figures = emotion_figures(subjects, open_under_test(args.reference), model, data)
     for label, f in figures.items():
         print(
             f"{label}: {f['accuracy'] or 0:.4f} right on {f['compared']} faces, with the "
@@ -34,7 +36,9 @@ def boxes(args: argparse.Namespace, model: Model, subjects: Sequence[Subject]) -
     return figures
 
 
-def tilt(args: argparse.Namespace, model: Model, subjects: Sequence[Subject]) -> dict[str, Any]:
+def tilt(
+    args: argparse.Namespace, model: Model, subjects: Sequence[DetectorUnderTest]
+) -> dict[str, Any]:
     """Compare what it says of turned pictures, cut out as they are and turned upright."""
     posed = []
     if args.portraits:
@@ -68,7 +72,7 @@ def main() -> None:
     if not (args.faces or (args.what == "tilt" and args.portraits)):
         parser.error("no faces; give --faces" + (" or --portraits" * (args.what == "tilt")))
     cv2.setNumThreads(1)  # as on the device
-    subjects = [open_subject(spec) for spec in args.detector or ["face@320"]]
+    subjects = [open_under_test(spec) for spec in args.detector or ["face@320"]]
     found = (boxes if args.what == "boxes" else tilt)(args, Model(find_model(args.model)), subjects)
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data import Dataset
-from convert.detector.subject import Subject
+from convert.detector.under_test import DetectorUnderTest
 from convert.evaluate.truth import class_columns, truth_of
 from edge.classify import Model
 from edge.errors import ConfigError
@@ -56,7 +56,7 @@ def judged_frames(model: Model, data: Dataset) -> tuple[list[Luma], NDArray[np.i
 
 
 def emotion_figures(
-    subjects: Sequence[Subject], reference: Subject, model: Model, data: Dataset
+    subjects: Sequence[DetectorUnderTest], reference: DetectorUnderTest, model: Model, data: Dataset
 ) -> dict[str, Any]:
     """Return the emotion model's accuracy on faces cut out by each detector and by the reference.
 
@@ -83,7 +83,7 @@ def emotion_figures(
 
 
 def _right(
-    subject: Subject, frames: Sequence[Luma], model: Model, classes: NDArray[np.int64]
+    subject: DetectorUnderTest, frames: Sequence[Luma], model: Model, classes: NDArray[np.int64]
 ) -> NDArray[np.int8]:
     """Return for each frame 1 (right), 0 (wrong) or -1 (no face found)."""
     out = np.full(len(frames), -1, np.int8)

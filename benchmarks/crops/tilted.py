@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.crops.boxes import HEIGHT, WIDTH, best_face
 from convert.detector.photos import Photo
-from convert.detector.subject import Subject
+from convert.detector.under_test import DetectorUnderTest
 from edge.classify import Model
 
 Luma = NDArray[np.uint8]
@@ -56,7 +56,7 @@ def _warped(luma: Luma, matrix: NDArray[Any]) -> Luma:
     return np.asarray(out, np.uint8)
 
 
-def tilt_figures(subject: Subject, model: Model, posed: Posed) -> list[dict[str, Any]]:
+def tilt_figures(subject: DetectorUnderTest, model: Model, posed: Posed) -> list[dict[str, Any]]:
     """Return one entry a tilt: how the scores hold, cut out as they are and turned upright.
 
     Empty for a detector without landmarks: it turns nothing.
@@ -75,7 +75,9 @@ def tilt_figures(subject: Subject, model: Model, posed: Posed) -> list[dict[str,
     return entries
 
 
-def _scores(subject: Subject, model: Model, frames: Sequence[Luma]) -> tuple[Floats, Floats]:
+def _scores(
+    subject: DetectorUnderTest, model: Model, frames: Sequence[Luma]
+) -> tuple[Floats, Floats]:
     """Return scores (frames, classes) as they are and upright; NaN where no face was found."""
     plain = np.full((len(frames), len(model.labels)), np.nan, np.float32)
     upright = plain.copy()

@@ -71,8 +71,8 @@ def run(args: argparse.Namespace) -> int:
     from convert.detector.network import Shape
     from convert.detector.photos import load_photos, split
     from convert.detector.train import Plan, train
-    from edge.model.manifest import sha256_of
     from convert.train.progress import Progress
+    from edge.model.manifest import sha256_of
 
     cv2.setNumThreads(args.threads)
     if keras.backend.backend() == "torch":

@@ -17,10 +17,10 @@ Luma = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 SMALLEST, LARGEST = 10.0, 140.0  # pixels: geometric mean of most faces' sides
-CLOSE = (0.3, 1.0)  # width of a close face, as a fraction of the picture's
+CLOSE = (0.3, 1.12)  # size of a close face, as a fraction of the width: to a face as wide as it
 ENLARGED = 3.0  # times a photograph's face is enlarged at most; more shows nothing new
 LEAST = 9.0  # pixels: smaller faces of the photographs are neither faces nor none
-WHOLE = 0.55  # fraction of a face inside the picture from which it must be found
+WHOLE = 0.5  # fraction of a face inside the picture from which it must be found
 FLAT = 7.0  # standard deviation of luma under which nobody could tell a face
 TRIES = 8  # places looked at for one more face
 TURN_CALM, TURN_WILD = 9.0, 45.0  # degrees: sigma of most faces, bound of the others
@@ -134,7 +134,9 @@ class Composer:
         if rng.random() < r.prints:
             self._paste(canvas, faces, ignored, self._any_size(12, 80), instead=corruptions.drawing)
         if rng.random() < r.headless:
-            self._paste(canvas, faces, ignored, self._any_size(12, 80), instead=corruptions.faceless)
+            self._paste(
+                canvas, faces, ignored, self._any_size(12, 80), instead=corruptions.faceless
+            )
         if wanted > 1 and rng.random() < r.row / sum(r.faces[2:]):
             self._row(canvas, faces, ignored, wanted + 1)
         elif wanted and rng.random() < r.close:

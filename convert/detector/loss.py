@@ -1,7 +1,7 @@
 """Losses; each takes the weight of a cell as the last value of its target.
 
-All are sums over cells, a picture: the three levels of a network are added up, and a level on which a
-batch has no face is not weighed more than one that has some.
+All are sums over cells, a picture: the three levels of a network are added up, and a level on which
+a batch has no face is not weighed more than one that has some.
 """
 
 from __future__ import annotations

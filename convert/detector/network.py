@@ -1,9 +1,9 @@
 """The detector's network: luma in; a score, a box and five landmarks for each cell of three levels.
 
 Depthwise separable residual blocks (Howard et al. 2017, He et al. 2015) down to a stride of 32
-pixels; one head for each of the strides 8, 16 and 32, so that each face is answered for by the level
-whose cells fit its size (Liu et al. 2016). Level 16 is added back into level 8 (Lin et al. 2016).
-One centre for each face (Zhou et al. 2019).
+pixels; one head for each of the strides 8, 16 and 32, so that each face is answered for by the
+level whose cells fit its size (Liu et al. 2016). Level 16 is added back into level 8 (Lin et al.
+2016). One centre for each face (Zhou et al. 2019).
 """
 
 from __future__ import annotations

@@ -42,7 +42,8 @@ def load_photos(path: Path) -> list[Photo]:
     (n + 1), `names` (n) and `faces` (m, 16): the picture's index, then the values of `Photo.faces`.
     It may have `source` and `kind` (n) with their names in `sources` and `kinds`. With `ignore` (k,
     5: index, x, y, width, height), places that are neither faces nor background, the faces
-    themselves were agreed on by several looks and count as sure; the places become faces of score 0.
+    themselves were agreed on by several looks and count as sure; the places become faces of score
+    0.
 
     Raises:
         NoInputError: there is no such file.

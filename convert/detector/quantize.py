@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import math
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -15,10 +14,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.detector.calibrate import NOMINAL, calibrate, levels_of
 from convert.detector.card import card
 from convert.detector.copy_paste import Composer
-from convert.detector.network import MULTIPLE, Shape, build
-from convert.detector.photos import load_photos, split
+from convert.detector.network import MULTIPLE, STRIDES, Shape, build
+from convert.detector.photos import KEPT_SOURCES, Photo, load_photos, split
 from convert.load import use_tensorflow
 from convert.quantize.folder import GateError, staged, write
 from convert.quantize.tflite import run_converter, spanning
@@ -28,8 +28,7 @@ from edge.model.manifest import MANIFEST, MODEL, InputSpec, Manifest
 
 Luma = NDArray[np.uint8]
 Maps = dict[str, NDArray[np.float32]]
-NOMINAL = 0.7  # the configuration's default threshold: scores are shifted to fit it
-AGREE = 0.95  # share of faces that float and int8 must both find, at the default threshold
+AGREE = 0.95  # fraction of faces that float and int8 must both find, at the default threshold
 
 
 def add_parser(subparsers: Any) -> None:
@@ -41,23 +40,23 @@ def add_parser(subparsers: Any) -> None:
         "pictures, and writes the folder only when both find the same faces.",
     )
     p.add_argument("run_folder", type=Path, metavar="RUN", help="folder of train-detector")
-    p.add_argument("portraits", type=Path, help=".npz as given to train-detector")
-    p.add_argument("scenes", type=Path, help=".npz as given to train-detector")
+    p.add_argument(
+        "--photos",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="NPZ",
+        help="photographs as given to train-detector, may be given several times: int8 is "
+        "calibrated on those it was trained on, scores on the held-out ones",
+    )
     p.add_argument("--out", type=Path, required=True, help="the model folder to make")
     p.add_argument("--width", type=int, default=320, help="pixels of the default input")
-    p.add_argument("--height", type=int, default=240, help="pixels of the default input")
-    p.add_argument(
-        "--operate",
-        type=float,
-        default=0.38,
-        help="the network's own score that shall become the configuration's default threshold of "
-        f"{NOMINAL} (default %(default)s)",
-    )
+    p.add_argument("--height", type=int, default=256, help="pixels of the default input")
     p.add_argument(
         "--agree",
         type=float,
         default=AGREE,
-        help="share of the faces that int8 and float must both find (default %(default)s)",
+        help="fraction of the faces that int8 and float must both find (default %(default)s)",
     )
     p.add_argument("--calibration", type=int, default=200, help="pictures (default %(default)s)")
     p.add_argument("--pictures", type=int, default=200, help="to compare on (default %(default)s)")
@@ -75,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         record = json.loads((args.run_folder / RECORD).read_text())
         weights = load_weights(args.run_folder / BEST)
-        shape = Shape(**{**record["shape"], "stem": tuple(record["shape"]["stem"])})
+        shape = Shape.of(record["shape"])
     except OSError as e:
         raise ConfigError(f"{e.filename}: {e.strerror}; allowed: a folder of train-detector") from e
     except (ValueError, KeyError, TypeError) as e:
@@ -85,22 +84,23 @@ def run(args: argparse.Namespace) -> int:
         model.set_weights(weights)
     except ValueError as e:
         raise ConfigError(f"{args.run_folder}: the weights do not fit the network: {e}") from e
-    shift_scores(model, args.operate)
-    used, held = [], []
-    for path in (args.portraits, args.scenes):
-        train, test = split(load_photos(path))
-        used.append(train)
-        held.append(test)
-    calibration = _pictures(used, args, args.calibration, args.seed)
-    tflite = to_int8(model, calibration)
-    pictures = _pictures(held, args, args.pictures, args.seed + 1)
+    parts = [split(load_photos(path)) for path in args.photos]
+    used = [p for part in parts for p in part[0]]
+    held = [p for part in parts for p in part[1] if p.source not in KEPT_SOURCES]
+    if not used or not held:
+        raise ConfigError(f"{len(used)} photographs to train on, {len(held)} held out")
+    scale = calibrate(model, shape, held)
+    composer = _composer(used, args, args.seed)
+    tflite = to_int8(model, [composer.picture().luma for _ in range(args.calibration)])
+    composer = _composer(held, args, args.seed + 1)
+    pictures = [composer.picture().luma for _ in range(args.pictures)]
     with staged(args.out) as folder:
         write(folder / MODEL, tflite)
         parity = compare(model, folder / MODEL, pictures)
         if not parity["faces"]:
             raise GateError(
-                f"nothing found in {args.pictures} pictures at --operate {args.operate}: not "
-                "trained enough, or --operate too high; nothing was written"
+                f"nothing found in {args.pictures} pictures: not trained enough; nothing was "
+                "written"
             )
         if parity["found_by_both"] < args.agree:
             raise GateError(
@@ -120,18 +120,23 @@ def run(args: argparse.Namespace) -> int:
                 "source_sha256": hashlib.sha256((args.run_folder / BEST).read_bytes()).hexdigest(),
                 "parameters": int(model.count_params()),
                 "bytes": len(tflite),
-                "operate": args.operate,
+                "score_calibration": scale,
                 "training": record,
                 "tools": {name: version(name) for name in ("keras", "numpy")},
             },
-            decode={"kind": "centre", "stride": STRIDE, "multiple": MULTIPLE, "unit_px": UNIT_PX},
+            decode={
+                "kind": "centre",
+                "strides": list(STRIDES),
+                "multiple": MULTIPLE,
+                "unit_px": UNIT_PX,
+            },
         )
         text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
         write(folder / MANIFEST, text + b"\n")
         write(folder / "README.md", card(manifest).encode())
     print(
-        f"{args.out}: {len(tflite)} bytes; int8 and float share {parity['found_by_both']:.2%} of "
-        f"the faces, mean overlap {parity['mean_overlap']:.3f}"
+        f"{args.out}: {len(tflite)} bytes; int8 and float both find {parity['found_by_both']:.2%} "
+        f"of the faces, mean overlap {parity['mean_overlap']:.3f}"
     )
     return 0
 
@@ -142,8 +147,6 @@ def _check(args: argparse.Namespace) -> None:
             raise UsageError(
                 f"--{name}: got {getattr(args, name)}; allowed: a multiple of {MULTIPLE}"
             )
-    if not 0 < args.operate < 1:
-        raise UsageError(f"--operate: got {args.operate}; allowed: above 0, below 1")
     if not 0 <= args.agree <= 1:
         raise UsageError(f"--agree: got {args.agree}; allowed: 0 to 1")
     for name in ("calibration", "pictures"):
@@ -151,17 +154,8 @@ def _check(args: argparse.Namespace) -> None:
             raise UsageError(f"--{name}: got {getattr(args, name)}; allowed: 1 and more")
 
 
-def shift_scores(model: Any, operate: float) -> None:
-    """Add to the score's bias what turns `operate` into the configuration's default threshold."""
-    layer = model.get_layer("score")
-    kernel, bias = layer.get_weights()
-    shift = math.log(NOMINAL / (1 - NOMINAL)) - math.log(operate / (1 - operate))
-    layer.set_weights([kernel, bias + np.float32(shift)])
-
-
-def _pictures(photos: Sequence[Any], args: argparse.Namespace, count: int, seed: int) -> list[Luma]:
-    composer = Composer(photos[0], photos[1], height=args.height, width=args.width, seed=seed)
-    return [composer.picture().luma for _ in range(count)]
+def _composer(photos: Sequence[Photo], args: argparse.Namespace, seed: int) -> Composer:
+    return Composer(photos, photos, height=args.height, width=args.width, seed=seed)
 
 
 def to_int8(model: Any, pictures: Sequence[Luma]) -> bytes:
@@ -192,7 +186,10 @@ def compare(model: Any, tflite: Path, pictures: Sequence[Luma]) -> dict[str, flo
     table = network.input_table(0, 1)
     if not np.array_equal(table, np.arange(256) - 128):
         raise ConfigError(f"{tflite.name}: the int8 input is not luma - 128")
-    names = [CHANNELS[shape[-1]] for shape in network.output_shapes]
+    names = [
+        f"{CHANNELS[shape[-1]]}{network.input_shape[1] // shape[1]}"
+        for shape in network.output_shapes
+    ]
     either = both = 0
     overlaps: list[float] = []
     for luma in pictures:
@@ -214,7 +211,4 @@ def compare(model: Any, tflite: Path, pictures: Sequence[Luma]) -> dict[str, flo
 
 
 def _boxes(maps: Maps) -> NDArray[np.float32]:
-    _, boxes, _ = decode(
-        maps["score"], maps["box"], maps["marks"], stride=STRIDE, threshold=NOMINAL
-    )
-    return boxes
+    return decode(levels_of(maps), threshold=NOMINAL)[1]

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.detector.photographs import truth_of
+from convert.detector.photos import Photo
 from convert.detector.scores import Found, Truth, match
-from convert.detector.under_test import Subject
-from convert.detector.videos import Clip
+from convert.detector.under_test import DetectorUnderTest
+from convert.evaluate.charts import new_figure, png_of
 from convert.evaluate.page import Page
+
+if TYPE_CHECKING:
+    from convert.detector.evaluate import Material
 
 Luma = NDArray[np.uint8]
 MOST = 8  # pictures of each kind of mistake
+FEWEST = 1e-4  # false faces a picture: left edge of the curve
 GREEN, RED, BLUE = (60, 160, 40), (50, 50, 210), (200, 120, 30)  # BGR: right, false, missed
 
 
-def page(
-    verdict: dict[str, Any],
-    subjects: Sequence[Subject],
-    pictures: Sequence[Luma],
-    truths: Sequence[Truth],
-    clips: Sequence[Clip],
-) -> str:
+def page(verdict: dict[str, Any], detectors: Sequence[DetectorUnderTest], m: Material) -> str:
     """Return the page: tables of all figures, then pictures with mistakes of each detector."""
     out = Page("Face detectors side by side")
     out.heading("Time")
@@ -33,11 +34,18 @@ def page(
         ("detector", "ms a frame, median", "90th percentile"),
         [(k, v["ms_a_frame"]["median"], v["ms_a_frame"]["p90"]) for k, v in verdict.items()],
     )
-    for kind in ("composed", "photographs"):
-        rows = [(label, own[kind]) for label, own in verdict.items() if kind in own]
+    composed = [(label, own["composed"]) for label, own in verdict.items() if "composed" in own]
+    photographs = [
+        (label, own["photographs"]["faces"])
+        for label, own in verdict.items()
+        if "faces" in own.get("photographs", {})
+    ]
+    for title, rows in (("Composed pictures", composed), ("Held-out photographs", photographs)):
         if rows:
-            _pictures_tables(out, kind, rows)
-    if clips:
+            _pictures_tables(out, title, rows)
+    if photographs:
+        out.picture(froc_chart(verdict), "recall over false faces a picture")
+    if m.clips:
         out.heading("Videos, beside the reference")
         names = ("frames", "reference_faces", "found", "frames_with_all", "false_a_minute")
         keys = (*names, "false_tracks")
@@ -45,19 +53,18 @@ def page(
             ("video, detector", *(k.replace("_", " ") for k in keys)),
             [
                 (f"{c.name}, {label}", *(own["videos"][c.name][k] for k in keys))
-                for c in clips
+                for c in m.clips
                 for label, own in verdict.items()
             ],
         )
-    for s in subjects:
-        out.heading(f"{s.label}: right (green), false (red), missed (blue)")
-        for name, luma, truth in _worth_a_look(s, pictures, truths, clips):
-            out.picture(drawn(luma, truth, _sure(s, luma)), name)
+    for d in detectors:
+        out.heading(f"{d.label}: right (green), false (red), missed (blue)")
+        for name, luma, truth in _worth_a_look(d, m):
+            out.picture(drawn(luma, truth, _sure(d, luma)), name)
     return str(out)
 
 
-def _pictures_tables(out: Page, kind: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> None:
-    title = {"composed": "Composed pictures", "photographs": "Held-out photographs"}[kind]
+def _pictures_tables(out: Page, title: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> None:
     out.heading(title)
     keys = ("faces", "average_precision", "threshold", "recall", "false_a_picture")
     more = ("mean_overlap", "landmark_error")
@@ -73,36 +80,58 @@ def _pictures_tables(out: Page, kind: str, rows: Sequence[tuple[str, dict[str, A
         )
 
 
-def _sure(subject: Subject, luma: Luma) -> Found:
-    found = subject.find(luma)
-    keep = found.scores >= subject.threshold
+def froc_chart(verdict: dict[str, Any]) -> bytes:
+    """Draw recall on held-out photographs over false faces in those without any, as PNG."""
+    figure, axes = new_figure(6.4, 4.2)
+    for label, own in verdict.items():
+        curve = own.get("photographs", {}).get("froc")
+        if curve:
+            axes.plot(np.maximum(curve["false_a_picture"], FEWEST), curve["recall"], label=label)
+    axes.set_xscale("log")
+    axes.set_xlim(FEWEST, 1)
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("false faces a photograph without people (left edge: none)")
+    axes.set_ylabel("faces found in photographs with people")
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend(loc="lower right", fontsize=8)
+    return png_of(figure)
+
+
+def _sure(d: DetectorUnderTest, luma: Luma) -> Found:
+    found = d.find(luma)
+    keep = found.scores >= d.threshold
     return Found(found.boxes[keep], found.scores[keep], None)
 
 
-def _worth_a_look(
-    subject: Subject, pictures: Sequence[Luma], truths: Sequence[Truth], clips: Sequence[Clip]
-) -> Iterator[tuple[str, Luma, Truth]]:
-    """Yield pictures with mistakes first, and one good frame of each video."""
-    wrong = 0
-    for k, (luma, truth) in enumerate(zip(pictures, truths, strict=True)):
-        if wrong < 2 * MOST and _mistaken(subject, luma, truth):
-            wrong += 1
-            yield f"composed {k}", luma, truth
-    for clip in clips:
-        wrong = 0
+def _worth_a_look(d: DetectorUnderTest, m: Material) -> Iterator[tuple[str, Luma, Truth]]:
+    """Yield pictures with mistakes, kind by kind, and one good frame of each video."""
+    by_kind: dict[str, list[Photo]] = {}
+    for photo in m.photos:
+        by_kind.setdefault(photo.kind, []).append(photo)
+    for kind, photos in sorted(by_kind.items()):
+        wrong = ((p.luma, truth_of(p)) for p in photos)
+        for k, (luma, truth) in enumerate(_mistakes(d, wrong, MOST)):
+            yield f"{kind} {k}", luma, truth
+    composed = zip(m.pictures, m.truths, strict=True)
+    for k, (luma, truth) in enumerate(_mistakes(d, composed, 2 * MOST)):
+        yield f"composed {k}", luma, truth
+    for clip in m.clips:
         step = max(1, len(clip.frames) // 100)
-        for frame, truth in list(zip(clip.frames, clip.truths, strict=True))[::step]:
-            if wrong < MOST // 2 and _mistaken(subject, frame.luma, truth):
-                wrong += 1
-                yield f"{clip.name} {frame.seq}", frame.luma, truth
-        if not wrong:
-            middle = len(clip.frames) // 2
-            frame = clip.frames[middle]
-            yield f"{clip.name} {frame.seq}", frame.luma, clip.truths[middle]
+        frames = list(zip((f.luma for f in clip.frames), clip.truths, strict=True))
+        wrong_frames = list(_mistakes(d, frames[::step], MOST // 2))
+        for luma, truth in wrong_frames or [frames[len(frames) // 2]]:
+            yield clip.name, luma, truth
 
 
-def _mistaken(subject: Subject, luma: Luma, truth: Truth) -> bool:
-    of_face, kind = match(truth, _sure(subject, luma))
+def _mistakes(
+    d: DetectorUnderTest, pictures: Iterable[tuple[Luma, Truth]], most: int
+) -> Iterator[tuple[Luma, Truth]]:
+    wrong = ((luma, truth) for luma, truth in pictures if _mistaken(d, luma, truth))
+    return islice(wrong, most)
+
+
+def _mistaken(d: DetectorUnderTest, luma: Luma, truth: Truth) -> bool:
+    of_face, kind = match(truth, _sure(d, luma))
     return bool((kind == 0).any() or (of_face[~truth.ignored] < 0).any())
 
 

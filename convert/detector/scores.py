@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 OVERLAP = 0.4  # intersection over union from which a box is that face
-SIZES = (8.0, 12.0, 16.0, 24.0, 40.0, 80.0, 400.0)  # pixels: bounds of the recall by size
+SIZES = (8.0, 12.0, 16.0, 24.0, 48.0, 96.0, 160.0, 640.0)  # pixels: bounds of the recall by size
 TURNS = (0.0, 10.0, 20.0, 30.0, 45.0, 180.0)  # degrees: bounds of the recall by rotation
 
 
@@ -29,7 +29,20 @@ class Found:
 
     boxes: Floats  # (m, 4): x, y, width, height
     scores: Floats  # (m,)
-    marks: Floats | None  # (m, 5, 2)
+    landmarks: Floats | None  # (m, 5, 2)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """A free-response ROC curve: one point for each threshold, from strict to lax."""
+
+    false_a_picture: NDArray[np.float64]
+    recall: NDArray[np.float64]
+
+    def recall_at(self, false_a_picture: float) -> float:
+        """Return the best recall with at most so many false faces a picture."""
+        allowed = self.recall[self.false_a_picture <= false_a_picture]
+        return float(allowed.max()) if len(allowed) else 0.0
 
 
 def overlap(one: Floats, many: Floats) -> Floats:
@@ -75,16 +88,50 @@ def average_precision(scores: Floats, right: NDArray[np.bool_], faces: int) -> f
     return float((best * steps).sum())
 
 
+def froc(truths: Sequence[Truth], founds: Sequence[Found], empty: Sequence[Found]) -> Curve:
+    """Return recall over false faces a picture, threshold by threshold (Bunch et al. 1978).
+
+    Args:
+        truths: the faces of pictures.
+        founds: what was found in them, all scores.
+        empty: what was found in pictures without a face: only these count as false.
+    """
+    hits: list[float] = []
+    faces = 0
+    for truth, found in zip(truths, founds, strict=True):
+        of_face, _ = match(truth, found)
+        asked = of_face[~truth.ignored]
+        faces += len(asked)
+        hits += found.scores[asked[asked >= 0]].tolist()
+    false = np.sort(np.concatenate([f.scores for f in empty]))[::-1] if empty else np.zeros(0)
+    right = np.sort(np.array(hits))[::-1]
+    levels = np.unique(np.concatenate([right, false]))[::-1]
+    return Curve(
+        np.searchsorted(-false, -levels, "right") / max(len(empty), 1),
+        np.searchsorted(-right, -levels, "right") / max(faces, 1),
+    )
+
+
 def turn(face: Floats) -> float:
     """Return how far the line of the eyes is from level, in degrees, 0 to 90."""
     dx, dy = face[6] - face[4], face[7] - face[5]
     return float(np.degrees(np.arctan2(abs(dy), abs(dx))))
 
 
-def mark_shift(marks: Floats, face: Floats) -> Floats:
+def eye_distance(face: Floats) -> float:
+    """Return how far the eyes of a true face (14,) are apart, in pixels, at least 1.
+
+    Of a face in profile it is what a frontal one of its size has, 0.3 of it, at least: an error is
+    not larger for a head that turns away.
+    """
+    apart = float(np.hypot(face[6] - face[4], face[7] - face[5]))
+    return max(apart, 0.3 * float(np.sqrt(face[2] * face[3])), 1.0)
+
+
+def landmark_shift(landmarks: Floats, face: Floats) -> Floats:
     """Return the mean (dx, dy) of landmarks (5, 2) from those of a true face, in eye distances."""
     true = face[4:14].reshape(5, 2)
-    result: Floats = (marks - true).mean(axis=0) / max(float(np.linalg.norm(true[1] - true[0])), 1)
+    result: Floats = (landmarks - true).mean(axis=0) / eye_distance(face)
     return result
 
 
@@ -94,8 +141,13 @@ def mean_shift(shifts: Sequence[Floats]) -> list[float] | None:
     return [float(v) for v in np.mean(known, axis=0)] if known else None
 
 
-def judge(truths: Sequence[Truth], founds: Sequence[Found], threshold: float) -> dict[str, object]:
-    """Return average precision over all scores, and the rest at `threshold`, as JSON values."""
+def evaluate(
+    truths: Sequence[Truth], founds: Sequence[Found], threshold: float
+) -> dict[str, object]:
+    """Return average precision over all scores, and the rest at `threshold`, as JSON values.
+
+    `landmark_error` is the mean distance from the true landmarks, in eye distances.
+    """
     scores, right = [], []
     faces = hits = false = 0
     errors: list[float] = []
@@ -111,7 +163,7 @@ def judge(truths: Sequence[Truth], founds: Sequence[Found], threshold: float) ->
         sure = Found(
             found.boxes[keep],
             found.scores[keep],
-            None if found.marks is None else found.marks[keep],
+            None if found.landmarks is None else found.landmarks[keep],
         )
         of_face, kind = match(truth, sure)
         false += int((kind == 0).sum())
@@ -125,10 +177,12 @@ def judge(truths: Sequence[Truth], founds: Sequence[Found], threshold: float) ->
             by_turn.count(turn(face), hit)
             if hit:
                 overlaps.append(float(overlap(sure.boxes[index], face[None, :4])[0]))
-            if hit and sure.marks is not None:
-                gap = np.linalg.norm(sure.marks[index] - face[4:14].reshape(5, 2), axis=1)
-                errors.append(float(gap.mean()) / size)
-                shifts.append(mark_shift(sure.marks[index], face))
+            if hit and sure.landmarks is not None:
+                true = face[4:14].reshape(5, 2)
+                gap = np.linalg.norm(sure.landmarks[index] - true, axis=1)
+                if np.isfinite(gap).all():
+                    errors.append(float(gap.mean()) / eye_distance(face))
+                shifts.append(landmark_shift(sure.landmarks[index], face))
     return {
         "pictures": len(truths),
         "faces": faces,
@@ -141,8 +195,8 @@ def judge(truths: Sequence[Truth], founds: Sequence[Found], threshold: float) ->
         "mean_overlap": float(np.mean(overlaps)) if overlaps else None,
         "landmark_error": float(np.mean(errors)) if errors else None,
         "landmark_shift": mean_shift(shifts),
-        "recall_by_size": by_size.shares(),
-        "recall_by_turn": by_turn.shares(),
+        "recall_by_size": by_size.recalls(),
+        "recall_by_turn": by_turn.recalls(),
     }
 
 
@@ -157,7 +211,7 @@ class _Bins:
         self._all[k] += 1
         self._hit[k] += hit
 
-    def shares(self) -> list[dict[str, float | int | None]]:
+    def recalls(self) -> list[dict[str, float | int | None]]:
         return [
             {
                 "from": float(low),

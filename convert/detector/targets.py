@@ -37,9 +37,7 @@ def level_range(level: int) -> tuple[float, float]:
     return low, high
 
 
-def encode(
-    faces: Floats, ignored: NDArray[np.bool_], height: int, width: int
-) -> dict[int, Maps]:
+def encode(faces: Floats, ignored: NDArray[np.bool_], height: int, width: int) -> dict[int, Maps]:
     """Return the target maps of a picture of `height` x `width` pixels, by stride.
 
     Args:

@@ -25,7 +25,7 @@ TINY = 0.001  # smallest face asked for, share of the height
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class DetectorUnderTest:
     """A detector to judge."""
 
     label: str
@@ -48,7 +48,7 @@ class Subject:
         )
 
 
-def open_subject(spec: str) -> Subject:
+def open_under_test(spec: str) -> DetectorUnderTest:
     """Open `NAME[@WIDTH][:THRESHOLD][=MODEL]`, such as `face@320`, `yunet@320:0.6=file.onnx`.
 
     Raises:
@@ -79,7 +79,7 @@ def open_subject(spec: str) -> Subject:
         raise UsageError(f"--detector: got {spec!r}: {e}") from e
     # The cascade gives no probability: whatever it finds counts.
     used = 0.0 if parts["name"] == "haar" else threshold
-    return Subject(f"{parts['name']}@{width}", used, open_detector(config))
+    return DetectorUnderTest(f"{parts['name']}@{width}", used, open_detector(config))
 
 
 def _number(text: str | None, usual: float) -> float:
@@ -90,7 +90,7 @@ def _number(text: str | None, usual: float) -> float:
 
 
 def interleaved(
-    subjects: list[Subject], frames: list[NDArray[np.uint8]], rounds: int = 3
+    subjects: list[DetectorUnderTest], frames: list[NDArray[np.uint8]], rounds: int = 3
 ) -> dict[str, dict[str, float]]:
     """Return the milliseconds a frame of each, taken in turns so that a busy machine is fair."""
     times: dict[str, list[float]] = {s.label: [] for s in subjects}

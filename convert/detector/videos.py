@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import edge.config
-from convert.detector.scores import Floats, Found, Truth, mark_shift, match, mean_shift
-from convert.detector.under_test import Subject
+from convert.detector.scores import Floats, Found, Truth, landmark_shift, match, mean_shift
+from convert.detector.under_test import DetectorUnderTest
 from edge.camera import open_camera
 from edge.clock import SystemClock
 from edge.config import TrackKeys
@@ -40,7 +40,7 @@ class Clip:
         return (frames[-1].t - frames[0].t + gap) / 60
 
 
-def load_clip(path: Path, reference: Subject) -> Clip:
+def load_clip(path: Path, reference: DetectorUnderTest) -> Clip:
     """Read every frame with the device's own camera code and ask the reference.
 
     Raises:
@@ -55,16 +55,18 @@ def load_clip(path: Path, reference: Subject) -> Clip:
     return Clip(path.stem, frames, [_truth(reference.find(f.luma), reference) for f in frames])
 
 
-def _truth(found: Found, reference: Subject) -> Truth:
+def _truth(found: Found, reference: DetectorUnderTest) -> Truth:
     faces = np.zeros((len(found.boxes), 14), np.float32)
     faces[:, :4] = found.boxes
-    faces[:, 4:] = np.nan if found.marks is None else found.marks.reshape(-1, 10)
+    faces[:, 4:] = np.nan if found.landmarks is None else found.landmarks.reshape(-1, 10)
     unsure = (found.scores < reference.threshold) | (found.boxes[:, 2:].min(axis=1) < SURE_PX)
     maybe = found.scores >= 0.5 * reference.threshold
     return Truth(faces[maybe], unsure[maybe])
 
 
-def judge_clip(clip: Clip, subject: Subject, *, rate: float, confirm: int) -> dict[str, object]:
+def evaluate_clip(
+    clip: Clip, subject: DetectorUnderTest, *, rate: float, confirm: int
+) -> dict[str, object]:
     """Return the share of the reference's faces found, and false alarms, at the threshold.
 
     Args:
@@ -82,9 +84,9 @@ def judge_clip(clip: Clip, subject: Subject, *, rate: float, confirm: int) -> di
         wanted += int(asked.sum())
         hits += int((of_face[asked] >= 0).sum())
         false += int((kind == 0).sum())
-        if found.marks is not None:
+        if found.landmarks is not None:
             pairs = zip(truth.faces, of_face, strict=True)
-            shifts += [mark_shift(found.marks[k], face) for face, k in pairs if k >= 0]
+            shifts += [landmark_shift(found.landmarks[k], face) for face, k in pairs if k >= 0]
         if asked.any():
             seen_frames += 1
             full_frames += bool((of_face[asked] >= 0).all())
@@ -102,7 +104,7 @@ def judge_clip(clip: Clip, subject: Subject, *, rate: float, confirm: int) -> di
 
 def _above(found: Found, threshold: float) -> Found:
     keep = found.scores >= threshold
-    marks = None if found.marks is None else found.marks[keep]
+    marks = None if found.landmarks is None else found.landmarks[keep]
     return Found(found.boxes[keep], found.scores[keep], marks)
 
 

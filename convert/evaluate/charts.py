@@ -16,7 +16,12 @@ Faces = NDArray[np.uint8]
 BLUE, RED, GREY = "#31688e", "#d1495b", "#888888"
 
 
-def _figure(width: float, height: float) -> tuple[Any, Any]:
+def new_figure(width: float, height: float) -> tuple[Any, Any]:
+    """Return a figure of so many inches and its axes.
+
+    Raises:
+        UnavailableError: there is no matplotlib.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -29,7 +34,8 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
     return figure, figure.add_subplot()
 
 
-def _png(figure: Any) -> bytes:
+def png_of(figure: Any) -> bytes:
+    """Return a figure as PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
@@ -38,7 +44,7 @@ def _png(figure: Any) -> bytes:
 def confusion_chart(matrix: NDArray[np.int64], labels: Sequence[str]) -> bytes:
     """Draw counts, coloured by the fraction of each row (the truth)."""
     side = 2.4 + 0.55 * len(labels)
-    figure, axes = _figure(side, side * 0.92)
+    figure, axes = new_figure(side, side * 0.92)
     fraction = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axes.imshow(fraction, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(matrix):
@@ -49,12 +55,12 @@ def confusion_chart(matrix: NDArray[np.int64], labels: Sequence[str]) -> bytes:
     axes.set_yticks(range(len(labels)), labels)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    return _png(figure)
+    return png_of(figure)
 
 
 def reliability_chart(curve: dict[str, Any], title: str, truth_label: str) -> bytes:
     """Draw truth over confidence, with how many faces each bin has."""
-    figure, axes = _figure(4.6, 4.2)
+    figure, axes = new_figure(4.6, 4.2)
     count = np.asarray(curve["count"])
     used = count > 0
     bins = len(count)
@@ -69,14 +75,14 @@ def reliability_chart(curve: dict[str, Any], title: str, truth_label: str) -> by
     axes.set_xlabel("score of the best class (bars: number of faces)")
     axes.set_ylabel(truth_label)
     axes.set_title(title, fontsize=10)
-    return _png(figure)
+    return png_of(figure)
 
 
 def robustness_chart(rows: Sequence[dict[str, Any]]) -> bytes:
     """Draw accuracy under every corruption beside that of the untouched faces."""
     corrupted = [r for r in rows if r["corruption"] != "none"]
     names = [f"{r['corruption']} {r['level']:g}" for r in corrupted]
-    figure, axes = _figure(7, 0.22 * len(names) + 1.2)
+    figure, axes = new_figure(7, 0.22 * len(names) + 1.2)
     axes.barh(range(len(names)), [r["accuracy"] for r in corrupted], color=BLUE)
     axes.axvline(rows[0]["accuracy"], color=RED, lw=1, label="untouched")
     axes.set_yticks(range(len(names)), names, fontsize=8)
@@ -84,7 +90,7 @@ def robustness_chart(rows: Sequence[dict[str, Any]]) -> bytes:
     axes.set_xlim(0, 1)
     axes.set_xlabel("accuracy")
     axes.legend(loc="lower right", fontsize=8)
-    return _png(figure)
+    return png_of(figure)
 
 
 def classes_chart(splits: dict[str, dict[str, int]], names: Sequence[str]) -> bytes:
@@ -105,11 +111,11 @@ def classes_chart(splits: dict[str, dict[str, int]], names: Sequence[str]) -> by
 
 def histogram_chart(values: NDArray[Any], limits: tuple[float, float], xlabel: str) -> bytes:
     """Draw a histogram."""
-    figure, axes = _figure(5.5, 2.6)
+    figure, axes = new_figure(5.5, 2.6)
     axes.hist(values, bins=51, range=limits, color=BLUE)
     axes.set_xlabel(xlabel)
     axes.set_ylabel("faces")
-    return _png(figure)
+    return png_of(figure)
 
 
 def face_png(face: NDArray[np.uint8], side: int = 72) -> bytes:

@@ -1,12 +1,16 @@
 """From the network's maps to faces: pure arithmetic, tested without a model.
 
-A cell of `stride` pixels answers with the logit of "a face's centre is here", the centre's offset
-from the cell's middle in face widths and heights, the logarithms of width and height in units of
-`UNIT_PX`, and five landmarks as offsets from the face's centre in face widths and heights. Several
-cells answer for one large face; their answers are averaged.
+The network answers on several levels, each with cells of its own stride, for faces of its own
+sizes. A cell answers with the logit of "a face's centre is here", the centre's offset from the
+cell's middle in face widths and heights, the logarithms of width and height in units of `UNIT_PX`,
+and five landmarks as offsets from the face's centre in face widths and heights. Several cells may
+answer for one face; their answers are averaged.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +20,25 @@ Floats = NDArray[np.float32]
 UNIT_PX = 32.0  # a face of this size has logarithm 0
 MAX_FACES = 64  # peaks looked at in one frame, best first
 MAX_LOG = 3.0  # 640 pixels; keeps nonsense from overflowing
-# Cells around a peak have their say in box and landmarks of faces of this size, in pixels: three
-# cells. Of smaller ones they see too little, and sometimes another face (docs/detector.md).
-LARGE_PX = 24.0
-# ... and from this score, as a fraction of the peak's: there the training asks for box and
-# landmarks (`convert.detector.targets.NEAR`).
-NEAR = 0.5
+# Cells around a peak have their say in box and landmarks of faces of this size, in cells. Of
+# smaller ones they see too little, and sometimes another face (docs/detector.md).
+LARGE_CELLS = 3.0
+NEAR = 0.5  # ... and from this score, as a fraction of the peak's
+INSIDE = 0.8  # fraction of a small box inside a larger one from which it is a part of that face
+PART = 1.8  # times a face must be larger, side by side, than a box that is a part of it
+PART_SCORE = 0.7  # ... and how sure at least, as a fraction of the part's score
 PEAK = 4  # index of the cell itself among the nine
 DOWN, RIGHT = (d.ravel() - 1 for d in np.indices((3, 3)))  # from a cell to itself and around it
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays have no truth value
+class Level:
+    """The network's maps for one stride."""
+
+    stride: int  # pixels a cell
+    score: Floats  # logits, (h, w, 1)
+    box: Floats  # (h, w, 4)
+    landmarks: Floats  # (h, w, 10)
 
 
 def peaks(score: Floats) -> NDArray[np.bool_]:
@@ -57,51 +72,70 @@ def suppress(boxes: Floats, most: float) -> list[int]:
     return kept
 
 
+def parts(boxes: Floats, scores: Floats) -> NDArray[np.bool_]:
+    """Return which of `boxes` (n, 4) are a part of another one: an eye inside a face, say."""
+    low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+    sides = np.minimum(high[:, None], high) - np.maximum(low[:, None], low)
+    both = np.prod(np.maximum(sides, 0), axis=2)  # (part, whole)
+    area = np.maximum(boxes[:, 2] * boxes[:, 3], 1e-9)
+    inside = both >= INSIDE * area[:, None]
+    smaller = area[:, None] * PART**2 <= area
+    sure = scores >= PART_SCORE * scores[:, None]
+    result: NDArray[np.bool_] = (inside & smaller & sure).any(axis=1)
+    return result
+
+
 def decode(
-    score: Floats,
-    box: Floats,
-    marks: Floats,
-    *,
-    stride: int,
-    threshold: float,
-    overlap: float = 0.4,
+    levels: Sequence[Level], *, threshold: float, overlap: float = 0.4
 ) -> tuple[Floats, Floats, Floats]:
     """Return the faces in the network's maps, best first.
 
     Args:
-        score: logits, (h, w, 1).
-        box: (h, w, 4).
-        marks: (h, w, 10).
-        stride: pixels a cell.
+        levels: the maps of each stride.
         threshold: lowest score of a face, in (0, 1).
-        overlap: intersection over union above which the weaker of two faces goes.
+        overlap: intersection over union above which the weaker of two faces goes. A box inside one
+            of twice its size goes too.
 
     Returns:
         Scores (n,) in [0, 1], boxes (n, 4: x, y, width, height) and landmarks (n, 5, 2); pixels of
         the network's input.
     """
-    logits = score[..., 0]
-    rows, columns = np.nonzero((logits >= np.log(threshold / (1 - threshold))) & peaks(logits))
+    found = [_candidates(level, threshold) for level in levels]
+    scores, boxes, points = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    order = np.argsort(-scores, kind="stable")[:MAX_FACES]
+    order = order[~parts(boxes[order], scores[order])] if len(order) > 1 else order
+    kept = order[suppress(boxes[order], overlap)]
+    return scores[kept], boxes[kept], points[kept]
+
+
+def _candidates(level: Level, threshold: float) -> tuple[Floats, Floats, Floats]:
+    """Return scores (n,), boxes (n, 4) and landmarks (n, 5, 2) of a level's peaks."""
+    logits = level.score[..., 0]
+    sure = logits >= np.log(threshold / (1 - threshold))
+    if not sure.any():  # most frames, most levels
+        none = np.zeros(0, np.float32)
+        return none, none.reshape(0, 4), none.reshape(0, 5, 2)
+    rows, columns = np.nonzero(sure & peaks(logits))
     order = np.argsort(-logits[rows, columns], kind="stable")[:MAX_FACES]
     rows, columns = rows[order], columns[order]
     scores = _sigmoid(logits[rows, columns])
     # The cells around a peak, (n, 9), saw the same face: their mean is surer than the peak alone.
     r, c, inside = _around(rows, columns, logits.shape)
     weight = _sigmoid(logits[r, c])
-    answer = box[r, c]
+    answer = level.box[r, c]
     size = UNIT_PX * np.exp(np.clip(answer[..., 2:], -MAX_LOG, MAX_LOG))
-    large = np.sqrt(size[:, PEAK].prod(axis=1)) >= LARGE_PX
+    large = np.sqrt(size[:, PEAK].prod(axis=1)) >= LARGE_CELLS * level.stride
     heard = inside & (weight >= NEAR * scores[:, None]) & large[:, None]
     heard[:, PEAK] = True
     weight = np.where(heard, weight, np.float32(0))
     weight = (weight / weight.sum(axis=1, keepdims=True))[..., None]
-    centre = (np.stack([c, r], axis=-1) + np.float32(0.5)) * stride + answer[..., :2] * size
-    points = centre[:, :, None] + marks[r, c].reshape(*r.shape, 5, 2) * size[:, :, None]
+    middle = (np.stack([c, r], axis=-1) + np.float32(0.5)) * level.stride
+    centre = middle + answer[..., :2] * size
+    points = centre[:, :, None] + level.landmarks[r, c].reshape(*r.shape, 5, 2) * size[:, :, None]
     centre, size = (centre * weight).sum(axis=1), (size * weight).sum(axis=1)
     boxes = np.concatenate([centre - size / 2, size], axis=1).astype(np.float32)
-    points = (points * weight[..., None]).sum(axis=1)
-    kept = suppress(boxes, overlap)
-    return scores[kept], boxes[kept], points[kept].astype(np.float32)
+    points = (points * weight[..., None]).sum(axis=1).astype(np.float32)
+    return scores, boxes, points
 
 
 def _around(

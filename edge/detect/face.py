@@ -12,7 +12,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from edge.config import Detect
-from edge.detect.decode import UNIT_PX, decode
+from edge.detect.decode import UNIT_PX, Level, decode
 from edge.errors import ConfigError
 from edge.geometry import Box
 from edge.image import shrink
@@ -21,14 +21,14 @@ from edge.model.manifest import MODEL, find_model, load_manifest
 from edge.model.tflite import Network
 
 OWN = "face"  # the shipped model
-CHANNELS = {1: "score", 4: "box", 10: "marks"}  # an output is known by its last dimension
+CHANNELS = {1: "score", 4: "box", 10: "landmarks"}  # an output is known by its last dimension
 
 
 class Decode(Struct, frozen=True, kw_only=True):
     """The manifest's `decode`: how the network's maps become boxes."""
 
     kind: str
-    stride: int  # pixels a cell
+    strides: tuple[int, ...]  # pixels a cell, level by level
     multiple: int  # of which both sides of the input must be one
     unit_px: float  # size whose logarithm is 0
 
@@ -52,13 +52,7 @@ class TfliteFaceDetector:
         self._net = Network(folder / MODEL, runtime, threads)
         if len(self._net.input_shape) != 4 or self._net.input_shape[3] != 1:
             raise ConfigError(f"{folder}: input {self._net.input_shape}; allowed: (1, h, w, 1)")
-        outputs = [CHANNELS.get(shape[-1]) for shape in self._net.output_shapes]
-        if sorted(map(str, outputs)) != sorted(CHANNELS.values()):
-            raise ConfigError(
-                f"{folder}: outputs {self._net.output_shapes}; "
-                f"allowed: last dimensions {', '.join(map(str, CHANNELS))}"
-            )
-        self._outputs = [str(name) for name in outputs]
+        self._outputs = self._places(folder)
         self._table = self._net.input_table(manifest.input.mean, manifest.input.scale)
         self._resize(manifest.input.height, manifest.input.width)
         self.detect(np.full((manifest.input.height, manifest.input.width), 128, np.uint8))
@@ -74,25 +68,44 @@ class TfliteFaceDetector:
         self._resize(rows, columns)
         self._tensor[0, :rows, :columns, 0] = cv2.LUT(small, self._table)
         maps = dict(zip(self._outputs, self._net.run(self._tensor), strict=True))
-        scores, boxes, points = decode(
-            maps["score"][0],
-            maps["box"][0],
-            maps["marks"][0],
-            stride=self._decode.stride,
-            threshold=self._config.threshold,
-        )
+        levels = [
+            Level(
+                stride,
+                maps[stride, "score"][0],
+                maps[stride, "box"][0],
+                maps[stride, "landmarks"][0],
+            )
+            for stride in self._decode.strides
+        ]
+        scores, boxes, points = decode(levels, threshold=self._config.threshold)
         least = self._config.min_face * luma.shape[0]
         return tuple(
             Face(
                 Box(*box).scaled(sx, sy),
                 score,
-                tuple((x * sx, y * sy) for x, y in marks),
+                tuple((x * sx, y * sy) for x, y in landmarks),
             )
-            for score, box, marks in zip(
+            for score, box, landmarks in zip(
                 scores.tolist(), boxes.tolist(), points.tolist(), strict=True
             )
             if box[3] * sy >= least and 0 <= box[0] + box[2] / 2 < columns
         )
+
+    def _places(self, folder: Path) -> list[tuple[int, str]]:
+        """Return the stride and the meaning of each output, known by its shape."""
+        rows = self._net.input_shape[1]
+        places = [
+            (rows // max(shape[1], 1), CHANNELS.get(shape[-1], "")) if len(shape) == 4 else (0, "")
+            for shape in self._net.output_shapes
+        ]
+        wanted = [(stride, part) for stride in self._decode.strides for part in CHANNELS.values()]
+        if sorted(places) != sorted(wanted):
+            raise ConfigError(
+                f"{folder}: outputs {self._net.output_shapes} of input {self._net.input_shape}; "
+                f"allowed: for each stride of {list(self._decode.strides)} one each of last "
+                f"dimension {', '.join(map(str, CHANNELS))}"
+            )
+        return places
 
     def _resize(self, rows: int, columns: int) -> None:
         """Make room for a picture; what is right of it and below stays mid-grey."""
@@ -110,10 +123,13 @@ def _checked(values: dict[str, object], folder: Path) -> Decode:
         spec = msgspec.convert(values, Decode)
     except msgspec.ValidationError as e:
         raise ConfigError(f"{folder}: manifest: decode: {e}") from e
-    whole = spec.stride >= 1 and spec.multiple >= 1 and spec.multiple % spec.stride == 0
+    whole = bool(spec.strides) and all(
+        stride >= 1 and spec.multiple >= 1 and spec.multiple % stride == 0
+        for stride in spec.strides
+    )
     if spec.kind != "centre" or spec.unit_px != UNIT_PX or not whole:
         raise ConfigError(
             f"{folder}: manifest: decode: got {values}; allowed: kind 'centre', unit_px "
-            f"{UNIT_PX:g}, a stride of at least 1 and a multiple of it"
+            f"{UNIT_PX:g}, strides of at least 1 and a multiple of all of them"
         )
     return spec

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.crops.boxes import HEIGHT, SIDE, WIDTH, best_face, emotion_figures, frame_with
 from convert.data.dataset import Dataset
-from convert.detector.subject import Subject
+from convert.detector.under_test import DetectorUnderTest
 from edge.classify import Model
 from edge.geometry import Box
 from edge.messages import Face
@@ -52,8 +52,8 @@ def test_figures_are_over_the_faces_that_both_find() -> None:
         loader=lambda wanted: faces[wanted],
         labels=np.array(answers),
     )
-    right = Subject("right", 0.7, Fixed(Face(MIDDLE, 0.9)))
-    blind = Subject("blind", 0.7, Fixed())
+    right = DetectorUnderTest("right", 0.7, Fixed(Face(MIDDLE, 0.9)))
+    blind = DetectorUnderTest("blind", 0.7, Fixed())
     got = emotion_figures([right, blind], right, model, data)
     assert got["right"] == {
         "faces": 20, "found": 1.0, "found_by_reference": 1.0, "compared": 20,

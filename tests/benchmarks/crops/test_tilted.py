@@ -10,7 +10,7 @@ import pytest
 from benchmarks.crops.boxes import HEIGHT, WIDTH
 from benchmarks.crops.tilted import Posed, framed, tilt_figures, tilt_table, turned
 from convert.detector.photos import Photo, load_photos, split
-from convert.detector.subject import Subject, open_subject
+from convert.detector.under_test import DetectorUnderTest, open_under_test
 from edge.classify import Model
 from edge.geometry import Box
 from edge.messages import Face
@@ -37,7 +37,7 @@ def test_turning_is_clockwise() -> None:
 
 
 def test_tilted_faces_say_more_of_the_same_when_they_are_cut_out_upright(data: Path) -> None:
-    subject, model = open_subject("face@320"), Model(find_model("emotion"))
+    subject, model = open_under_test("face@320"), Model(find_model("emotion"))
     _, held = split(load_photos(data / "lfw" / "lfw_faces.npz"))
     frames = [framed(p) for p in held[:40]]
     posed = Posed("lfw", frames, np.zeros(len(frames), np.int64))
@@ -60,5 +60,5 @@ class Unmarked:
 
 def test_a_detector_without_landmarks_turns_nothing() -> None:
     posed = Posed("p", [np.zeros((HEIGHT, WIDTH), np.uint8)], None)
-    subject = Subject("haar-like", 0.0, Unmarked())
+    subject = DetectorUnderTest("haar-like", 0.0, Unmarked())
     assert tilt_figures(subject, Model(find_model("emotion")), posed) == []

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from convert.detector import spoil
-from convert.detector.compose import Composer, Recipe, mapped, turned_box, visible
+from convert.detector import corruptions
+from convert.detector.copy_paste import Composer, Recipe, mapped, turned_box, visible
 from edge.errors import ConfigError
 from tests.convert.detector.pictures import peopled, portrait, scene
 

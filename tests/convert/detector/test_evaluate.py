@@ -10,8 +10,8 @@ import pytest
 
 from convert.cli import main
 from convert.detector.scores import Found, Truth
-from convert.detector.subject import Subject, open_subject
-from convert.detector.videos import Clip, judge_clip
+from convert.detector.under_test import DetectorUnderTest, open_under_test
+from convert.detector.videos import Clip, evaluate_clip
 from edge.errors import UsageError
 from edge.geometry import Box
 from edge.messages import Face, Frame
@@ -49,8 +49,8 @@ HERE, THERE = Box(100, 100, 40, 50), Box(200, 30, 40, 50)
 
 def test_missed_and_false_faces_are_counted_at_the_threshold() -> None:
     script = [[(0.9, HERE)], [(0.9, HERE), (0.8, THERE)], [(0.5, HERE)], []]
-    subject = Subject("scripted", 0.7, Scripted(script))
-    got = judge_clip(clip([[HERE]] * 4), subject, rate=10, confirm=3)
+    subject = DetectorUnderTest("scripted", 0.7, Scripted(script))
+    got = evaluate_clip(clip([[HERE]] * 4), subject, rate=10, confirm=3)
     assert got["found"] == 0.5 and got["frames_with_all"] == 0.5
     assert got["false_a_minute"] == pytest.approx(1 / (4 / 10 / 60))
     assert got["false_tracks"] == 0
@@ -61,23 +61,23 @@ def test_a_false_face_survives_confirmation_only_when_it_stays() -> None:
     stays = [[(0.9, THERE)] if 5 <= k < 12 else [] for k in range(20)]
     empty = clip([[]] * 20)
     for script, tracks in ((flickers, 0), (stays, 1)):
-        subject = Subject("scripted", 0.7, Scripted(script))
-        assert judge_clip(empty, subject, rate=10, confirm=3)["false_tracks"] == tracks
+        subject = DetectorUnderTest("scripted", 0.7, Scripted(script))
+        assert evaluate_clip(empty, subject, rate=10, confirm=3)["false_tracks"] == tracks
 
 
 def test_a_real_face_is_no_false_track() -> None:
-    subject = Subject("scripted", 0.7, Scripted([[(0.9, HERE)]] * 20))
-    assert judge_clip(clip([[HERE]] * 20), subject, rate=10, confirm=3)["false_tracks"] == 0
+    subject = DetectorUnderTest("scripted", 0.7, Scripted([[(0.9, HERE)]] * 20))
+    assert evaluate_clip(clip([[HERE]] * 20), subject, rate=10, confirm=3)["false_tracks"] == 0
 
 
 @pytest.mark.parametrize("spec", ["", "blaze", "haar@", "haar@x", "face@5", "haar@320:2"])
 def test_a_spec_that_makes_no_sense(spec: str) -> None:
     with pytest.raises(UsageError, match="--detector: got"):
-        open_subject(spec)
+        open_under_test(spec)
 
 
 def test_what_was_found_keeps_its_order_and_empty_is_empty() -> None:
-    subject = Subject("s", 0.7, Scripted([[(0.9, HERE), (0.2, THERE)], []]))
+    subject = DetectorUnderTest("s", 0.7, Scripted([[(0.9, HERE), (0.2, THERE)], []]))
     luma = np.zeros((240, 320), np.uint8)
     found = subject.find(luma)
     assert isinstance(found, Found) and found.scores.tolist() == pytest.approx([0.9, 0.2])

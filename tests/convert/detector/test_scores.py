@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convert.detector.scores import Found, Truth, average_precision, judge, match, overlap, turn
+from convert.detector.scores import Found, Truth, average_precision, evaluate, match, overlap, turn
 
 
 def truth(*boxes: tuple[float, ...], ignored: tuple[int, ...] = ()) -> Truth:
@@ -61,7 +61,7 @@ def test_turn_is_the_tilt_of_the_eyes() -> None:
 def test_the_threshold_decides_recall_but_not_average_precision() -> None:
     truths = [truth((0, 0, 20, 20)), truth()]
     founds = [found((0.6, 0, 0, 20, 20)), found((0.3, 5, 5, 9, 9))]
-    low, high = judge(truths, founds, 0.2), judge(truths, founds, 0.7)
+    low, high = evaluate(truths, founds, 0.2), evaluate(truths, founds, 0.7)
     assert low["average_precision"] == high["average_precision"] == pytest.approx(1)
     assert low["recall"] == 1 and low["false_a_picture"] == 0.5
     assert high["recall"] == 0 and high["false_a_picture"] == 0
@@ -76,9 +76,9 @@ def test_a_shift_of_the_landmarks_is_told_in_eye_distances() -> None:
     marked.faces[0, 4:] = (10, 20, 30, 20, 20, 30, 12, 40, 28, 40)
     marks = marked.faces[:, 4:14].reshape(1, 5, 2) + np.array([2, -1], np.float32)
     one = found((0.9, 0, 0, 40, 50))
-    shift = judge([marked], [Found(one.boxes, one.scores, marks)], 0.5)["landmark_shift"]
+    shift = evaluate([marked], [Found(one.boxes, one.scores, marks)], 0.5)["landmark_shift"]
     assert shift == pytest.approx([0.1, -0.05])
-    assert judge([marked], [one], 0.5)["landmark_shift"] is None
+    assert evaluate([marked], [one], 0.5)["landmark_shift"] is None
     marked.faces[0, 4:] = np.nan
-    unknown = judge([marked], [Found(one.boxes, one.scores, marks)], 0.5)
+    unknown = evaluate([marked], [Found(one.boxes, one.scores, marks)], 0.5)
     assert unknown["landmark_shift"] is None

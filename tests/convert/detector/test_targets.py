@@ -27,7 +27,7 @@ def test_encoding_then_decoding_gives_the_face_back(
     maps = encode(wanted[None], np.array([False]), H, W)
     logits = np.where(maps.score[..., :1] > 0.999, 5.0, -5.0).astype(np.float32)
     scores, boxes, points = decode(
-        logits, maps.box[..., :4], maps.marks[..., :10], stride=STRIDE, threshold=0.5
+        logits, maps.box[..., :4], maps.landmarks[..., :10], stride=STRIDE, threshold=0.5
     )
     assert len(scores) == 1
     np.testing.assert_allclose(boxes[0], wanted[:4], atol=0.02, rtol=1e-3)
@@ -60,7 +60,7 @@ def test_landmarks_that_are_not_known_are_not_asked_for() -> None:
     unknown = face(40, 40, 24, 24)
     unknown[4:] = np.nan
     maps = encode(unknown[None], np.array([False]), H, W)
-    assert np.isfinite(maps.marks).all() and maps.marks[..., 10].sum() == 0
+    assert np.isfinite(maps.landmarks).all() and maps.landmarks[..., 10].sum() == 0
     assert maps.box[..., 4].sum() > 0
 
 

@@ -54,7 +54,7 @@ def test_train_stop_go_on_quantise_and_find(
 ) -> None:
     pytest.importorskip("tensorflow")
     from convert.cli import main
-    from convert.detector.compose import Recipe
+    from convert.detector.copy_paste import Recipe
     from convert.detector.network import Shape
     from convert.detector.train import HISTORY, Plan, train
     from edge.config import Detect
