@@ -165,8 +165,7 @@ def verdict_of(
                 empty,
                 minutes=m.rooms,
                 rate=usual.rate,
-                confirm=tracking.confirm,
-                lost_s=tracking.lost_s,
+                tracking=tracking,
                 seed=m.seed,
             )
         own["videos"] = {

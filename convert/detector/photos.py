@@ -92,6 +92,30 @@ def load_photos(path: Path) -> list[Photo]:
     return photos
 
 
+def sources_of(path: Path) -> list[dict[str, str]]:
+    """Return where the pictures of an archive are from: name, origin, licence, what they show.
+
+    An archive that does not say is one source, named after its file.
+    """
+    with np.load(path, allow_pickle=False) as archive:
+        if "sources" not in archive or "source" not in archive:
+            return [{"name": path.stem, "pictures": str(len(archive["names"]))}]
+        counts = np.bincount(archive["source"], minlength=len(archive["sources"]))
+        rows = [str(text).split(" | ") for text in archive["sources"]]
+    return [
+        {
+            "name": row[0],
+            "origin": row[1] if len(row) > 1 else "",
+            "licence": row[-2] if len(row) > 3 else "",
+            "shows": row[-1] if len(row) > 2 else "",
+            "pictures": str(count),
+            **({"held_out": "all"} if row[0] in KEPT_SOURCES else {}),
+        }
+        for row, count in zip(rows, counts.tolist(), strict=True)
+        if count
+    ]
+
+
 def _unsure(places: NDArray[np.float32]) -> NDArray[np.float32]:
     rows = np.full((len(places), FACE_VALUES + 1), np.nan, np.float32)
     rows[:, :5] = places

@@ -18,7 +18,7 @@ from convert.detector.calibrate import NOMINAL, calibrate, levels_of
 from convert.detector.card import card
 from convert.detector.copy_paste import Composer
 from convert.detector.network import MULTIPLE, STRIDES, Shape, build
-from convert.detector.photos import KEPT_SOURCES, Photo, load_photos, split
+from convert.detector.photos import KEPT_SOURCES, Photo, load_photos, sources_of, split
 from convert.load import use_tensorflow
 from convert.quantize.folder import GateError, staged, write
 from convert.quantize.tflite import run_converter, spanning
@@ -121,6 +121,7 @@ def run(args: argparse.Namespace) -> int:
                 "parameters": int(model.count_params()),
                 "bytes": len(tflite),
                 "score_calibration": scale,
+                "sources": [source for path in args.photos for source in sources_of(path)],
                 "training": record,
                 "tools": {name: version(name) for name in ("keras", "numpy")},
             },

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from convert.detector.photos import Photo
 from convert.detector.under_test import DetectorUnderTest
+from edge.config import TrackKeys
 from edge.geometry import Box
 from edge.messages import Face, Frame
 from edge.track import FaceTracker
@@ -65,8 +66,7 @@ def evaluate_rooms(
     *,
     minutes: float,
     rate: float,
-    confirm: int,
-    lost_s: float,
+    tracking: TrackKeys,
     seed: int,
 ) -> dict[str, Any]:
     """Return how many faces the device's tracker confirmed in views without anybody.
@@ -76,8 +76,7 @@ def evaluate_rooms(
         photos: without faces, held out.
         minutes: of all views together.
         rate: detections a second, as on the device.
-        confirm: detections before the tracker confirms a face.
-        lost_s: s without a detection after which a track ends.
+        tracking: of the device's tracker.
         seed: of views and choice.
     """
     rng = np.random.default_rng(seed)
@@ -87,7 +86,7 @@ def evaluate_rooms(
     frames = false = 0
     for k in range(views):
         photo = photos[int(order[k % len(order)])]
-        tracker = FaceTracker(confirm=confirm, lost_s=lost_s, rng=random.Random(seed))
+        tracker = FaceTracker(tracking, random.Random(seed))
         seen: set[str] = set()
         for t, luma in view(photo, rate, rng):
             found = d.find(luma)

@@ -59,6 +59,25 @@ def test_nothing_to_paste_or_to_paste_on() -> None:
         Composer([portrait()], [peopled()], height=H, width=W, seed=1)
 
 
+def test_close_faces_fill_the_picture_and_may_be_cut_by_its_border() -> None:
+    recipe = replace(Recipe(), people=1, plain=0, mined=0, close=1, faces=(1,), prints=0)
+    widths, cut = [], 0
+    for _ in range(60):
+        c = composer(recipe, seed=len(widths))
+        p = c.picture()
+        widths += p.faces[~p.ignored][:, 2].tolist()
+        cut += sum(visible(f, H, W) < 0.95 for f in p.faces[~p.ignored])
+    assert max(widths) > 0.7 * W
+    assert cut > 5
+
+
+def test_what_lies_beyond_a_photograph_is_another_one() -> None:
+    recipe = replace(Recipe(), people=1, plain=0, mined=0, close=0, faces=(1,), prints=0)
+    c = composer(recipe)
+    black = sum(int((c._people()[0] == 0).mean() > 0.5) for _ in range(40))
+    assert black == 0
+
+
 def test_a_row_has_several_faces_of_about_one_size() -> None:
     c = composer(replace(Recipe(), people=0, plain=1, faces=(0, 0, 1, 0, 0), row=1, prints=0))
     counts = []
@@ -105,7 +124,7 @@ def test_a_flat_face_is_not_asked_for() -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_covering_changes_the_face_but_not_all_of_it(seed: int) -> None:
     photo = portrait()
-    out = spoil.cover(photo.luma, photo.faces[0], np.random.default_rng(seed))
+    out = corruptions.cover(photo.luma, photo.faces[0], np.random.default_rng(seed))
     x, y, w, h = photo.faces[0, :4].astype(int)
     changed = np.abs(out.astype(int) - photo.luma)[y : y + h, x : x + w] > 12
     assert out.shape == photo.luma.shape
@@ -113,19 +132,19 @@ def test_covering_changes_the_face_but_not_all_of_it(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_spoiling_keeps_shape_and_type(seed: int) -> None:
+def test_corruptions_keep_shape_and_type(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    out = spoil.spoil(portrait().luma, rng)
+    out = corruptions.corrupted(portrait().luma, rng)
     assert out.shape == (160, 160) and out.dtype == np.uint8
     face = portrait().faces[0]
-    assert spoil.drawing(out, face, rng).shape == (160, 160)
-    spoil.things(out, rng)
+    assert corruptions.drawing(out, face, rng).shape == (160, 160)
+    corruptions.things(out, rng)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_head_without_a_face_has_no_eyes(seed: int) -> None:
     photo = portrait()
-    out = spoil.faceless(photo.luma, photo.faces[0], np.random.default_rng(seed)).astype(int)
+    out = corruptions.faceless(photo.luma, photo.faces[0], np.random.default_rng(seed)).astype(int)
     (x, y) = photo.faces[0, 4:6].astype(int)
     assert np.ptp(out[y - 4 : y + 5, x - 4 : x + 5]) < 60
     assert np.ptp(photo.luma[y - 8 : y + 9, x - 8 : x + 9].astype(int)) > 120
@@ -133,5 +152,5 @@ def test_a_head_without_a_face_has_no_eyes(seed: int) -> None:
 
 def test_blending_by_weight() -> None:
     below, above = np.zeros((1, 3), np.uint8), np.full((1, 3), 200, np.uint8)
-    spoil.blend(below, above, np.array([[0, 128, 255]], np.uint8))
+    corruptions.blend(below, above, np.array([[0, 128, 255]], np.uint8))
     assert below.tolist() == [[0, 100, 200]]

@@ -49,8 +49,8 @@ HERE, THERE = Box(100, 100, 40, 50), Box(200, 30, 40, 50)
 
 def test_missed_and_false_faces_are_counted_at_the_threshold() -> None:
     script = [[(0.9, HERE)], [(0.9, HERE), (0.8, THERE)], [(0.5, HERE)], []]
-    subject = DetectorUnderTest("scripted", 0.7, Scripted(script))
-    got = evaluate_clip(clip([[HERE]] * 4), subject, rate=10, confirm=3)
+    detector = DetectorUnderTest("scripted", 0.7, Scripted(script))
+    got = evaluate_clip(clip([[HERE]] * 4), detector, rate=10, confirm=3)
     assert got["found"] == 0.5 and got["frames_with_all"] == 0.5
     assert got["false_a_minute"] == pytest.approx(1 / (4 / 10 / 60))
     assert got["false_tracks"] == 0
@@ -61,13 +61,13 @@ def test_a_false_face_survives_confirmation_only_when_it_stays() -> None:
     stays = [[(0.9, THERE)] if 5 <= k < 12 else [] for k in range(20)]
     empty = clip([[]] * 20)
     for script, tracks in ((flickers, 0), (stays, 1)):
-        subject = DetectorUnderTest("scripted", 0.7, Scripted(script))
-        assert evaluate_clip(empty, subject, rate=10, confirm=3)["false_tracks"] == tracks
+        detector = DetectorUnderTest("scripted", 0.7, Scripted(script))
+        assert evaluate_clip(empty, detector, rate=10, confirm=3)["false_tracks"] == tracks
 
 
 def test_a_real_face_is_no_false_track() -> None:
-    subject = DetectorUnderTest("scripted", 0.7, Scripted([[(0.9, HERE)]] * 20))
-    assert evaluate_clip(clip([[HERE]] * 20), subject, rate=10, confirm=3)["false_tracks"] == 0
+    detector = DetectorUnderTest("scripted", 0.7, Scripted([[(0.9, HERE)]] * 20))
+    assert evaluate_clip(clip([[HERE]] * 20), detector, rate=10, confirm=3)["false_tracks"] == 0
 
 
 @pytest.mark.parametrize("spec", ["", "blaze", "haar@", "haar@x", "face@5", "haar@320:2"])
@@ -77,12 +77,12 @@ def test_a_spec_that_makes_no_sense(spec: str) -> None:
 
 
 def test_what_was_found_keeps_its_order_and_empty_is_empty() -> None:
-    subject = DetectorUnderTest("s", 0.7, Scripted([[(0.9, HERE), (0.2, THERE)], []]))
+    detector = DetectorUnderTest("s", 0.7, Scripted([[(0.9, HERE), (0.2, THERE)], []]))
     luma = np.zeros((240, 320), np.uint8)
-    found = subject.find(luma)
+    found = detector.find(luma)
     assert isinstance(found, Found) and found.scores.tolist() == pytest.approx([0.9, 0.2])
     luma[0, 0] = 1
-    assert subject.find(luma).boxes.shape == (0, 4)
+    assert detector.find(luma).boxes.shape == (0, 4)
 
 
 def test_the_command_on_pictures_and_a_video(
@@ -90,15 +90,15 @@ def test_the_command_on_pictures_and_a_video(
 ) -> None:
     people = [portrait(f"P{k:02}_0001", seed=k) for k in range(20)]
     places = [scene(k) for k in range(20)] + [peopled(k) for k in range(20)]
-    for p in (tmp_path / "v.json", tmp_path / "v.html"):
-        p.unlink(missing_ok=True)
+    pytest.importorskip("matplotlib")
     code = main(
         [
             "evaluate-detector", "--detector", "haar@320", "--reference", "haar@320",
-            "--portraits", str(archive(tmp_path / "p.npz", people)),
-            "--scenes", str(archive(tmp_path / "s.npz", places)),
-            "--pictures", "10", "--clips", str(DEMO_CLIP),
+            "--photos", str(archive(tmp_path / "p.npz", people)),
+            "--photos", str(archive(tmp_path / "s.npz", places)),
+            "--pictures", "10", "--rooms", "0.3", "--clips", str(DEMO_CLIP),
             "--json", str(tmp_path / "v.json"), "--html", str(tmp_path / "v.html"),
+            "--froc", str(tmp_path / "froc.png"),
         ]
     )  # fmt: skip
     assert code == 0
@@ -107,12 +107,16 @@ def test_the_command_on_pictures_and_a_video(
     assert video["reference_faces"] > 50
     assert video["found"] == 1 and video["false_tracks"] == 0
     assert own["composed"]["pictures"] == 10 and own["composed"]["faces"] > 0
+    assert own["photographs"]["empty"]["pictures"] > 0
+    assert own["photographs"]["faces"]["faces"] > 0
+    assert own["rooms"]["views"] == 1 and own["rooms"]["frames"] == 200
+    assert (tmp_path / "froc.png").read_bytes().startswith(b"\x89PNG")
     assert own["ms_a_frame"]["median"] > 0
     text = (tmp_path / "v.html").read_text()
     assert text.count("<img") >= 1 and "haar@320" in text
     assert "haar@320" in capsys.readouterr().out
 
 
-def test_nothing_to_judge_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_to_evaluate_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate-detector"]) == UsageError.exit_code
-    assert "nothing to judge on" in capsys.readouterr().err
+    assert "nothing to evaluate on" in capsys.readouterr().err

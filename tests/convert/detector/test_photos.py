@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convert.detector.photos import load_photos, person, split
+from convert.detector.photos import SURE, load_photos, person, split
 from edge.errors import ConfigError, NoInputError
 from tests.convert.detector.pictures import archive, peopled, portrait, scene
 
@@ -43,7 +43,7 @@ def test_a_photograph_that_is_none(tmp_path: Path) -> None:
         parts = dict(z)
     parts["jpeg"] = np.zeros_like(parts["jpeg"])
     np.savez(path, **parts)
-    with pytest.raises(ConfigError, match="scene001_0: not a JPEG"):
+    with pytest.raises(ConfigError, match="scene001_0: not a picture"):
         load_photos(path)
 
 
@@ -51,6 +51,37 @@ def test_nobody_is_on_both_sides_and_the_split_stays() -> None:
     photos = [portrait(f"Person_{k // 3:03}_{k % 3:04}.jpg") for k in range(120)]
     train, held = split(photos)
     assert train and held and len(train) + len(held) == len(photos)
-    assert not {person(p.name) for p in train} & {person(p.name) for p in held}
+    assert not {person(p) for p in train} & {person(p) for p in held}
     again, _ = split(photos)
     assert [p.name for p in again] == [p.name for p in train]
+
+
+def sourced(path: Path) -> Path:
+    """An archive of two sources, with a place to ignore, as `photos/` has them."""
+    photos = [peopled(1), scene(2), peopled(3)]
+    archive(path, photos)
+    with np.load(path) as z:
+        parts = dict(z)
+    parts["source"], parts["kind"] = np.array([0, 1, 1]), np.array([1, 0, 1])
+    parts["sources"] = np.array(["one | someone/one @ abc | MIT", "two | someone/two @ def | -"])
+    parts["kinds"] = np.array(["thing", "adult"])
+    parts["ignore"] = np.array([[2, 100, 90, 20, 25]], np.float32)
+    parts["faces"][:, -1] = 0.5
+    np.savez(path, **parts)
+    return path
+
+
+def test_sources_kinds_and_places_to_ignore_are_read(tmp_path: Path) -> None:
+    got = load_photos(sourced(tmp_path / "a.npz"))
+    assert [p.source for p in got] == ["one", "two", "two"]
+    assert [p.kind for p in got] == ["adult", "thing", "adult"]
+    assert [len(p.faces) for p in got] == [1, 0, 2]
+    assert got[0].faces[0, 14] >= SURE, "several looks agreed on it"
+    assert got[2].faces[1, 14] == 0
+    np.testing.assert_allclose(got[2].faces[1, :4], (100, 90, 20, 25))
+
+
+def test_a_source_that_is_kept_out_is_held_out_whole(tmp_path: Path) -> None:
+    train, held = split(load_photos(sourced(tmp_path / "a.npz")), kept=["two"])
+    assert {p.source for p in train} <= {"one"}
+    assert [p.source for p in held if p.source == "two"] == ["two", "two"]

@@ -3,7 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convert.detector.scores import Found, Truth, average_precision, evaluate, match, overlap, turn
+from convert.detector.scores import (
+    Found,
+    Truth,
+    average_precision,
+    evaluate,
+    froc,
+    match,
+    overlap,
+    turn,
+)
 
 
 def truth(*boxes: tuple[float, ...], ignored: tuple[int, ...] = ()) -> Truth:
@@ -74,11 +83,21 @@ def test_the_threshold_decides_recall_but_not_average_precision() -> None:
 def test_a_shift_of_the_landmarks_is_told_in_eye_distances() -> None:
     marked = truth((0, 0, 40, 50))
     marked.faces[0, 4:] = (10, 20, 30, 20, 20, 30, 12, 40, 28, 40)
-    marks = marked.faces[:, 4:14].reshape(1, 5, 2) + np.array([2, -1], np.float32)
+    landmarks = marked.faces[:, 4:14].reshape(1, 5, 2) + np.array([2, -1], np.float32)
     one = found((0.9, 0, 0, 40, 50))
-    shift = evaluate([marked], [Found(one.boxes, one.scores, marks)], 0.5)["landmark_shift"]
+    shift = evaluate([marked], [Found(one.boxes, one.scores, landmarks)], 0.5)["landmark_shift"]
     assert shift == pytest.approx([0.1, -0.05])
     assert evaluate([marked], [one], 0.5)["landmark_shift"] is None
     marked.faces[0, 4:] = np.nan
-    unknown = evaluate([marked], [Found(one.boxes, one.scores, marks)], 0.5)
+    unknown = evaluate([marked], [Found(one.boxes, one.scores, landmarks)], 0.5)
     assert unknown["landmark_shift"] is None
+
+
+def test_a_free_response_curve_by_hand() -> None:
+    truths = [truth((0, 0, 20, 20)), truth((0, 0, 20, 20), (50, 50, 20, 20), ignored=(1,))]
+    founds = [found((0.9, 0, 0, 20, 20)), found((0.5, 0, 0, 20, 20), (0.8, 50, 50, 20, 20))]
+    curve = froc(truths, founds, [found((0.7, 1, 1, 9, 9)), found()])
+    assert curve.recall_at(0) == 0.5  # above 0.7 only the first face
+    assert curve.recall_at(0.5) == 1
+    assert curve.false_a_picture.max() == 0.5
+    assert (np.diff(curve.recall) >= 0).all() and (np.diff(curve.false_a_picture) >= 0).all()

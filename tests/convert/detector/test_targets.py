@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convert.detector.network import STRIDE
-from convert.detector.targets import encode
-from edge.detect.decode import decode
+from convert.detector.network import STRIDES
+from convert.detector.targets import BOTH, BOUNDS, EITHER, Maps, encode
+from edge.detect.decode import Level, decode
 
 H, W = 96, 128
 
@@ -19,30 +19,56 @@ def face(x: float, y: float, w: float, h: float) -> NDArray[np.float32]:
     return np.concatenate([[x, y, w, h], (points * (w, h) + (x, y)).reshape(10)]).astype(np.float32)
 
 
-@given(st.floats(8, 100), st.floats(8, 100), st.floats(0, W - 0.01), st.floats(0, H - 0.01))
+def answer(maps: dict[int, Maps]) -> list[Level]:
+    """What a network would say that has learnt its targets by heart."""
+    return [
+        Level(
+            stride,
+            np.where(m.score[..., :1] > 0.999, 5.0, -5.0).astype(np.float32),
+            m.box[..., :4],
+            m.landmarks[..., :10],
+        )
+        for stride, m in maps.items()
+    ]
+
+
+@given(st.floats(8, 120), st.floats(8, 120), st.floats(0, W - 0.01), st.floats(0, H - 0.01))
 def test_encoding_then_decoding_gives_the_face_back(
     w: float, h: float, cx: float, cy: float
 ) -> None:
     wanted = face(cx - w / 2, cy - h / 2, w, h)
     maps = encode(wanted[None], np.array([False]), H, W)
-    logits = np.where(maps.score[..., :1] > 0.999, 5.0, -5.0).astype(np.float32)
-    scores, boxes, points = decode(
-        logits, maps.box[..., :4], maps.landmarks[..., :10], stride=STRIDE, threshold=0.5
-    )
+    scores, boxes, points = decode(answer(maps), threshold=0.5)
     assert len(scores) == 1
     np.testing.assert_allclose(boxes[0], wanted[:4], atol=0.02, rtol=1e-3)
     np.testing.assert_allclose(points[0].reshape(10), wanted[4:], atol=0.02, rtol=1e-3)
 
 
-def test_every_face_weighs_the_same_however_large() -> None:
-    faces = np.stack([face(4, 4, 10, 12), face(50, 10, 60, 80)])
-    maps = encode(faces, np.array([False, False]), H, W)
-    assert np.isclose(maps.box[..., 4].sum(), 2)
-    assert (maps.box[..., 4] > 0).sum() > 2  # the large one at several cells
+def test_every_face_weighs_the_same_on_each_level_that_answers_for_it() -> None:
+    faces = np.stack([face(4, 4, 10, 12), face(50, 10, 50, 60), face(20, 4, 40, 30)])
+    maps = encode(faces, np.zeros(3, bool), H, W)
+    assert np.isclose(maps[8].box[..., 4].sum(), 2)  # the smallest, and one on the bound
+    assert np.isclose(maps[16].box[..., 4].sum(), 2)
+    assert maps[32].box[..., 4].sum() == 0
+
+
+@given(st.floats(8, 300))
+def test_some_level_answers_for_every_size_and_none_is_blamed_near_its_range(size: float) -> None:
+    one = face(160 - size / 2, 128 - size / 2, size, size)
+    maps = encode(one[None], np.array([False]), 256, 320)
+    asked = [s for s, m in maps.items() if m.score[..., 0].max() == 1]
+    assert asked
+    free = [s for s, m in maps.items() if m.score[..., 1].min() == 0]
+    assert len(asked) + len(free) <= 3
+    for k, bound in enumerate(BOUNDS):
+        near = bound / BOTH * 1.01 < size < bound * BOTH * 0.99
+        assert not near or {STRIDES[k], STRIDES[k + 1]} <= set(asked)
+        somewhat = bound / EITHER * 1.01 < size < bound * EITHER * 0.99
+        assert not somewhat or {STRIDES[k], STRIDES[k + 1]} <= set(asked) | set(free)
 
 
 def test_an_ignored_face_is_neither_face_nor_background() -> None:
-    maps = encode(face(40, 40, 24, 24)[None], np.array([True]), H, W)
+    maps = encode(face(40, 40, 24, 24)[None], np.array([True]), H, W)[8]
     assert maps.score[..., 0].max() == 0
     assert maps.score[6, 6, 1] == 0  # in it
     assert maps.score[0, 0, 1] == 1  # elsewhere
@@ -51,7 +77,7 @@ def test_an_ignored_face_is_neither_face_nor_background() -> None:
 
 def test_a_face_before_an_ignored_one_is_still_asked_for() -> None:
     faces = np.stack([face(40, 40, 24, 24), face(30, 30, 60, 60)])
-    maps = encode(faces, np.array([False, True]), H, W)
+    maps = encode(faces, np.array([False, True]), H, W)[8]
     row, column = np.argwhere(maps.score[..., 0] == 1)[0]
     assert maps.score[row, column, 1] == 1
 
@@ -59,11 +85,11 @@ def test_a_face_before_an_ignored_one_is_still_asked_for() -> None:
 def test_landmarks_that_are_not_known_are_not_asked_for() -> None:
     unknown = face(40, 40, 24, 24)
     unknown[4:] = np.nan
-    maps = encode(unknown[None], np.array([False]), H, W)
+    maps = encode(unknown[None], np.array([False]), H, W)[8]
     assert np.isfinite(maps.landmarks).all() and maps.landmarks[..., 10].sum() == 0
     assert maps.box[..., 4].sum() > 0
 
 
 def test_a_face_whose_centre_is_outside_has_no_cell() -> None:
     maps = encode(face(-40, 10, 30, 30)[None], np.array([False]), H, W)
-    assert maps.score[..., 0].max() == 0
+    assert all(m.score[..., 0].max() == 0 for m in maps.values())

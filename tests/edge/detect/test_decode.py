@@ -8,7 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge.detect.decode import MAX_FACES, UNIT_PX, decode, overlaps, peaks, suppress
+from edge.detect.decode import (
+    MAX_FACES,
+    UNIT_PX,
+    Level,
+    decode,
+    overlaps,
+    parts,
+    peaks,
+    suppress,
+)
 
 Floats = NDArray[np.float32]
 STRIDE = 8
@@ -23,93 +32,93 @@ def nothing(rows: int = 6, columns: int = 8) -> tuple[Floats, Floats, Floats]:
 
 
 def test_no_cell_above_the_threshold_is_no_face() -> None:
-    scores, boxes, points = decode(*nothing(), stride=STRIDE, threshold=0.5)
+    scores, boxes, points = decode([Level(STRIDE, *nothing())], threshold=0.5)
     assert scores.shape == (0,) and boxes.shape == (0, 4) and points.shape == (0, 5, 2)
 
 
 def test_a_face_in_the_middle_of_its_cell() -> None:
-    score, box, marks = nothing()
+    score, box, landmarks = nothing()
     score[2, 3] = 2.0
     box[2, 3] = (0, 0, np.log(16 / UNIT_PX), np.log(24 / UNIT_PX))
-    marks[2, 3, :2] = (-0.25, -0.5)
-    scores, boxes, points = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    landmarks[2, 3, :2] = (-0.25, -0.5)
+    scores, boxes, points = decode([Level(STRIDE, score, box, landmarks)], threshold=0.5)
     assert scores == pytest.approx([1 / (1 + np.exp(-2))])
     np.testing.assert_allclose(boxes, [[28 - 8, 20 - 12, 16, 24]], rtol=1e-5)
     np.testing.assert_allclose(points[0, 0], [28 - 4, 20 - 12], rtol=1e-5)
     np.testing.assert_allclose(points[0, 1], [28, 20], rtol=1e-5)
 
 
-def test_offsets_are_shares_of_the_face() -> None:
-    score, box, marks = nothing()
+def test_offsets_are_in_units_of_the_face() -> None:
+    score, box, landmarks = nothing()
     score[0, 0] = 2.0
     box[0, 0] = (0.25, -0.5, 0, 0)
-    _, boxes, _ = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    _, boxes, _ = decode([Level(STRIDE, score, box, landmarks)], threshold=0.5)
     np.testing.assert_allclose(boxes[0], [4 + 8 - 16, 4 - 16 - 16, 32, 32])
 
 
 def test_neighbouring_cells_are_one_face_and_far_ones_two() -> None:
-    score, box, marks = nothing(6, 20)
+    score, box, landmarks = nothing(6, 20)
     score[2, 2], score[2, 3], score[2, 15] = 1.0, 2.0, 3.0
-    scores, boxes, _ = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    scores, boxes, _ = decode([Level(STRIDE, score, box, landmarks)], threshold=0.5)
     assert len(scores) == 2
     assert boxes[0, 0] > boxes[1, 0]  # best first
     assert scores[0] > scores[1]
 
 
 def test_cells_around_the_peak_have_their_say_as_far_as_they_are_sure() -> None:
-    score, box, marks = nothing()
+    score, box, landmarks = nothing()
     score[2, 3], score[2, 4], score[3, 3] = 2.0, 1.0, -4.0
     box[2, 3] = box[2, 4] = (0, 0, 0, 0)  # 32 pixels around the middle of each cell
     box[3, 3] = (9, 9, 2, 2)  # too unsure to count
-    marks[2, 4, 0] = 0.5
-    scores, boxes, points = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    landmarks[2, 4, 0] = 0.5
+    scores, boxes, points = decode([Level(STRIDE, score, box, landmarks)], threshold=0.5)
     sure, less = (1 / (1 + np.exp(-x)) for x in (2.0, 1.0))
-    share = less / (sure + less)
+    weight = less / (sure + less)
     assert scores == pytest.approx([sure])
-    np.testing.assert_allclose(boxes[0], [28 + 8 * share - 16, 20 - 16, 32, 32], rtol=1e-5)
-    np.testing.assert_allclose(points[0, 0], [28 + (8 + 16) * share, 20], rtol=1e-5)
+    np.testing.assert_allclose(boxes[0], [28 + 8 * weight - 16, 20 - 16, 32, 32], rtol=1e-5)
+    np.testing.assert_allclose(points[0, 0], [28 + (8 + 16) * weight, 20], rtol=1e-5)
 
 
 def test_of_a_small_face_only_the_peak_is_asked() -> None:
-    score, box, marks = nothing()
+    score, box, landmarks = nothing()
     score[2, 3], score[2, 4] = 2.0, 1.9
     box[2, 3] = box[2, 4] = (0, 0, *np.log([20 / UNIT_PX, 26 / UNIT_PX]))
-    _, boxes, _ = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    _, boxes, _ = decode([Level(STRIDE, score, box, landmarks)], threshold=0.5)
     np.testing.assert_allclose(boxes, [[28 - 10, 20 - 13, 20, 26]], rtol=1e-5)
 
 
 @pytest.mark.parametrize("cell", [(0, 0), (5, 7), (0, 7)])
 def test_a_cell_in_the_corner_has_no_neighbours_on_the_other_side(cell: tuple[int, int]) -> None:
-    score, box, marks = nothing()
+    score, box, landmarks = nothing()
     score[cell] = 2.0
     score[5 - cell[0], :] = score[:, 7 - cell[1]] = 1.0  # what a wrapped index would hit
     box[5 - cell[0], :, :2] = box[:, 7 - cell[1], :2] = 9
-    _, boxes, _ = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    _, boxes, _ = decode([Level(STRIDE, score, box, landmarks)], threshold=0.5)
     x, y = cell[1] * 8 + 4, cell[0] * 8 + 4
     np.testing.assert_allclose(boxes[0], [x - 16, y - 16, 32, 32])
 
 
 def test_two_peaks_on_one_face_leave_the_better() -> None:
-    score, box, marks = nothing()
+    score, box, landmarks = nothing()
     score[2, 2], score[2, 4] = 1.0, 2.0
     box[2, 2] = box[2, 4] = (0, 0, np.log(2), np.log(2))  # 64 pixels, 16 apart
-    scores, _, _ = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    scores, _, _ = decode([Level(STRIDE, score, box, landmarks)], threshold=0.5)
     assert len(scores) == 1 and scores[0] == pytest.approx(1 / (1 + np.exp(-2)))
 
 
 def test_absurd_sizes_stay_finite() -> None:
-    score, box, marks = nothing()
+    score, box, landmarks = nothing()
     score[2, 2] = 5.0
     box[2, 2] = (9, 9, 500, -500)
-    _, boxes, points = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    _, boxes, points = decode([Level(STRIDE, score, box, landmarks)], threshold=0.5)
     assert np.isfinite(boxes).all() and np.isfinite(points).all()
 
 
 def test_a_flat_map_yields_a_bounded_number() -> None:
-    score, box, marks = nothing(60, 80)
+    score, box, landmarks = nothing(60, 80)
     score[:] = 3.0
     box[..., 2:] = -3
-    scores, _, _ = decode(score, box, marks, stride=STRIDE, threshold=0.5)
+    scores, _, _ = decode([Level(STRIDE, score, box, landmarks)], threshold=0.5)
     assert 0 < len(scores) <= MAX_FACES
 
 
@@ -148,3 +157,39 @@ def test_what_is_kept_overlaps_little_and_what_goes_overlaps_something_kept(
             assert all(overlap[i, k] <= 0.4 for k in better)
         else:
             assert any(overlap[i, k] > 0.4 for k in better)
+
+
+def large(size: float, logit: float) -> Level:
+    """A coarse level with one face in its only full cell."""
+    score, box, landmarks = nothing(2, 2)
+    score[0, 0] = logit
+    box[0, 0] = (0, 0, np.log(size / UNIT_PX), np.log(size / UNIT_PX))
+    return Level(32, score, box, landmarks)
+
+
+def small(size: float, logit: float) -> Level:
+    score, box, landmarks = nothing(8, 8)
+    score[1, 2] = logit  # around (20, 12)
+    box[1, 2] = (0, 0, np.log(size / UNIT_PX), np.log(size / UNIT_PX))
+    return Level(8, score, box, landmarks)
+
+
+def test_one_face_seen_on_two_levels_is_one() -> None:
+    scores, boxes, _ = decode([small(30, 1.0), large(34, 2.0)], threshold=0.5)
+    assert len(scores) == 1 and boxes[0, 2] == pytest.approx(34)
+
+
+def test_an_eye_inside_a_face_goes_even_when_it_is_surer() -> None:
+    scores, boxes, _ = decode([small(10, 3.0), large(40, 2.0)], threshold=0.5)
+    assert boxes[:, 2].tolist() == pytest.approx([40])
+    assert scores[0] == pytest.approx(1 / (1 + np.exp(-2.0)))
+
+
+def test_a_doubtful_large_box_takes_no_sure_face_away() -> None:
+    _, boxes, _ = decode([small(10, 3.0), large(40, -2.0)], threshold=0.05)
+    assert sorted(boxes[:, 2].tolist()) == pytest.approx([10, 40])
+
+
+def test_two_faces_side_by_side_are_no_parts_of_each_other() -> None:
+    boxes = np.array([[0, 0, 40, 40], [35, 0, 12, 12], [50, 0, 40, 40]], np.float32)
+    assert not parts(boxes, np.array([0.9, 0.9, 0.9], np.float32)).any()
