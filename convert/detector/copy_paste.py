@@ -16,7 +16,7 @@ from edge.errors import ConfigError
 Luma = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-SMALLEST, LARGEST = 10.0, 140.0  # pixels: geometric mean of most faces' sides
+SMALLEST, LARGEST = 10.0, 110.0  # pixels: geometric mean of most faces' sides
 CLOSE = (0.3, 1.12)  # size of a close face, as a fraction of the width: to a face as wide as it
 ENLARGED = 3.0  # times a photograph's face is enlarged at most; more shows nothing new
 LEAST = 9.0  # pixels: smaller faces of the photographs are neither faces nor none
