@@ -59,14 +59,17 @@ def calibrate(model: Any, shape: Shape, photos: Sequence[Photo]) -> dict[str, li
             ]
     result = {}
     for stride, rows in seen.items():
-        logits, right = (np.array(v) for v in zip(*rows, strict=True)) if rows else ([], [])
-        if min(np.sum(right), len(right) - np.sum(right)) < LEAST:
+        logits = np.array([logit for logit, _ in rows])
+        right = np.array([face for _, face in rows], bool)
+        if min(right.sum(), (~right).sum()) < LEAST:
             raise ConfigError(
-                f"level of stride {stride}: {int(np.sum(right))} right boxes of {len(right)} on "
+                f"level of stride {stride}: {int(right.sum())} right boxes of {len(right)} on "
                 f"{len(photos)} photographs; allowed: at least {LEAST} right and as many false"
             )
-        fit = LogisticRegression(C=1e6).fit(np.asarray(logits)[:, None], right)
-        slope, offset = float(fit.coef_[0, 0]), float(fit.intercept_[0])
+        slope, offset = 1.0, 0.0
+        if right.any() and not right.all():
+            fit = LogisticRegression(C=1e6).fit(logits[:, None], right)
+            slope, offset = float(fit.coef_[0, 0]), float(fit.intercept_[0])
         layer = model.get_layer(f"score{stride}")
         kernel, bias = layer.get_weights()
         layer.set_weights([kernel * np.float32(slope), bias * np.float32(slope) + offset])

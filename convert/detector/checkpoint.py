@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, NoInputError
 
 Weights = list[NDArray[np.float32]]
 STATE = "state.npz"  # of a run folder: where training goes on
@@ -71,9 +72,31 @@ def save_weights(path: Path, weights: Weights) -> None:
 
 
 def load_weights(path: Path) -> Weights:
-    """Return weights in their order."""
-    with np.load(path, allow_pickle=False) as archive:
-        return [archive[f"arr_{i}"] for i in range(len(archive.files))]
+    """Return weights in their order.
+
+    Raises:
+        NoInputError: there is no such file.
+        ConfigError: it holds something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return [archive[f"arr_{i}"] for i in range(len(archive.files))]
+    except FileNotFoundError as e:
+        raise NoInputError(f"{path}: no such file") from e
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as e:
+        raise ConfigError(f"{path}: not weights of a detector: {e}") from e
+
+
+def put(model: Any, weights: Weights) -> None:
+    """Set all weights of `model`.
+
+    Raises:
+        ConfigError: they are of another network.
+    """
+    try:
+        model.set_weights(weights)
+    except ValueError as e:
+        raise ConfigError(f"the weights do not fit the network: {e}") from e
 
 
 def save(model: Any, progress: Progress, folder: Path, record: dict[str, Any]) -> None:

@@ -36,6 +36,13 @@ def add_parser(subparsers: Any) -> None:
         "times",
     )
     p.add_argument("--out", type=Path, required=True, help="folder of the run")
+    p.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="WEIGHTS",
+        help="weights.npz of an earlier run, or of models/face, to begin with",
+    )
     p.add_argument("--steps", type=int, help="of the training")
     p.add_argument("--minutes", type=float, help="instead of steps: all runs together")
     p.add_argument("--batch", type=int, help="pictures a step")
@@ -66,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         raise UnavailableError(
             f"Keras cannot be used ({e}); install it with: pip install 'emotion-edge[convert]'"
         ) from e
-    from convert.detector.checkpoint import BEST
+    from convert.detector.checkpoint import BEST, load_weights
     from convert.detector.copy_paste import Recipe
     from convert.detector.network import Shape
     from convert.detector.photos import load_photos, split
@@ -87,6 +94,11 @@ def run(args: argparse.Namespace) -> int:
     if args.minutes and not args.steps:
         given["steps"] = 1_000_000  # only time ends it
     archives = {path: split(load_photos(path))[0] for path in {*args.portraits, *args.scenes}}
+    data = {path.name: sha256_of(path) for path in sorted(archives)}
+    start = None
+    if args.start is not None:
+        start = load_weights(args.start)
+        data["from " + args.start.name] = sha256_of(args.start)
     train(
         Plan(**given),
         Shape(),
@@ -94,7 +106,8 @@ def run(args: argparse.Namespace) -> int:
         [p for path in args.portraits for p in archives[path]],
         [p for path in args.scenes for p in archives[path]],
         args.out,
-        data={path.name: sha256_of(path) for path in sorted(archives)},
+        data=data,
+        start=start,
         say=Progress(1).line,
     )
     print(args.out / BEST)

@@ -122,11 +122,10 @@ def cover(luma: Luma, face: Floats, rng: Rng) -> Luma:
             turn = float(np.degrees(np.arctan2(*(eyes[1] - eyes[0])[::-1])))
             axes = (max(2, int(apart * rng.uniform(0.3, 0.45))),
                     max(2, int(apart * rng.uniform(0.22, 0.35))))  # fmt: skip
-            for eye in eyes:
-                at = (int(eye[0]), int(eye[1]))
-                cv2.ellipse(layer, at, axes, turn, 0, 360, dark, -1)
-            a, b = (tuple(int(v) for v in eye) for eye in eyes)
-            cv2.line(layer, a, b, dark, max(1, int(apart * 0.08)))  # type: ignore[arg-type]  # two each
+            right, left = ((int(x), int(y)) for x, y in eyes)
+            for eye in (right, left):
+                cv2.ellipse(layer, eye, axes, turn, 0, 360, dark, -1)
+            cv2.line(layer, right, left, dark, max(1, int(apart * 0.08)))
     elif kind == 2:  # another piece of the photograph over one side
         pw, ph = int(w * rng.uniform(0.25, 0.45)), int(h * rng.uniform(0.4, 1.0))
         sy = int(rng.integers(0, max(1, luma.shape[0] - ph)))
@@ -232,8 +231,8 @@ def corrupted(canvas: Luma, rng: Rng) -> Luma:
     table = np.clip(255 * gain * values**gamma + lift, 0, 255).astype(np.uint8)
     out = cv2.LUT(out, table).astype(np.uint8)
     if rng.random() < 0.08:  # flat and grey, as by infra-red light or against the sun
-        dark, light = rng.uniform(20, 110), rng.uniform(120, 230)
-        out = np.clip(dark + out * ((light - dark) / 255), 0, 255).astype(np.uint8)
+        darkest, brightest = rng.uniform(20, 110), rng.uniform(120, 230)
+        out = np.clip(darkest + out * ((brightest - darkest) / 255), 0, 255).astype(np.uint8)
     if rng.random() < 0.2:  # light from one side
         light = cv2.resize(rng.uniform(0.35, 1.3, (2, 2)).astype(np.float32), (w, h))
         out = np.clip(out * light, 0, 255).astype(np.uint8)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convert.detector.network import STRIDES
 
 Luma = NDArray[np.uint8]
-ALARM = 0.1  # score from which a mistake is worth showing again
+ALARM = 0.35  # score from which a mistake is worth showing again
 BATCH = 16
 
 

@@ -37,7 +37,10 @@ class Shape:
     @classmethod
     def of(cls, record: dict[str, Any]) -> Shape:
         """Return the shape of a record, whose tuples may have become lists."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in record.items()})
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in record.items()
+        }
+        return cls(**values)
 
 
 @cache

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     """Make the folder, or say why not and leave nothing behind."""
     _check(args)
     use_tensorflow()
-    from convert.detector.checkpoint import BEST, RECORD, load_weights
+    from convert.detector.checkpoint import BEST, RECORD, load_weights, put
 
     try:
         record = json.loads((args.run_folder / RECORD).read_text())
@@ -80,10 +80,7 @@ def run(args: argparse.Namespace) -> int:
     except (ValueError, KeyError, TypeError) as e:
         raise ConfigError(f"{args.run_folder}: not a folder of train-detector: {e}") from e
     model = build(args.height, args.width, shape)
-    try:
-        model.set_weights(weights)
-    except ValueError as e:
-        raise ConfigError(f"{args.run_folder}: the weights do not fit the network: {e}") from e
+    put(model, weights)
     parts = [split(load_photos(path)) for path in args.photos]
     used = [p for part in parts for p in part[0]]
     held = [p for part in parts for p in part[1] if p.source not in KEPT_SOURCES]
@@ -133,6 +130,7 @@ def run(args: argparse.Namespace) -> int:
             },
         )
         text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+        write(folder / BEST, (args.run_folder / BEST).read_bytes())  # to go on from
         write(folder / MANIFEST, text + b"\n")
         write(folder / "README.md", card(manifest).encode())
     print(

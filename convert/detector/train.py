@@ -127,6 +127,7 @@ def train(
     folder: Path,
     *,
     data: dict[str, str],
+    start: Weights | None = None,
     say: Callable[[str], None],
     stopping: Callable[[], bool] = lambda: False,
 ) -> Weights:
@@ -140,6 +141,7 @@ def train(
         scenes: photographs to paste on and to mine.
         folder: for the state, the averaged weights and the history; made when missing.
         data: what the photographs were read from: names and their SHA-256, for the record.
+        start: weights of an earlier run to begin with; default: random ones.
         say: gets a line of progress.
         stopping: asked after each step; a stopped run can go on later.
 
@@ -147,7 +149,8 @@ def train(
         The averaged weights, as `keras.Model.get_weights` orders them.
 
     Raises:
-        ConfigError: `folder` holds a run of other data, another network or another recipe.
+        ConfigError: `folder` holds a run of other data, another network or another recipe; `start`
+            does not fit the network.
     """
     folder.mkdir(parents=True, exist_ok=True)
     record = {
@@ -158,6 +161,8 @@ def train(
     }
     checkpoint.check_same_run(folder, record)
     model = _learner(plan, shape)
+    if start is not None:
+        checkpoint.put(model, start)
     progress = checkpoint.resume(model, folder) or Progress(0, 0.0, model.get_weights())
 
     def composed(seed: int) -> Composer:
