@@ -39,6 +39,8 @@ class Level:
     score: Floats  # logits, (h, w, 1)
     box: Floats  # (h, w, 4)
     landmarks: Floats  # (h, w, 10)
+    unit_px: float = UNIT_PX  # size whose logarithm is 0
+    least_px: float = 0.0  # width under which another level answers
 
 
 def peaks(score: Floats) -> NDArray[np.bool_]:
@@ -123,7 +125,7 @@ def _candidates(level: Level, threshold: float) -> tuple[Floats, Floats, Floats]
     r, c, inside = _around(rows, columns, logits.shape)
     weight = _sigmoid(logits[r, c])
     answer = level.box[r, c]
-    size = UNIT_PX * np.exp(np.clip(answer[..., 2:], -MAX_LOG, MAX_LOG))
+    size = level.unit_px * np.exp(np.clip(answer[..., 2:], -MAX_LOG, MAX_LOG))
     large = np.sqrt(size[:, PEAK].prod(axis=1)) >= LARGE_CELLS * level.stride
     heard = inside & (weight >= NEAR * scores[:, None]) & large[:, None]
     heard[:, PEAK] = True
@@ -135,7 +137,8 @@ def _candidates(level: Level, threshold: float) -> tuple[Floats, Floats, Floats]
     centre, size = (centre * weight).sum(axis=1), (size * weight).sum(axis=1)
     boxes = np.concatenate([centre - size / 2, size], axis=1).astype(np.float32)
     points = (points * weight[..., None]).sum(axis=1).astype(np.float32)
-    return scores, boxes, points
+    enough = boxes[:, 2] >= level.least_px
+    return scores[enough], boxes[enough], points[enough]
 
 
 def _around(

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import msgspec
 import numpy as np
-from msgspec import Struct
+from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from edge.config import Detect
 from edge.detect.decode import UNIT_PX, Level, decode
 from edge.errors import ConfigError
 from edge.geometry import Box
-from edge.image import shrink
+from edge.image import resize, shrink
 from edge.messages import Face
-from edge.model.manifest import MODEL, find_model, load_manifest
+from edge.model.manifest import MODEL, Manifest, find_model, load_manifest
 from edge.model.tflite import Network
 
 OWN = "face"  # the shipped model
+LARGE = 0.25  # width from which the second look counts, as a fraction of the picture's
 CHANNELS = {1: "score", 4: "box", 10: "landmarks"}  # an output is known by its last dimension
 
 
@@ -31,6 +33,7 @@ class Decode(Struct, frozen=True, kw_only=True):
     strides: tuple[int, ...]  # pixels a cell, level by level
     multiple: int  # of which both sides of the input must be one
     unit_px: float  # size whose logarithm is 0
+    again: Annotated[int, Meta(ge=0, le=8)] = 0  # times smaller picture looked at too; 0: none
 
 
 class TfliteFaceDetector:
@@ -49,12 +52,12 @@ class TfliteFaceDetector:
             raise ConfigError(f"{folder}: task is {manifest.task}; allowed here: face")
         self._decode = _checked(manifest.decode, folder)
         self.configure(config)
-        self._net = Network(folder / MODEL, runtime, threads)
-        if len(self._net.input_shape) != 4 or self._net.input_shape[3] != 1:
-            raise ConfigError(f"{folder}: input {self._net.input_shape}; allowed: (1, h, w, 1)")
-        self._outputs = self._places(folder)
-        self._table = self._net.input_table(manifest.input.mean, manifest.input.scale)
-        self._resize(manifest.input.height, manifest.input.width)
+        self._look = _Look(folder, manifest, self._decode, runtime, threads)
+        # Its cells are too fine for a face that fills the picture; a picture four times smaller
+        # costs a sixteenth.
+        self._again = (
+            _Look(folder, manifest, self._decode, runtime, threads) if self._decode.again else None
+        )
         self.detect(np.full((manifest.input.height, manifest.input.width), 128, np.uint8))
 
     def configure(self, config: Detect, /) -> None:
@@ -64,19 +67,10 @@ class TfliteFaceDetector:
     def detect(self, luma: NDArray[np.uint8], /) -> tuple[Face, ...]:
         """Return the faces with five landmarks each, best score first."""
         small, sx, sy = shrink(luma, self._config.width)
-        rows, columns = small.shape
-        self._resize(rows, columns)
-        self._tensor[0, :rows, :columns, 0] = cv2.LUT(small, self._table)
-        maps = dict(zip(self._outputs, self._net.run(self._tensor), strict=True))
-        levels = [
-            Level(
-                stride,
-                maps[stride, "score"][0],
-                maps[stride, "box"][0],
-                maps[stride, "landmarks"][0],
-            )
-            for stride in self._decode.strides
-        ]
+        columns = small.shape[1]
+        levels = self._look.levels(small)
+        if self._again is not None:
+            levels += self._again.levels(small, self._decode.again, columns * LARGE)
         scores, boxes, points = decode(levels, threshold=self._config.threshold)
         least = self._config.min_face * luma.shape[0]
         return tuple(
@@ -90,6 +84,50 @@ class TfliteFaceDetector:
             )
             if box[3] * sy >= least and 0 <= box[0] + box[2] / 2 < columns
         )
+
+
+class _Look:
+    """The network at one size of the picture."""
+
+    def __init__(
+        self, folder: Path, manifest: Manifest, decode: Decode, runtime: str, threads: int
+    ) -> None:
+        self._decode = decode
+        self._net = Network(folder / MODEL, runtime, threads)
+        if len(self._net.input_shape) != 4 or self._net.input_shape[3] != 1:
+            raise ConfigError(f"{folder}: input {self._net.input_shape}; allowed: (1, h, w, 1)")
+        self._outputs = self._places(folder)
+        self._table = self._net.input_table(manifest.input.mean, manifest.input.scale)
+        self._held: tuple[int, int] | None = None
+
+    def levels(
+        self, luma: NDArray[np.uint8], smaller: int = 1, least_px: float = 0.0
+    ) -> list[Level]:
+        """Return the maps of a picture reduced `smaller` times, as of the picture itself.
+
+        Args:
+            luma: the picture.
+            smaller: times that its sides are reduced first.
+            least_px: width of the smallest face that counts, in pixels of the picture.
+        """
+        if smaller > 1:
+            rows, columns = (max(round(side / smaller), 1) for side in luma.shape)
+            luma = resize(luma, columns, rows)
+        rows, columns = luma.shape
+        self._resize(rows, columns)
+        self._tensor[0, :rows, :columns, 0] = cv2.LUT(luma, self._table)
+        maps = dict(zip(self._outputs, self._net.run(self._tensor), strict=True))
+        return [
+            Level(
+                stride * smaller,
+                maps[stride, "score"][0],
+                maps[stride, "box"][0],
+                maps[stride, "landmarks"][0],
+                UNIT_PX * smaller,
+                least_px,
+            )
+            for stride in self._decode.strides
+        ]
 
     def _places(self, folder: Path) -> list[tuple[int, str]]:
         """Return the stride and the meaning of each output, known by its shape."""
@@ -113,7 +151,7 @@ class TfliteFaceDetector:
         shape = (1, math.ceil(rows / step) * step, math.ceil(columns / step) * step, 1)
         if shape != self._net.input_shape:
             self._net.resize(shape[1], shape[2])
-        if getattr(self, "_held", None) != (rows, columns):
+        if self._held != (rows, columns):
             self._held = (rows, columns)
             self._tensor = np.full(shape, self._table[128], self._table.dtype)
 
