@@ -95,7 +95,7 @@ def robustness_chart(rows: Sequence[dict[str, Any]]) -> bytes:
 
 def classes_chart(splits: dict[str, dict[str, int]], names: Sequence[str]) -> bytes:
     """Draw how much of each split every class is, as bars: a group a class, a colour a split."""
-    figure, axes = _figure(1.6 + 0.9 * len(names), 3.0)
+    figure, axes = new_figure(1.6 + 0.9 * len(names), 3.0)
     width = 0.8 / max(len(splits), 1)
     colours = (BLUE, RED, GREY, "#35b779", "#fde725")
     for k, (split, counts) in enumerate(splits.items()):
@@ -106,7 +106,7 @@ def classes_chart(splits: dict[str, dict[str, int]], names: Sequence[str]) -> by
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axes.set_ylabel("fraction of the split")
     axes.legend(fontsize=8)
-    return _png(figure)
+    return png_of(figure)
 
 
 def histogram_chart(values: NDArray[Any], limits: tuple[float, float], xlabel: str) -> bytes:
