@@ -101,12 +101,16 @@ def test_train_stop_go_on_quantise_and_find(
     b = archive(tmp_path / "scenes.npz", places)
     out = tmp_path / "tiny"
     monkeypatch.setattr("convert.detector.calibrate.LEAST", 0)  # coarse levels see nothing here
+    # What so little training is sure of, on pictures of another kind.
+    monkeypatch.setattr("convert.detector.quantize.NOMINAL", 0.1)
     command = ["quantize-detector", str(tmp_path / "run"), "--out", str(out)]
     assert main([*command, "--photos", str(a), "--photos", str(b), "--width", "64",
                  "--height", "64", "--calibration", "20", "--pictures", "20",
                  "--agree", "0.3"]) == 0  # fmt: skip
     assert load_manifest(out).task == "face"
-    detector = open_detector(Detect(name="face", model=str(out), width=64, min_face=0.05))
+    detector = open_detector(
+        Detect(name="face", model=str(out), width=64, min_face=0.05, threshold=0.1)
+    )
     luma = np.asarray(cv2.resize(portrait(seed=2).luma, (64, 64), interpolation=cv2.INTER_AREA))
     faces = detector.detect(luma)
     wanted = Box(19.2, 15.2, 25.6, 33.6)
