@@ -43,7 +43,7 @@ def calibrate(model: Any, shape: Shape, photos: Sequence[Photo]) -> dict[str, li
         Slope and offset by stride.
 
     Raises:
-        ConfigError: a level proposes too few boxes to tell.
+        ConfigError: a level proposes too few boxes to tell, or its scores tell nothing.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -70,6 +70,11 @@ def calibrate(model: Any, shape: Shape, photos: Sequence[Photo]) -> dict[str, li
         if right.any() and not right.all():
             fit = LogisticRegression(C=1e6).fit(logits[:, None], right)
             slope, offset = float(fit.coef_[0, 0]), float(fit.intercept_[0])
+        if slope <= 0:
+            raise ConfigError(
+                f"level of stride {stride}: higher scores are not more often right on "
+                f"{len(right)} boxes; not trained enough"
+            )
         layer = model.get_layer(f"score{stride}")
         kernel, bias = layer.get_weights()
         layer.set_weights([kernel * np.float32(slope), bias * np.float32(slope) + offset])
