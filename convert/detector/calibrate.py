@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.detector.network import MULTIPLE, PARTS, STRIDES, Shape, build
+from convert.detector.network import MULTIPLE, STRIDES, Shape, build
 from convert.detector.photographs import truth_of
 from convert.detector.photos import Photo
 from convert.detector.scores import Found, match
@@ -25,7 +25,7 @@ LEAST = 20  # right boxes and false ones of a level, without which nothing can b
 
 def levels_of(maps: Mapping[str, NDArray[np.float32]]) -> list[Level]:
     """Return the maps of one picture, `score8` and so on, as `edge.detect.decode` takes them."""
-    return [Level(s, *(maps[f"{part}{s}"] for part in PARTS)) for s in STRIDES]
+    return [Level(s, maps[f"score{s}"], maps[f"box{s}"], maps[f"landmarks{s}"]) for s in STRIDES]
 
 
 def calibrate(model: Any, shape: Shape, photos: Sequence[Photo]) -> dict[str, list[float]]:

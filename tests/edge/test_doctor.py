@@ -22,7 +22,7 @@ def test_it_says_versions_machine_configuration_service_and_log_without_a_secret
     journal.write_text(
         "#!/bin/sh\necho 'camera: rtsp://me:hunter2hunter2@cam/1?k=tok3n-tok3n is away'\n"
         "echo 'the word hunter2hunter2 alone'; echo \"asked: $*\"\n"
-        "echo '{\"specversion\":\"1.0\",\"data\":{\"emotion\":\"sad\"}}'\n"
+        'echo \'{"specversion":"1.0","data":{"emotion":"sad"}}\'\n'
     )
     journal.chmod(0o755)
     service.write("mqtt-password", "brokerpassword")
