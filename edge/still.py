@@ -111,14 +111,17 @@ class StillnessDetector:
 
     def __init__(self, config: TrackKeys) -> None:
         """Decide after `still_s` of the section `track`; 0: never."""
-        self.configure(config)
         self._evidence: dict[str, _Evidence] = {}
         self._known: list[_Picture] = []
         self._camera = CameraShift()
+        self.configure(config)
 
     def configure(self, config: TrackKeys) -> None:
-        """Go on with another time."""
+        """Go on with another time; switched off, nothing seen is kept."""
         self._still_s = config.still_s
+        if not self._still_s:
+            self._evidence.clear()
+            self._known.clear()
 
     def reset(self) -> None:
         """Forget the tracks: the camera was away. Pictures that look the same are known again."""
@@ -129,10 +132,10 @@ class StillnessDetector:
         if not self._still_s:
             return tuple(tracks)
         self._evidence = {k.id: self._evidence.get(k.id) or _Evidence() for k in tracks}
+        self._known = [p for p in self._known if frame.t - p.seen <= FORGET_S]
         due = [k for k in tracks if frame.t - self._of(k).sampled >= SAMPLE_S - EARLY_S]
         if due:
             camera = self._camera.update(frame.t, frame.luma, [k.box for k in tracks])
-            self._known = [p for p in self._known if frame.t - p.seen <= FORGET_S]
             for track in due:
                 self._sample(frame, track, camera)
         return tuple(replace(k, still=True) if self._of(k).still else k for k in tracks)

@@ -114,6 +114,7 @@ class Rig:
         self.notes, self.now = Notes(), 0.0
         self.scored: list[tuple[float, str]] = []
         keys, scale = TrackKeys(still_s=still_s), RateScale()
+        self.stillness = StillnessDetector(keys)
         pipeline = Pipeline(
             config=Config(),
             labels=LABELS,
@@ -124,7 +125,7 @@ class Rig:
             detector=self,
             detect_limiter=RateLimiter(10.0, scale, 1.0),
             tracker=FaceTracker(keys, random.Random(1)),
-            stillness=StillnessDetector(keys),
+            stillness=self.stillness,
             classifier=self,
             smoother=TemporalSmoother(LABELS, Smooth()),
             rules=EventRules(alert or Alert()),
@@ -325,6 +326,22 @@ def test_what_is_too_dark_to_be_seen_breathing_is_no_picture(portrait: tuple[Lum
 def test_it_can_be_switched_off(portrait: tuple[Luma, Box]) -> None:
     poster, box = hung(room(), portrait, 60, 40)
     assert not Rig(resting(poster), lambda _t: [box], 30, still_s=0).ever_still()
+
+
+@pytest.mark.parametrize("switched_off", [False, True])
+def test_pixels_of_a_picture_are_kept_for_ten_minutes_at_most(
+    portrait: tuple[Luma, Box], switched_off: bool
+) -> None:
+    poster, box = hung(room(), portrait, 60, 40)
+    rig = Rig(resting(poster), lambda _t: [box], STILL_S + 10)
+    assert rig.ever_still() and rig.stillness._known
+    if switched_off:
+        rig.stillness.configure(TrackKeys(still_s=0))
+    else:
+        rig.stillness.update(Frame(1, rig.now + 599, poster), ())
+        assert rig.stillness._known
+        rig.stillness.update(Frame(2, rig.now + 601, poster), ())
+    assert not rig.stillness._known
 
 
 def test_noise_does_not_last_and_breath_does() -> None:
