@@ -153,13 +153,18 @@ def test_login_and_tls(tmp_path: Path) -> None:
 @pytest.mark.faults
 def test_it_comes_back_when_the_broker_does(broker: Broker) -> None:
     with watching("--port", str(broker.port), "--json") as w:
-        log = broker.folder / "mosquitto.log"
-        wait_until(lambda: "as emotion-edge-client" in log.read_text(), "it is connected")
+        assert w.stdout is not None
+        with publishing(broker.port) as p:  # an event comes: all is subscribed to
+            wait_until(lambda: p.stats().problems == (), "the device is online")
+            p.publish(change(time.monotonic()))
+            while json.loads(w.stdout.readline())["topic"] != "emotion/kiosk/event":
+                p.publish(change(time.monotonic()))
         broker.kill()
         broker.start()
         with publishing(broker.port):
-            assert w.stdout is not None
-            assert json.loads(w.stdout.readline())["topic"] == "emotion/kiosk/availability"
+            while line := json.loads(w.stdout.readline()):
+                if line["topic"] == "emotion/kiosk/availability" and line["payload"] == "online":
+                    break
 
 
 def test_a_reader_that_has_enough_ends_it_quietly(broker: Broker) -> None:
