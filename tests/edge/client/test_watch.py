@@ -154,11 +154,13 @@ def test_login_and_tls(tmp_path: Path) -> None:
 def test_it_comes_back_when_the_broker_does(broker: Broker) -> None:
     with watching("--port", str(broker.port), "--json") as w:
         assert w.stdout is not None
-        with publishing(broker.port) as p:  # an event comes: all is subscribed to
-            wait_until(lambda: p.stats().problems == (), "the device is online")
+        with publishing(broker.port) as p:
+            p.state(time.monotonic(), (), "running")  # the kind that is asked for last
+            while json.loads(w.stdout.readline())["topic"] != "emotion/kiosk/state":
+                pass
             p.publish(change(time.monotonic()))
             while json.loads(w.stdout.readline())["topic"] != "emotion/kiosk/event":
-                p.publish(change(time.monotonic()))
+                pass
         broker.kill()
         broker.start()
         with publishing(broker.port):
