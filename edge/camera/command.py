@@ -21,7 +21,7 @@ from edge.camera.source import SourceLostError
 from edge.child import python
 from edge.child.confine import INET, INET6, NETLINK, clean_environment, has_landlock
 from edge.child.run import Order
-from edge.redact import redact
+from edge.redact import redact, secrets_in
 from edge.secrets import hidden_paths
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,12 @@ class CommandSource:
         self._config = config
         self._argv = _filled(config.command or _rpicam(), config)
         self.name = redact(self._argv[0])
+        if secrets_in(self._argv):
+            log.warning(
+                "camera.command: every user of this machine can read the password among the "
+                "arguments of %s (ps); if the program can read it from a file, let it",
+                self.name,
+            )
         self._stride = config.stride or config.width
         if not config.command and not config.stride and config.width % 128:
             log.warning(

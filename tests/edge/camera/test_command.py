@@ -161,6 +161,18 @@ def test_a_width_that_the_pi_pads_is_warned_of(caplog: pytest.LogCaptureFixture)
     assert "camera.width: got 320" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("address", "warned"), [("rtsp://me:hunter2hunter2@cam/1", True), ("rtsp://cam/1", False)]
+)
+def test_a_password_that_the_process_list_shows_is_warned_of(
+    caplog: pytest.LogCaptureFixture, address: str, warned: bool
+) -> None:
+    CommandSource(Config(command=["ffmpeg", "-i", address, "-"], width=640))
+    said = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert any("can read the password among the arguments of ffmpeg" in m for m in said) == warned
+    assert "hunter2" not in caplog.text
+
+
 @needs_ffmpeg
 def test_probe_describes_and_leaves_nothing_behind() -> None:
     assert "64x48 YUV420" in probe(ffmpeg_camera(), SystemClock())
