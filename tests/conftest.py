@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+import edge.redact
 from tests.broker import broker  # noqa: F401  # a fixture for all
 
 # How long an example takes says how busy the machine is.
@@ -32,6 +34,13 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no data at {folder}; set EMOTION_EDGE_DATA")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests() -> Iterator[None]:
+    """A password of one test would be hidden in the messages of the next."""
+    yield
+    edge.redact._known.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -203,7 +203,7 @@ def test_bridge_brings_everything_to_the_centre_over_an_outage(tmp_path: Path, m
             assert next(board.events(PATIENCE_S)).data.seq == 1
             assert board.devices["kiosk"].online
             assert board.request("kiosk", "state", timeout_s=PATIENCE_S).transaction
-            wait_saved(centre.folder, b"emotion/berlin/+/+")  # the subscription
+            wait_saved(centre.folder, b"emotion/berlin/+/event")  # the subscription
             centre.kill()
             for _ in range(3):
                 kiosk.publish(change(now()))
