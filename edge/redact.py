@@ -56,9 +56,14 @@ def remember(secrets: Iterable[str]) -> None:
     """Have `redact` hide these values, also escaped as in a URL, from now on."""
     for secret in secrets:
         plain = unquote(secret)
-        for form in (secret, plain, quote(secret, safe=""), quote(plain, safe="")):
+        for form in (secret, plain, _escaped(secret), _escaped(plain)):
             if len(form) >= LEAST_CHARACTERS:
                 _known.add(form)
+
+
+def _escaped(text: str) -> str:
+    """Return text as in a URL; what was no UTF-8 on a command line keeps its bytes."""
+    return quote(text, safe="", errors="surrogateescape")
 
 
 def secrets_in(words: Iterable[str]) -> set[str]:
@@ -93,7 +98,9 @@ def _of_url(url: str) -> Iterator[str]:
         # A name alone may be a token ("https://TOKEN@host").
         yield password if colon else login
         if colon:
-            yield base64.b64encode(unquote(login).encode()).decode()  # as the header has it
+            yield base64.b64encode(
+                unquote(login).encode(errors="surrogateescape")
+            ).decode()  # as the header has it
     for name, value in parse_qsl(query):
         if _SECRET_NAME.fullmatch(name) or len(value) >= TOKEN_CHARACTERS:
             yield value

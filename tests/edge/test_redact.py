@@ -87,3 +87,8 @@ def test_what_is_remembered_is_hidden_wherever_it_turns_up() -> None:
 def test_short_words_stay() -> None:
     remember(["on", "abc"])
     assert redact("on abc") == "on abc"
+
+
+def test_a_password_that_is_no_utf8_is_hidden_too() -> None:
+    remember(secrets_in(["rtsp://me:\udc80\udc81pass@cam"]))
+    assert "pass" not in redact("said \udc80\udc81pass and %80%81pass")
