@@ -185,8 +185,8 @@ def evaluate_close(
         hit = false = 0
         for luma, face in part:
             found = d.find(luma)
-            sure = Found(found.boxes[found.scores >= d.threshold], found.scores, None)
-            inside = Found(_clipped(sure.boxes), sure.scores, None)
+            sure = found.scores >= d.threshold
+            inside = Found(_clipped(found.boxes[sure]), found.scores[sure], None)
             of_face, kind = match(Truth(_clipped(face[None]), np.zeros(1, bool)), inside)
             hit += int(of_face[0] >= 0)
             false += int((kind == 0).sum())

@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
                 f"int8 and float find the same face in {parity['found_by_both']:.2%} of the cases; "
                 f"allowed: {args.agree:.0%} and more; nothing was written"
             )
-        figures = without_curves(json.loads(args.figures.read_text())) if args.figures else {}
+        figures = for_manifest(json.loads(args.figures.read_text())) if args.figures else {}
         manifest = Manifest(
             name=args.out.name,
             task="face",
@@ -140,11 +140,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def without_curves(figures: dict[str, Any]) -> dict[str, Any]:
-    """Return figures of `evaluate-detector` short enough for a manifest: no point of a curve."""
+def for_manifest(figures: dict[str, Any]) -> dict[str, Any]:
+    """Return figures of `evaluate-detector` short enough for what a device reads at each start."""
     for own in figures.values():
-        if froc := own.get("photographs", {}).get("froc"):
-            own["photographs"]["froc"] = {"recall_at": froc["recall_at"]}
+        photographs = own.get("photographs", {})
+        if "froc" in photographs:
+            photographs["froc"] = {"recall_at": photographs["froc"]["recall_at"]}
+        photographs.get("empty", {}).pop("worst", None)
+        for kind in photographs.get("by_kind", {}).values():
+            kind.pop("recall_by_size", None)
+        own.get("rooms", {}).pop("where", None)
+        own.get("composed", {}).pop("recall_by_turn", None)
     return figures
 
 

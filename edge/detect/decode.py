@@ -40,7 +40,7 @@ class Level:
     box: Floats  # (h, w, 4)
     landmarks: Floats  # (h, w, 10)
     unit_px: float = UNIT_PX  # size whose logarithm is 0
-    least_px: float = 0.0  # width under which another level answers
+    least_px: float = 0.0  # width of the smallest face that counts
 
 
 def peaks(score: Floats) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ from edge.model.manifest import MODEL, Manifest, find_model, load_manifest
 from edge.model.tflite import Network
 
 OWN = "face"  # the shipped model
-LARGE = 0.25  # width from which the second look counts, as a fraction of the picture's
+LARGE = 0.25  # width from which faces of a reduced picture count, as a fraction of the picture's
 CHANNELS = {1: "score", 4: "box", 10: "landmarks"}  # an output is known by its last dimension
 
 
@@ -33,7 +33,7 @@ class Decode(Struct, frozen=True, kw_only=True):
     strides: tuple[int, ...]  # pixels a cell, level by level
     multiple: int  # of which both sides of the input must be one
     unit_px: float  # size whose logarithm is 0
-    again: Annotated[int, Meta(ge=0, le=8)] = 0  # times smaller picture looked at too; 0: none
+    pyramid: tuple[Annotated[int, Meta(ge=1, le=8)], ...] = (1,)  # times the picture is reduced
 
 
 class TfliteFaceDetector:
@@ -52,12 +52,11 @@ class TfliteFaceDetector:
             raise ConfigError(f"{folder}: task is {manifest.task}; allowed here: face")
         self._decode = _checked(manifest.decode, folder)
         self.configure(config)
-        self._look = _Look(folder, manifest, self._decode, runtime, threads)
-        # Its cells are too fine for a face that fills the picture; a picture four times smaller
-        # costs a sixteenth.
-        self._again = (
-            _Look(folder, manifest, self._decode, runtime, threads) if self._decode.again else None
-        )
+        # One interpreter for each scale: another size of input means to build it anew.
+        self._scales = {
+            factor: _Scale(folder, manifest, self._decode, runtime, threads)
+            for factor in self._decode.pyramid
+        }
         self.detect(np.full((manifest.input.height, manifest.input.width), 128, np.uint8))
 
     def configure(self, config: Detect, /) -> None:
@@ -68,9 +67,11 @@ class TfliteFaceDetector:
         """Return the faces with five landmarks each, best score first."""
         small, sx, sy = shrink(luma, self._config.width)
         columns = small.shape[1]
-        levels = self._look.levels(small)
-        if self._again is not None:
-            levels += self._again.levels(small, self._decode.again, columns * LARGE)
+        levels = [
+            level
+            for factor, scale in self._scales.items()
+            for level in scale.levels(small, factor, columns * LARGE if factor > 1 else 0.0)
+        ]
         scores, boxes, points = decode(levels, threshold=self._config.threshold)
         least = self._config.min_face * luma.shape[0]
         return tuple(
@@ -86,8 +87,8 @@ class TfliteFaceDetector:
         )
 
 
-class _Look:
-    """The network at one size of the picture."""
+class _Scale:
+    """The network on one level of the image pyramid."""
 
     def __init__(
         self, folder: Path, manifest: Manifest, decode: Decode, runtime: str, threads: int
@@ -100,18 +101,16 @@ class _Look:
         self._table = self._net.input_table(manifest.input.mean, manifest.input.scale)
         self._held: tuple[int, int] | None = None
 
-    def levels(
-        self, luma: NDArray[np.uint8], smaller: int = 1, least_px: float = 0.0
-    ) -> list[Level]:
-        """Return the maps of a picture reduced `smaller` times, as of the picture itself.
+    def levels(self, luma: NDArray[np.uint8], factor: int, least_px: float) -> list[Level]:
+        """Return the maps of a picture reduced `factor` times, in pixels of the picture itself.
 
         Args:
             luma: the picture.
-            smaller: times that its sides are reduced first.
+            factor: by which its sides are reduced first.
             least_px: width of the smallest face that counts, in pixels of the picture.
         """
-        if smaller > 1:
-            rows, columns = (max(round(side / smaller), 1) for side in luma.shape)
+        if factor > 1:
+            rows, columns = (max(round(side / factor), 1) for side in luma.shape)
             luma = resize(luma, columns, rows)
         rows, columns = luma.shape
         self._resize(rows, columns)
@@ -119,11 +118,11 @@ class _Look:
         maps = dict(zip(self._outputs, self._net.run(self._tensor), strict=True))
         return [
             Level(
-                stride * smaller,
+                stride * factor,
                 maps[stride, "score"][0],
                 maps[stride, "box"][0],
                 maps[stride, "landmarks"][0],
-                UNIT_PX * smaller,
+                UNIT_PX * factor,
                 least_px,
             )
             for stride in self._decode.strides
@@ -161,7 +160,7 @@ def _checked(values: dict[str, object], folder: Path) -> Decode:
         spec = msgspec.convert(values, Decode)
     except msgspec.ValidationError as e:
         raise ConfigError(f"{folder}: manifest: decode: {e}") from e
-    whole = bool(spec.strides) and all(
+    whole = bool(spec.strides and spec.pyramid) and all(
         stride >= 1 and spec.multiple >= 1 and spec.multiple % stride == 0
         for stride in spec.strides
     )
