@@ -16,8 +16,6 @@ from edge.errors import ConfigError
 Luma = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-SMALLEST, LARGEST = 10.0, 110.0  # pixels: geometric mean of most faces' sides
-CLOSE = (0.3, 1.12)  # size of a close face, as a fraction of the width: to a face as wide as it
 ENLARGED = 3.0  # times a photograph's face is enlarged at most; more shows nothing new
 LEAST = 9.0  # pixels: smaller faces of the photographs are neither faces nor none
 WHOLE = 0.5  # fraction of a face inside the picture from which it must be found
@@ -34,7 +32,9 @@ class Recipe:
     people: float = 0.5  # background: a photograph with faces of its own
     plain: float = 0.05  # background: no photograph, smooth light
     faces: tuple[float, ...] = (0.35, 0.35, 0.15, 0.09, 0.06)  # none, one, two, ... pasted
-    close: float = 0.3  # faces as wide as `CLOSE`
+    sizes: tuple[float, float] = (10.0, 110.0)  # pixels: geometric mean of most faces' sides
+    close: float = 0.3  # how often a face is large instead
+    close_sizes: tuple[float, float] = (0.3, 1.12)  # then: as fractions of the picture's width
     row: float = 0.12  # several of one size, side by side
     wild: float = 0.4  # faces turned up to `TURN_WILD`
     covered: float = 0.3  # faces with something in front
@@ -110,7 +110,7 @@ class Composer:
         """
         self.recipe = recipe or Recipe()
         self.rng = np.random.default_rng(seed)
-        self._portraits = [p for p in portraits if _main_size(p) >= SMALLEST]
+        self._portraits = [p for p in portraits if _main_size(p) >= self.recipe.sizes[0]]
         self._peopled = [p for p in scenes if len(p.faces)]
         self._empty = [p for p in scenes if not len(p.faces)]
         if not self._portraits or not self._empty:
@@ -165,7 +165,9 @@ class Composer:
         part = luma[y0:y1, x0:x1]
         return part.size == 0 or float(cv2.blur(part, (3, 3)).std()) < FLAT
 
-    def _any_size(self, low: float = SMALLEST, high: float = LARGEST) -> float:
+    def _any_size(self, low: float | None = None, high: float | None = None) -> float:
+        smallest, largest = self.recipe.sizes
+        low, high = low or smallest, high or largest
         return float(np.exp(self.rng.uniform(np.log(low), np.log(high))))
 
     def _background(self) -> tuple[Luma, list[Floats], list[bool]]:
@@ -208,7 +210,7 @@ class Composer:
         x, y, fw, fh, score = photo.faces[int(rng.integers(len(photo.faces)))][[0, 1, 2, 3, 14]]
         size = max(float(np.sqrt(fw * fh)), 1.0)
         if score >= SURE and rng.random() < self.recipe.close:
-            wanted = float(rng.uniform(*CLOSE)) * self._w
+            wanted = float(rng.uniform(*self.recipe.close_sizes)) * self._w
         else:
             wanted = self._any_size()
         scale = min(wanted / size, ENLARGED)
@@ -263,7 +265,7 @@ class Composer:
 
     def _close(self, canvas: Luma, faces: list[Floats], ignored: list[bool]) -> None:
         """Put one large face into the picture, up to a quarter of it outside."""
-        size = float(self.rng.uniform(*CLOSE)) * self._w
+        size = float(self.rng.uniform(*self.recipe.close_sizes)) * self._w
         spare = np.maximum(np.array([self._w, self._h]) - size, 0) / 2 + 0.15 * size
         at = np.array([self._w, self._h]) / 2 + self.rng.uniform(-1, 1, 2) * spare
         self._paste(canvas, faces, ignored, size, at=(float(at[0]), float(at[1])))

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from convert.detector.network import STRIDES
 
 Luma = NDArray[np.uint8]
-ALARM = 0.35  # score from which a mistake is worth showing again
 BATCH = 16
 
 
-def mine(model: Any, faceless: Callable[[], Luma], looks: int, most: int) -> list[Luma]:
+def mine(
+    model: Any, faceless: Callable[[], Luma], looks: int, most: int, alarm: float
+) -> list[Luma]:
     """Return pictures without a face in which `model` sees one, worst first.
 
     Args:
@@ -23,6 +24,7 @@ def mine(model: Any, faceless: Callable[[], Luma], looks: int, most: int) -> lis
         faceless: returns one more picture without a face.
         looks: pictures looked at.
         most: pictures returned.
+        alarm: score from which a mistake is worth showing again.
     """
     found: list[tuple[float, int, Luma]] = []
     for start in range(0, looks, BATCH):
@@ -36,7 +38,7 @@ def mine(model: Any, faceless: Callable[[], Luma], looks: int, most: int) -> lis
         found += [
             (float(score), start + i, luma)
             for i, (score, luma) in enumerate(zip(scores, pictures, strict=True))
-            if score >= ALARM
+            if score >= alarm
         ]
     found.sort(key=lambda row: row[:2], reverse=True)
     return [luma for _, _, luma in found[:most]]

@@ -51,6 +51,7 @@ class Plan:
     mine_every: int = 1000  # steps; 0: never
     mine_looks: int = 2000  # pictures looked at
     mine_most: int = 1500  # pictures kept
+    mine_alarm: float = 0.35  # score from which a mistake is kept
     report_every: int = 200
     seed: int = 1
 
@@ -188,7 +189,9 @@ def train(
                 ema_model = build(plan.height, plan.width, shape, fast=True)
                 ema_model.set_weights(progress.averaged)
                 places = composed(seed + 7 * progress.step).faceless
-                composer.mined = mine(ema_model, places, plan.mine_looks, plan.mine_most)
+                composer.mined = mine(
+                    ema_model, places, plan.mine_looks, plan.mine_most, plan.mine_alarm
+                )
                 say(f"step {progress.step}: {len(composer.mined)} false alarms mined")
             warm = min(1.0, (progress.step + 1) / plan.warmup)
             model.optimizer.learning_rate = warm * learning_rate(
