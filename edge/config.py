@@ -201,6 +201,36 @@ class Classify(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 25.0
 
 
+class State(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a face is doing: where the head points, whether eyes and mouth are open."""
+
+    enabled: Annotated[bool, Meta(description="tell it; off, nothing is loaded")] = False
+    model: Annotated[str, Meta(description="model folder, or the name of a shipped one")] = "state"
+    rate: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=120,
+            description="times a second, each face, at most; a blink takes 0.1 to 0.4 s",
+        ),
+    ] = 15.0
+    max_faces: Annotated[int, Meta(ge=1, le=32, description="faces a frame, largest first")] = 4
+    min_face_px: Annotated[
+        int, Meta(ge=8, le=512, description="of narrower faces nothing is told")
+    ] = 32
+    min_brightness: Annotated[
+        float, Meta(ge=0, le=255, description="mean luma of the face; below, nothing is told")
+    ] = 15.0
+    smooth_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=5,
+            description="time constant of the pose's low-pass; eyes and mouth have none",
+        ),
+    ] = 0.15
+
+
 class Smooth(Struct, frozen=True, forbid_unknown_fields=True):
     """From scores to an emotion that does not flicker."""
 
@@ -371,6 +401,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     track: TrackKeys = msgspec.field(default_factory=TrackKeys)
     classify: Classify = msgspec.field(default_factory=Classify)
     attribute: list[Attribute] = []
+    state: State = msgspec.field(default_factory=State)
     smooth: Smooth = msgspec.field(default_factory=Smooth)
     alert: Alert = msgspec.field(default_factory=Alert)
     mqtt: Mqtt = msgspec.field(default_factory=Mqtt)

@@ -12,10 +12,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge import messages
-from edge.messages import EventType
+from edge.messages import EventType, FaceState
 from edge.problems import REASONS
 
-CONTRACT_VERSION = "1.1"  # major: breaks subscribers; minor: adds fields
+CONTRACT_VERSION = "1.2"  # major: breaks subscribers; minor: adds fields
 TYPE_PREFIX = "emotion-edge."  # of a CloudEvent's `type`, before the event type
 
 _DATE_TIME = {"format": "date-time"}
@@ -72,6 +72,11 @@ Attributes = Annotated[
 ]
 
 
+Doing = Annotated[
+    FaceState | None, Meta(description="what the face is doing; null where `state` is off")
+]
+
+
 class EventData(Struct, frozen=True, kw_only=True):
     """`data` of an event."""
 
@@ -99,6 +104,7 @@ class EventData(Struct, frozen=True, kw_only=True):
     reason: Why
     model: Annotated[str, Meta(description="name of the emotion model")]
     attributes: Attributes = {}
+    state: Doing = None
     grade: Annotated[
         Literal["less", "moderate", "more"] | None, Meta(description="alerts only")
     ] = None
@@ -126,7 +132,7 @@ class Event(Struct, frozen=True, kw_only=True):
     data: EventData
 
 
-class FaceState(Struct, frozen=True, kw_only=True):
+class FaceInView(Struct, frozen=True, kw_only=True):
     """One face in view."""
 
     track: Track
@@ -138,6 +144,7 @@ class FaceState(Struct, frozen=True, kw_only=True):
     since_s: Annotated[float, Meta(ge=0, description="seconds that `emotion` has lasted")]
     reason: Why = None
     attributes: Attributes = {}
+    state: Doing = None
     still: Annotated[
         bool, Meta(description="a picture, a statue or a pattern: it never moved and never changed")
     ] = False
@@ -150,10 +157,10 @@ class State(Struct, frozen=True, kw_only=True):
     seq: Annotated[int, Meta(ge=0, description="of the last event already in this state")]
     status: Status
     emotion: Annotated[str, Meta(description="of the largest face; `none` when nobody is there")]
-    faces: Annotated[list[FaceState], Meta(description="largest first; pictures are in `still`")]
+    faces: Annotated[list[FaceInView], Meta(description="largest first; pictures are in `still`")]
     reason: Why = None
     still: Annotated[
-        list[FaceState],
+        list[FaceInView],
         Meta(description="pictures, statues and patterns taken for faces; none of them in `faces`"),
     ] = []
 
@@ -213,6 +220,9 @@ class Info(Struct, frozen=True, kw_only=True):
     model: ModelInfo
     attributes: Annotated[list[ModelInfo], Meta(description="additional classifiers")]
     detector: str
+    state_model: Annotated[
+        ModelInfo | None, Meta(description="says what a face is doing; null where `state` is off")
+    ] = None
     prior: Annotated[
         dict[str, Unit],
         Meta(

@@ -50,6 +50,8 @@ def _process(p: Pipeline, frame: Frame) -> tuple[Estimate, ...]:
     due = p.detect_limiter.due(frame.t, p.tracker.demand())
     faces = p.detector.detect(frame.luma) if due else None
     tracks = p.stillness.update(frame, p.tracker.update(frame, faces))
+    if p.state is not None:
+        tracks = p.state.update(frame, tracks)
     scores = p.classifier.classify(frame, tracks)
     estimates = p.smoother.update(frame.t, tracks, scores)
     for event in p.rules.update(frame.t, estimates):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from edge.geometry import Box, Points
@@ -77,6 +79,36 @@ class Face:
     landmarks: Points | None = None
 
 
+Degrees = Annotated[float, Meta(ge=-180, le=180)]
+Part = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Eyes(Struct, frozen=True):
+    """How far each eye is open: 0 shut, 1 open; null: it cannot be told."""
+
+    left: Annotated[Part | None, Meta(description="the person's own left eye")] = None
+    right: Annotated[Part | None, Meta(description="the person's own right eye")] = None
+
+
+class FaceState(Struct, frozen=True):
+    """What a face is doing; null: it cannot be told."""
+
+    yaw: Annotated[
+        Degrees | None, Meta(description="degrees; positive: turned to the picture's right edge")
+    ] = None
+    pitch: Annotated[Degrees | None, Meta(description="degrees; positive: it looks up")] = None
+    roll: Annotated[
+        Degrees | None,
+        Meta(description="degrees; positive: the head's top tilts to the picture's right edge"),
+    ] = None
+    eyes: Eyes = Eyes()
+    mouth: Annotated[Part | None, Meta(description="how far it is open: 0 shut, 1 wide")] = None
+    smile: Annotated[Part | None, Meta(description="0 none, 1 broad")] = None
+    looking: Annotated[
+        bool | None, Meta(description="at what is to be looked at; null without `attention`")
+    ] = None
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
     """The same face as a moment ago."""
@@ -89,6 +121,8 @@ class Track:
     frame_size: tuple[int, int]  # (width, height) of the frame that `box` is in, pixels
     landmarks: Points | None = None  # those of a face, smoothed and carried on with `box`
     still: bool = False  # a picture, a statue or a pattern: it never moved and never changed
+    state: FaceState | None = None  # None: nobody asked; `looking` is not filled in yet
+    state_t: float | None = None  # s: when `state` was last measured; equal to the frame's: now
 
     @property
     def unit_box(self) -> tuple[float, float, float, float]:
@@ -130,6 +164,7 @@ class Estimate:
     reason: Reason | None
     window_s: float  # seconds of observation behind the scores, up to the configured window
     attributes: dict[str, tuple[str, float]] = field(default_factory=dict)
+    state: FaceState | None = None  # the track's, with `looking`; None: nobody asked
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,14 +20,30 @@ from edge.stages import (
     Publisher,
     Rules,
     Smoother,
+    StateEstimator,
     Stillness,
     Tracker,
 )
 
 # Sections that take effect at once, and which of their keys take a restart all the same: models
 # are loaded before the first frame, where a crash of their runtime does no harm.
-LIVE = ("budget", "motion", "detect", "track", "classify", "smooth", "alert", "output", "log")
-RESTART = {"detect": ("name", "model"), "classify": ("model", "runtime", "threads")}
+LIVE = (
+    "budget",
+    "motion",
+    "detect",
+    "track",
+    "classify",
+    "state",
+    "smooth",
+    "alert",
+    "output",
+    "log",
+)
+RESTART = {
+    "detect": ("name", "model"),
+    "classify": ("model", "runtime", "threads"),
+    "state": ("enabled", "model"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +73,7 @@ class Pipeline:
     rules: Rules
     publisher: Publisher
     observers: Sequence[Observer] = field(default_factory=tuple)
+    state: StateEstimator | None = None  # None: `state.enabled` is false
 
     def configure(self, config: Config) -> Reconfigured:
         """Take what can change while it runs; faces in view stay in view.
@@ -75,6 +92,8 @@ class Pipeline:
         self.detect_limiter.rate = now.detect.rate
         self.tracker.configure(now.track)
         self.stillness.configure(now.track)
+        if self.state is not None:
+            self.state.configure(now.state)
         self.classifier.configure(now.classify)
         self.smoother.configure(now.smooth)
         self.rules.configure(now.alert)

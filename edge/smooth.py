@@ -137,6 +137,7 @@ class TemporalSmoother:
             if history.began is not None
             else 0.0,
             attributes=dict(history.attributes) if history.attributes else {},
+            state=track.state,
         )
 
     def _take(self, t: float, history: _History, fresh: Scores) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import Alert, Classify, Config, Detect, Smooth, TrackKeys
+from edge.config import Alert, Classify, Config, Detect, Smooth, State, TrackKeys
 from edge.contract import Health
 from edge.errors import EdgeError
 from edge.messages import (
@@ -105,6 +105,20 @@ class Stillness(Protocol):
 
     def reset(self) -> None:
         """Forget all tracks: the camera was away."""
+
+
+class StateEstimator(Protocol):
+    """Says what faces are doing: pose, eyes, mouth."""
+
+    def configure(self, config: State, /) -> None:
+        """Go on by other settings; `enabled` and `model` are not among them."""
+
+    def update(self, frame: Frame, tracks: Sequence[Track], /) -> tuple[Track, ...]:
+        """Return `tracks` in their order, each with its `state` and `state_t`.
+
+        A track that is not due keeps its last state; a picture, and a face that cannot be judged,
+        has one with nothing in it.
+        """
 
 
 class Classifier(Protocol):

@@ -32,12 +32,21 @@ class InputSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 Label = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_ -]{0,31}$")]
 
 
+class StateOutput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One value of a state model: scale x output, told where its deviation is small enough."""
+
+    name: Literal["yaw", "pitch", "roll", "eye_left", "eye_right", "mouth", "smile"]
+    unit: Literal["deg", "share"]
+    scale: Annotated[float, Meta(gt=0, le=1000)]  # `unit` per unit of the output
+    known_below: Annotated[float, Meta(gt=0)]  # `unit`: standard deviation above which it is None
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """`manifest.json`. Unknown keys are kept out of the way, so that newer files still load."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    task: Literal["emotion", "attribute", "face"]
-    labels: list[Label]
+    task: Literal["emotion", "attribute", "face", "state"]
+    labels: list[Label] = []
     input: InputSpec
     quantisation: Literal["int8", "int16x8", "float16", "dynamic", "float32"]
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
@@ -46,6 +55,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     metrics: dict[str, object] = {}
     provenance: dict[str, object] = {}
     decode: dict[str, object] = {}  # task face: how its outputs become boxes
+    outputs: list[StateOutput] = []  # task state: in the order of its tensor
 
 
 def sha256_of(path: Path) -> str:
@@ -103,8 +113,11 @@ def load_manifest(folder: Path) -> Manifest:
             f"{folder / MODEL}: sha256 is {actual}, the manifest says {manifest.sha256}; "
             "the file was changed, cut short, or belongs to another manifest"
         )
-    if manifest.task != "face" and not 2 <= len(manifest.labels) <= 1000:
+    if manifest.task in ("emotion", "attribute") and not 2 <= len(manifest.labels) <= 1000:
         raise ConfigError(f"{path}: labels: {len(manifest.labels)} given; allowed: 2 to 1000")
+    names = [o.name for o in manifest.outputs]
+    if manifest.task == "state" and (not names or len(set(names)) != len(names)):
+        raise ConfigError(f"{path}: outputs: got {', '.join(names) or 'none'}; allowed: each once")
     if len(set(manifest.labels)) != len(manifest.labels):
         raise ConfigError(f"{path}: labels: the same label twice")
     if manifest.prior:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, cast
 
 from edge.clock import rfc3339
-from edge.contract import TYPE_PREFIX, Attribute, Event, EventData, FaceState, State
-from edge.messages import NOBODY, Estimate, PipelineEvent, Reason, Status
+from edge.contract import TYPE_PREFIX, Attribute, Event, EventData, FaceInView, State
+from edge.messages import NOBODY, Estimate, Eyes, FaceState, PipelineEvent, Reason, Status
 from edge.publish.identity import Identity
 from edge.publish.timesync import time_synced
 from edge.stages import Clock
@@ -21,6 +21,25 @@ SYNC_CHECK_S = 10.0  # time_synced is asked no more often: it turns once or twic
 def share(value: float) -> float:
     """Return `value` cut to [0, 1] and rounded, as shares are published."""
     return round(min(max(float(value), 0.0), 1.0), DIGITS)
+
+
+def rounded(state: FaceState | None) -> FaceState | None:
+    """Return a face's state as it is published: tenths of a degree, hundredths of a share."""
+    if state is None:
+        return None
+    return FaceState(
+        yaw=_round(state.yaw, 1),
+        pitch=_round(state.pitch, 1),
+        roll=_round(state.roll, 1),
+        eyes=Eyes(_round(state.eyes.left, 2), _round(state.eyes.right, 2)),
+        mouth=_round(state.mouth, 2),
+        smile=_round(state.smile, 2),
+        looking=state.looking,
+    )
+
+
+def _round(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 class EventBuilder:
@@ -75,6 +94,7 @@ class EventBuilder:
                 reason=reason.value if reason else None,
                 model=self._who.model.name,
                 attributes=_attributes(estimate),
+                state=rounded(estimate.state),
                 grade=cast(Literal["less", "moderate", "more"] | None, event.grade),
                 duration_s=None if event.duration_s is None else round(event.duration_s, 3),
             ),
@@ -113,8 +133,8 @@ class EventBuilder:
         return self._synced
 
 
-def _face(t: float, estimate: Estimate) -> FaceState:
-    return FaceState(
+def _face(t: float, estimate: Estimate) -> FaceInView:
+    return FaceInView(
         track=estimate.track.id,
         emotion=estimate.emotion,
         confidence=share(estimate.confidence),
@@ -124,6 +144,7 @@ def _face(t: float, estimate: Estimate) -> FaceState:
         since_s=round(max(t - estimate.since, 0.0), 3),
         reason=estimate.reason.value if estimate.reason else None,
         attributes=_attributes(estimate),
+        state=rounded(estimate.state),
         still=estimate.track.still,
     )
 

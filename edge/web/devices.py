@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from edge.client import Device, Message
 from edge.client.device import FACE_REASONS
-from edge.contract import EventData, FaceState, Health
+from edge.contract import EventData, FaceInView, Health
 from edge.messages import Status
 
 # Bounds against nonsense on the broker; a page shows less than this.
@@ -212,7 +212,7 @@ def _health(health: Health) -> Plain:
     }
 
 
-def _face(face: FaceState, *, scores: bool) -> Plain:
+def _face(face: FaceInView, *, scores: bool) -> Plain:
     plain: Plain = {
         "emotion": _short(face.emotion),
         "confidence": face.confidence,

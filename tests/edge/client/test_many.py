@@ -23,7 +23,7 @@ from edge.client import Client
 from edge.client.watch import table
 from edge.clock import SystemClock, rfc3339
 from edge.config import Config
-from edge.contract import FaceState, State, encode
+from edge.contract import FaceInView, State, encode
 from edge.web.devices import Devices
 from tests.broker import Broker, running
 from tests.edge.publish.rig import LABELS, WHO
@@ -37,7 +37,7 @@ MANY = 1000
 def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A broker as it comes, with what a thousand devices have left on it."""
     clock = SystemClock()
-    face = FaceState(
+    face = FaceInView(
         track="a1",
         emotion="happy",
         confidence=0.7,
