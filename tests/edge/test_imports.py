@@ -107,7 +107,8 @@ ROOMS = {
     "tools": {"commands"},
     "schema": {"commands"},
     "web": {"commands"},
-    "client": {"commands", "web"},
+    "client": {"commands", "web", "store"},
+    "store": {"commands", "web"},
 }
 
 
