@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.classify import crop_face
+from edge.crop import crop_face
 from edge.geometry import Box
 from edge.model.manifest import InputSpec
 

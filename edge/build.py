@@ -6,6 +6,7 @@ import logging
 import random
 import socket
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 
@@ -18,7 +19,7 @@ from edge.contract import ModelInfo
 from edge.detect import open_detector
 from edge.errors import ConfigError
 from edge.events import EventRules
-from edge.model.manifest import MODEL, find_model
+from edge.model.manifest import MODEL, Manifest, find_model
 from edge.model.sandbox import load_in_subprocess
 from edge.model.tflite import import_runtime, runtime_version
 from edge.motion import MotionGate
@@ -27,9 +28,20 @@ from edge.prior import RATERS
 from edge.publish import Identity
 from edge.rates import BudgetKeeper, RateLimiter, RateScale
 from edge.smooth import TemporalSmoother
-from edge.stages import Camera, Clock, Control, FaceDetector, Observer, Publisher
+from edge.stages import (
+    Camera,
+    Clock,
+    Control,
+    FaceDetector,
+    Observer,
+    Publisher,
+    StateEstimator,
+)
 from edge.still import StillnessDetector
 from edge.track import FaceTracker
+
+if TYPE_CHECKING:
+    from edge.state import StateModel
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +85,7 @@ def build(
     attributes = [
         (a.name, load_attribute(a.model, a.name, config), a.rate) for a in config.attribute
     ]
+    state = load_state(config) if config.state.enabled else None
     identity = Identity(
         base=config.mqtt.base,
         device=device_name(config),
@@ -81,6 +94,7 @@ def build(
         model=_info(model),
         detector=config.detect.name,
         attributes=tuple(_info(m) for _, m, _ in attributes),
+        state_model=_state_info(state) if state else None,
         config=effective(config),
     )
     camera = camera or open_camera(config.camera, clock, rng)
@@ -112,6 +126,7 @@ def build(
         rules=EventRules(config.alert),
         publisher=publisher(identity),
         observers=observers,
+        state=_state_stage(state, config, scale) if state else None,
     )
 
 
@@ -150,6 +165,32 @@ def load_attribute(name_or_path: str, name: str, config: Config) -> Model:
         raise ConfigError(f"attribute {name}: {e}") from e
 
 
+def load_state(config: Config) -> StateModel:
+    """Return the model that says what a face is doing, warm.
+
+    Raises:
+        ConfigError: it is missing, wrong, or not a state model.
+        UnavailableError: there is no TFLite runtime that works.
+    """
+    from edge.state import StateModel  # here, so that it is not even read where `state` is off
+
+    of = config.classify
+    try:
+        folder = find_model(config.state.model)
+        import_runtime(of.runtime)
+        return load_in_subprocess(
+            f"{folder / MODEL}", lambda: StateModel(folder, of.runtime, of.threads)
+        )
+    except ConfigError as e:
+        raise ConfigError(f"state.model: {e}") from e
+
+
+def _state_stage(model: StateModel, config: Config, scale: RateScale) -> StateEstimator:
+    from edge.state import TrackStateEstimator
+
+    return TrackStateEstimator(model, config.state, scale)
+
+
 def load_detector(config: Config) -> FaceDetector:
     """Return the face detector, warm.
 
@@ -180,11 +221,18 @@ def device_name(config: Config) -> str:
 
 
 def _info(model: Model) -> ModelInfo:
-    m = model.manifest
+    return _described(model.manifest, model.labels, model.runtime)
+
+
+def _state_info(model: StateModel) -> ModelInfo:
+    return _described(model.manifest, [o.name for o in model.manifest.outputs], model.runtime)
+
+
+def _described(manifest: Manifest, labels: list[str], runtime: str) -> ModelInfo:
     return ModelInfo(
-        name=m.name,
-        sha256=m.sha256,
-        labels=list(m.labels),
-        prior=dict(m.prior),
-        runtime=runtime_version(model.runtime),
+        name=manifest.name,
+        sha256=manifest.sha256,
+        labels=list(labels),
+        prior=dict(manifest.prior),
+        runtime=runtime_version(runtime),
     )

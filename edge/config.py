@@ -226,9 +226,10 @@ class State(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             ge=0,
             le=5,
-            description="time constant of the pose's low-pass; eyes and mouth have none",
+            description="time constant of the pose's low-pass at rest; in motion it is quicker, "
+            "and eyes and mouth have none",
         ),
-    ] = 0.15
+    ] = 0.25
 
 
 class Smooth(Struct, frozen=True, forbid_unknown_fields=True):

@@ -109,6 +109,25 @@ class FaceState(Struct, frozen=True):
     ] = None
 
 
+def rounded(state: FaceState | None) -> FaceState | None:
+    """Return a face's state as it is published: tenths of a degree, hundredths of a share."""
+    if state is None:
+        return None
+    return FaceState(
+        yaw=_round(state.yaw, 1),
+        pitch=_round(state.pitch, 1),
+        roll=_round(state.roll, 1),
+        eyes=Eyes(_round(state.eyes.left, 2), _round(state.eyes.right, 2)),
+        mouth=_round(state.mouth, 2),
+        smile=_round(state.smile, 2),
+        looking=state.looking,
+    )
+
+
+def _round(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
     """The same face as a moment ago."""

@@ -91,6 +91,7 @@ def _parts(config: Config, beside: str | None) -> list[Part]:
         ("runtime", _runtime),
         ("model", _model),
         *[(f"attribute {a.name}", _attribute(i)) for i, a in enumerate(config.attribute)],
+        *([("state", _state)] if config.state.enabled else []),
         ("detector", _detector),
         ("camera", _camera(beside)),
         ("broker", _broker),
@@ -137,6 +138,13 @@ def _attribute(index: int) -> Callable[[Config], str]:
         return f"{m.name}, {m.quantisation}, labels {' '.join(m.labels)}"
 
     return part
+
+
+def _state(config: Config) -> str:
+    from edge.build import load_state
+
+    m = load_state(config).manifest
+    return f"{m.name}, {m.quantisation}, {' '.join(o.name for o in m.outputs)}"
 
 
 def _detector(config: Config) -> str:

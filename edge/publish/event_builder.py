@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from edge.clock import rfc3339
 from edge.contract import TYPE_PREFIX, Attribute, Event, EventData, FaceInView, State
-from edge.messages import NOBODY, Estimate, Eyes, FaceState, PipelineEvent, Reason, Status
+from edge.messages import NOBODY, Estimate, PipelineEvent, Reason, Status, rounded
 from edge.publish.identity import Identity
 from edge.publish.timesync import time_synced
 from edge.stages import Clock
@@ -21,25 +21,6 @@ SYNC_CHECK_S = 10.0  # time_synced is asked no more often: it turns once or twic
 def share(value: float) -> float:
     """Return `value` cut to [0, 1] and rounded, as shares are published."""
     return round(min(max(float(value), 0.0), 1.0), DIGITS)
-
-
-def rounded(state: FaceState | None) -> FaceState | None:
-    """Return a face's state as it is published: tenths of a degree, hundredths of a share."""
-    if state is None:
-        return None
-    return FaceState(
-        yaw=_round(state.yaw, 1),
-        pitch=_round(state.pitch, 1),
-        roll=_round(state.roll, 1),
-        eyes=Eyes(_round(state.eyes.left, 2), _round(state.eyes.right, 2)),
-        mouth=_round(state.mouth, 2),
-        smile=_round(state.smile, 2),
-        looking=state.looking,
-    )
-
-
-def _round(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)
 
 
 class EventBuilder:

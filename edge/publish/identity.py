@@ -33,6 +33,7 @@ class Identity:
     model: ModelInfo
     detector: str
     attributes: tuple[ModelInfo, ...] = ()
+    state_model: ModelInfo | None = None
     config: Mapping[str, object] = field(default_factory=dict)  # effective, without secrets
 
     @property
@@ -54,6 +55,7 @@ class Identity:
             model=self.model,
             attributes=list(self.attributes),
             detector=self.detector,
+            state_model=self.state_model,
             prior=self._prior(),
             config=dict(self.config),
         )

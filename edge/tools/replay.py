@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
+from msgspec import to_builtins
+
 from edge.contract import Event, encode
-from edge.messages import CameraLost, Estimate, Frame
+from edge.messages import CameraLost, Estimate, Frame, rounded
 from edge.stages import Camera, CameraStats
 
 EPOCH = 0.0  # s since 1970: a recording has no date, so its first frame is at the beginning of time
@@ -85,6 +87,7 @@ class FrameLines:
                 "scores": {k: round(v, 4) for k, v in e.scores.items()},
                 "reason": e.reason,
                 "still": e.track.still,
+                "state": to_builtins(rounded(e.state)),
             }
             for e in estimates
         ]

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.classify import crop_for, sharpness
+from edge.crop import crop_for, sharpness
 from edge.image import shrink
 from edge.messages import Estimate, Frame
 from edge.model.manifest import InputSpec

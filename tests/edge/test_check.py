@@ -203,3 +203,19 @@ def test_the_sandbox_is_for_an_installed_unit_with_its_own_configuration(
     monkeypatch.setenv("PATH", str(tmp_path))  # no systemctl
     assert main(["check", "--service", "front"]) == 69
     assert "emotion-edge@front.service: no such unit" in capsys.readouterr().err
+
+
+def test_a_state_model_is_looked_for_only_where_it_is_wanted(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = ["--set", "state.model=no-such-model"]
+    code, parts = checked(capsys, *missing)
+    assert (code, "state" in parts) == (0, False)
+    code, parts = checked(capsys, *missing, "--set", "state.enabled=true")
+    assert code == 78
+    assert parts["state"].startswith("FAIL state.model: model 'no-such-model': no folder with")
+    tiny = REPO / "tests" / "models" / "tiny-state"
+    on = ["--set", "state.enabled=true", "--set", f"state.model={tiny}"]
+    code, parts = checked(capsys, *on)
+    assert code == 0
+    assert "tiny-state, float32, yaw pitch roll eye_left" in parts["state"]

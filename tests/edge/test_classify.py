@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.classify import Model, TrackClassifier, crop_face, crop_upright, sharpness
+from edge.classify import Model, TrackClassifier
 from edge.config import Classify
+from edge.crop import crop_face, crop_upright, sharpness
 from edge.errors import ConfigError
 from edge.geometry import Box, Points
 from edge.messages import Frame, Reason, Track

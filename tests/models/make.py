@@ -16,6 +16,17 @@ import tensorflow as tf  # noqa: TID251  # run by hand, never by a test
 
 HERE = Path(__file__).resolve().parent
 LABELS = ["dark", "grey", "bright"]
+SIDE = 16  # pixels
+# name: unit, scale, known_below
+STATE = {
+    "yaw": ("deg", 90.0, 15.0),
+    "pitch": ("deg", 90.0, 15.0),
+    "roll": ("deg", 45.0, 10.0),
+    "eye_left": ("share", 1.0, 0.2),
+    "eye_right": ("share", 1.0, 0.2),
+    "mouth": ("share", 1.0, 0.2),
+    "smile": ("share", 1.0, 0.2),
+}
 
 
 def network(channels: int) -> keras.Model:
@@ -29,6 +40,36 @@ def network(channels: int) -> keras.Model:
     return model
 
 
+def state_network() -> keras.Model:
+    """Linear in the picture, so that a test can paint what it wants to be told.
+
+    Yaw: right half brighter than the left; pitch: upper half brighter than the lower; an eye or the
+    mouth: how bright its quarter, or the lower half, is. The darker the whole, the less sure.
+    """
+    picture = keras.Input((SIDE, SIDE, 1), batch_size=1)
+    n = len(STATE)
+    out = keras.layers.Dense(2 * n, name="state")(keras.layers.Flatten()(picture))
+    model = keras.Model(picture, out)
+    whole = np.ones((SIDE, SIDE), np.float32) / SIDE**2
+    right, upper = np.zeros_like(whole), np.zeros_like(whole)
+    right[:, SIDE // 2 :] = 1
+    upper[: SIDE // 2] = 1
+    quarter_left, quarter_right = 4 * whole * right * upper, 4 * whole * (1 - right) * upper
+    values = [
+        whole * (2 * right - 1),  # yaw: -1 to 1
+        whole * (2 * upper - 1),  # pitch
+        0 * whole,  # roll
+        quarter_left / 2,  # the person's own left eye is to the right in the picture
+        quarter_right / 2,
+        whole * (1 - upper),
+        0 * whole,
+    ]
+    weights = np.stack([v.ravel() for v in values] + [-2 * whole.ravel()] * n, axis=1)
+    bias = np.array([0, 0, 0, 0.5, 0.5, 0.5, 0.25] + [-2.0] * n, np.float32)
+    model.layers[-1].set_weights([weights.astype(np.float32), bias])
+    return model
+
+
 def convert(name: str, channels: int, *, int8: bool) -> None:
     converter = tf.lite.TFLiteConverter.from_keras_model(network(channels))
     if int8:
@@ -39,17 +80,28 @@ def convert(name: str, channels: int, *, int8: bool) -> None:
         )
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
-    content = converter.convert()
+    write(name, converter.convert(), channels, int8=int8, task="emotion", labels=LABELS)
+
+
+def convert_state() -> None:
+    content = tf.lite.TFLiteConverter.from_keras_model(state_network()).convert()
+    outputs = [
+        {"name": name, "unit": unit, "scale": scale, "known_below": known}
+        for name, (unit, scale, known) in STATE.items()
+    ]
+    write("tiny-state", content, 1, int8=False, task="state", labels=[], outputs=outputs)
+
+
+def write(name: str, content: bytes, channels: int, *, int8: bool, **more: object) -> None:
     folder = HERE / name
     folder.mkdir(exist_ok=True)
     (folder / "model.tflite").write_bytes(content)
     manifest = {
         "name": name,
-        "task": "emotion",
-        "labels": LABELS,
+        **more,
         "input": {
-            "width": 16,
-            "height": 16,
+            "width": SIDE,
+            "height": SIDE,
             "channels": channels,
             "mean": 127.5,
             "scale": 1 / 127.5,
@@ -67,3 +119,4 @@ if __name__ == "__main__":
     convert("tiny-float", 1, int8=False)
     convert("tiny-int8", 1, int8=True)
     convert("tiny-rgb", 3, int8=True)
+    convert_state()

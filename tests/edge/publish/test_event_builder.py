@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edge.clock import rfc3339
 from edge.contract import Event, State, encode
 from edge.geometry import Box
-from edge.messages import EventType, PipelineEvent, Reason
+from edge.messages import EventType, Eyes, FaceState, PipelineEvent, Reason, Status
 from edge.publish.event_builder import EventBuilder
 from edge.publish.timesync import time_synced
 from tests.edge.publish.rig import LABELS, WHO, change, estimate
@@ -35,6 +35,25 @@ def test_an_event_keeps_to_the_contract() -> None:
     assert event.data.uptime_s == 999.0
     assert event.data.time_synced is True
     assert event.data.box == [0.25, 0.25, 0.1, 0.1]
+
+
+def test_what_a_face_is_doing_is_in_the_event_and_in_the_state_and_null_where_nobody_asked() -> (
+    None
+):
+    clock = FakeClock()
+    doing = FaceState(yaw=-12.345, pitch=None, eyes=Eyes(left=0.12345), mouth=0.5, looking=True)
+    known = replace(estimate("sad", t=990.0), state=doing)
+    event = builder(clock).event(PipelineEvent(EventType.FACE_LEFT, 1000.0, known, None, 0))
+    state = builder(clock).state(1000.0, [known], Status.RUNNING)
+    wanted = {
+        **{"yaw": -12.3, "pitch": None, "roll": None},
+        "eyes": {"left": 0.12, "right": None},
+        **{"mouth": 0.5, "smile": None, "looking": True},
+    }
+    assert msgspec.json.decode(encode(event))["data"]["state"] == wanted
+    assert msgspec.json.decode(encode(state))["faces"][0]["state"] == wanted
+    nobody_asked = builder(clock).event(change(1000.0))
+    assert msgspec.json.decode(encode(nobody_asked))["data"]["state"] is None
 
 
 def test_times_are_of_the_change_and_not_of_the_stamping() -> None:

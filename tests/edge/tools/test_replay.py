@@ -42,6 +42,21 @@ def test_the_demo_clip_gives_the_reviewed_events() -> None:
     assert not any(e["time_synced"] for e in got)
 
 
+def test_frames_tell_what_a_face_is_doing_and_nothing_where_nobody_asked() -> None:
+    tiny = ROOT / "tests" / "models" / "tiny-state"
+    on = replay(
+        DEMO_CLIP, "--frames", "--set", "state.enabled=true", "--set", f"state.model={tiny}"
+    )
+    off = replay(DEMO_CLIP, "--frames")
+    states = [f.pop("state") for line in on for f in line["faces"]]
+    assert {f.pop("state") for line in off for f in line["faces"]} == {None}
+    assert on == off  # nothing else is different for it
+    assert states
+    told = [s for s in states if s["yaw"] is not None]
+    assert len(told) > len(states) / 2
+    assert all(s.keys() == told[0].keys() and s["looking"] is None for s in states)
+
+
 def yunet() -> list[str]:
     (model,) = (data_folder() / "detectors").glob("face_detection_yunet_*.onnx")
     return ["--set", "detect.name=yunet", "--set", f"detect.model={model}"]

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.classify import crop_for, sharpness
+from edge.crop import crop_for, sharpness
 from edge.geometry import Box
 from edge.messages import Estimate, Frame, Track
 from edge.model.manifest import find_model, load_manifest
