@@ -46,9 +46,13 @@ def test_what_a_face_is_doing_is_in_the_event_and_in_the_state_and_null_where_no
     event = builder(clock).event(PipelineEvent(EventType.FACE_LEFT, 1000.0, known, None, 0))
     state = builder(clock).state(1000.0, [known], Status.RUNNING)
     wanted = {
-        **{"yaw": -12.3, "pitch": None, "roll": None},
+        "yaw": -12.3,
+        "pitch": None,
+        "roll": None,
         "eyes": {"left": 0.12, "right": None},
-        **{"mouth": 0.5, "smile": None, "looking": True},
+        "mouth": 0.5,
+        "smile": None,
+        "looking": True,
     }
     assert msgspec.json.decode(encode(event))["data"]["state"] == wanted
     assert msgspec.json.decode(encode(state))["faces"][0]["state"] == wanted
