@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import string
 
 import pytest
 
@@ -16,14 +17,20 @@ PARSERS = {"emotion-edge": edge.cli.parser, "emotion-convert": convert.cli.parse
 
 
 def shown() -> list[str]:
-    """The lines of all code blocks, fenced or indented, that call one of the programs."""
+    """The lines of all code blocks, fenced or indented, that call one of the programs.
+
+    What a page assigned to a variable of the shell before stands in the variable's place.
+    """
     found = set()
     for page in PAGES:
         text = page.read_text().replace("\\\n", " ")
+        variables: dict[str, str] = {}  # of the shell, as the page sets them
         for line in text.splitlines():
             line = re.sub(r"^(\$ )?(sudo )?(\.venv/bin/)?", "", line.strip())
+            if assigned := re.fullmatch(r'([A-Z_]+)="([^"$]*)"', line):
+                variables[assigned[1]] = assigned[2]
             if re.match(r"emotion-(edge|convert) [a-z-]", line):
-                found.add(" ".join(line.split()))
+                found.add(" ".join(string.Template(line).safe_substitute(variables).split()))
     return sorted(found)
 
 

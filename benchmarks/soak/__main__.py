@@ -7,7 +7,6 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from benchmarks.mosquitto import Mosquitto
 from benchmarks.soak import clip
 from benchmarks.soak.broker import SETTINGS, Comings, Subscriber
 from benchmarks.soak.watched import Sample, look
+from edge.publish.store import Store
 
 GROWTH_MB = 2.0  # most that is borne after warm-up
 WARM_SHARE, WARM_LEAST = 0.1, 5000  # of the frames, at least; allocator and buffers settle
@@ -156,14 +156,14 @@ def caught_up(subscriber: Subscriber) -> bool:
 
 def kept(outbox: Path) -> tuple[set[int], int]:
     """Return what still waits, and the last `seq`; the file is intact."""
-    db = sqlite3.connect(outbox)
+    store = Store(outbox)
     try:
-        if db.execute("PRAGMA integrity_check").fetchone() != ("ok",):
+        found, counters = store.look(), store.counters()
+        if counters is None or found.bad or counters.rows != len(found.sizes):
             raise SystemExit("the outbox is damaged")
-        last = db.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()[0]
-        return {seq for (seq,) in db.execute("SELECT seq FROM event")}, int(last)
+        return set(found.sizes), counters.seq
     finally:
-        db.close()
+        store.close()
 
 
 def summary(

@@ -94,24 +94,27 @@ def _end_all() -> None:
     until = time.monotonic() + TERM_GRACE_S
     while _descendants() and (left := until - time.monotonic()) > 0:
         signal.sigtimedwait({signal.SIGCHLD}, left)
-        _reap()
     until = time.monotonic() + KILL_S
-    while (alive := _descendants()) and time.monotonic() < until:
-        for pid in alive:
+    while (left_over := _descendants()) and time.monotonic() < until:
+        for pid in left_over:
             _send(pid, signal.SIGKILL)
         signal.sigtimedwait({signal.SIGCHLD}, 0.01)
-        _reap()
 
 
 def _descendants() -> set[int]:
+    """Reap what ended; return what is left, with the dead that cannot be reaped yet.
+
+    A process of several threads is called a zombie when its first has ended. Who left before all
+    are reaped would leave them to a first process that, in a container, may reap nothing.
+    """
+    _reap()
     parents = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            state, parent = (folder / "stat").read_bytes().rpartition(b") ")[2].split()[:2]
-        except (OSError, ValueError):  # ended meanwhile
+            parent = (folder / "stat").read_bytes().rpartition(b") ")[2].split()[1]
+        except (OSError, IndexError):  # ended meanwhile
             continue
-        if state not in (b"Z", b"X"):
-            parents[int(folder.name)] = int(parent)
+        parents[int(folder.name)] = int(parent)
     found: set[int] = set()
     new = {os.getpid()}
     while new := {pid for pid, parent in parents.items() if parent in new and pid not in found}:

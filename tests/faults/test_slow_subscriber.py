@@ -89,8 +89,7 @@ def test_a_sleeping_subscriber_holds_up_nobody_and_has_all_when_it_wakes(tmp_pat
 def test_past_the_brokers_queue_a_sleeping_subscriber_alone_loses_the_newest(
     tmp_path: Path,
 ) -> None:
-    settings = ["allow_anonymous true", f"max_queued_messages {QUEUED}"]
-    with running(tmp_path / "b", settings) as b, sleeping(b) as sleeper:
+    with running(tmp_path / "b", queued=QUEUED) as b, sleeping(b) as sleeper:
         publish_past(b, sleeper, tmp_path / "outbox.db")
         sleeper.wake()
         wait_until(lambda: len(sleeper.seqs) >= QUEUED, "what the broker kept", 60)

@@ -157,6 +157,14 @@ def program() -> psutil.Process:
     return found
 
 
+def ended(process: psutil.Process) -> bool:
+    """Whether it ended; that a stranger has not reaped it yet is no life."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def camera_threads() -> int:
     return sum(t.name == "camera" for t in threading.enumerate())
 

@@ -26,13 +26,14 @@ from edge.stages import Camera
 from tests.edge.camera.rig import (
     QUICK,
     children,
+    ended,
     ffmpeg,
     ffmpeg_camera,
     needs_ffmpeg,
     python_camera,
     watching,
 )
-from tests.waiting import PATIENCE_S, wait_until
+from tests.waiting import wait_until
 
 
 def opened(config: Config) -> Camera:
@@ -176,7 +177,7 @@ def test_a_password_that_the_process_list_shows_is_warned_of(
 @needs_ffmpeg
 def test_probe_describes_and_leaves_nothing_behind() -> None:
     assert "64x48 YUV420" in probe(ffmpeg_camera(), SystemClock())
-    assert children() == []
+    wait_until(lambda: children() == [], "no child")
 
 
 @pytest.mark.parametrize(
@@ -206,9 +207,8 @@ def test_close_ends_the_whole_family(setup: str) -> None:
         w.wait_frames(2)
         family = children()
         assert len(family) >= 2
-    _, alive = psutil.wait_procs(family, timeout=PATIENCE_S)
-    assert alive == []
-    assert children() == [], "no zombies"
+    wait_until(lambda: all(ended(p) for p in family), f"the end of {family}")
+    wait_until(lambda: children() == [], "no zombies")
     wait_until(lambda: not strays(before), f"no stray of the camera: {strays(before)}")
 
 

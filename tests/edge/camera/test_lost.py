@@ -25,6 +25,7 @@ from tests.edge.camera.rig import (
     camera_threads,
     children,
     descriptors,
+    ended,
     ffmpeg_camera,
     needs_ffmpeg,
     program,
@@ -89,7 +90,7 @@ def test_a_stopped_child_is_a_stall() -> None:
         child.send_signal(signal.SIGSTOP)
         w.wait_lost("no frame for")
         w.wait_frames()
-        assert not psutil.pid_exists(child.pid)
+        wait_until(lambda: ended(child), "the stopped one's end")
 
 
 @pytest.mark.parametrize(
@@ -245,7 +246,7 @@ def test_close_before_during_and_after() -> None:
     camera = live(ffmpeg_camera())
     camera.close()
     assert list(camera.frames()) == []
-    assert children() == []
+    assert nothing_left()
     camera = live(python_camera())
     with watching(camera) as w:
         w.wait_frames(1)
@@ -255,8 +256,7 @@ def test_close_before_during_and_after() -> None:
         for c in closers:
             c.join(PATIENCE_S)
     camera.close()
-    assert children() == []
-    assert camera_threads() == 0
+    wait_until(nothing_left, "no child and no thread")
 
 
 def test_close_from_a_signal_handler_of_the_thread_that_waits() -> None:
@@ -269,6 +269,11 @@ def test_close_from_a_signal_handler_of_the_thread_that_waits() -> None:
         assert list(messages) == []
     finally:
         signal.signal(signal.SIGUSR1, previous)
+
+
+def nothing_left() -> bool:
+    """Whether there is no child and no thread; `close` does not wait longer than it may."""
+    return children() == [] and camera_threads() == 0
 
 
 def zombies() -> int:
@@ -296,5 +301,4 @@ def test_nothing_leaks_however_often_it_dies() -> None:
         wait_until(lambda: threading.active_count() <= before[1], "as few threads")
         wait_until(lambda: zombies() == 0, "all the dead buried")
         assert len(w.lost) >= 12
-    assert children() == []
-    assert camera_threads() == 0
+    wait_until(nothing_left, "no child and no thread")

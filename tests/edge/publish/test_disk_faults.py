@@ -14,8 +14,9 @@ import pytest
 
 from edge.publish import disk as disks
 from edge.publish import writer
+from edge.publish.mqtt import MqttPublisher
 from tests import broker as brokers
-from tests.broker import running, subscribed
+from tests.broker import Subscriber, running, subscribed
 from tests.edge.publish.rig import change, estimate, kept, publishing
 from tests.waiting import wait_until
 
@@ -86,6 +87,12 @@ def test_a_read_only_disk_means_memory(tmp_path: Path, caplog: pytest.LogCapture
         assert "events are kept in memory" in caplog.text
 
 
+def first_is_delivered(publisher: MqttPublisher, subscriber: Subscriber) -> None:
+    """Wait for the first event to arrive, and for its acknowledgement: two ways, in any order."""
+    wait_until(lambda: subscriber.seqs() == [1], "the first event")
+    wait_until(lambda: publisher.stats().depth == 0, "its acknowledgement")
+
+
 def test_a_disk_that_hangs_does_not_hold_the_loop_and_what_is_lost_is_told(
     broker,
     tmp_path: Path,
@@ -94,10 +101,10 @@ def test_a_disk_that_hangs_does_not_hold_the_loop_and_what_is_lost_is_told(
     monkeypatch.setattr(writer, "QUEUE_MOST", 100)
     with subscribed(broker) as s, publishing(broker.port, tmp_path / "outbox.db") as p:
         p.publish(change(time.monotonic()))
-        wait_until(lambda: s.seqs() == [1], "the first event")
+        first_is_delivered(p, s)
         with p._outbox._lock:  # as a write that does not return would hold it
             p.publish(change(time.monotonic()))
-            wait_until(lambda: not p._writer._events, "the writer hangs in the outbox")
+            wait_until(lambda: p._writer._in_hand == 1, "the writer hangs in the outbox")
             for _ in range(150):
                 p.publish(change(time.monotonic()))  # would hang here
             assert p.stats().lost == 50
@@ -116,10 +123,10 @@ def test_while_a_disk_hangs_states_take_no_room_from_events(
     monkeypatch.setattr(writer, "STALLED_S", 0.2)
     with subscribed(broker) as s, publishing(broker.port, tmp_path / "outbox.db") as p:
         p.publish(change(time.monotonic()))
-        wait_until(lambda: s.seqs() == [1], "the first event")
+        first_is_delivered(p, s)
         with p._outbox._lock:
             p.publish(change(time.monotonic()))
-            wait_until(lambda: not p._writer._events, "the writer hangs in the outbox")
+            wait_until(lambda: p._writer._in_hand == 1, "the writer hangs in the outbox")
             for n in range(200):
                 p.publish(change(time.monotonic()))
                 for emotion in ("happy", "sad") * 5:
