@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.broker import Broker, subscribed, wait_until
 from tests.daemon import daemon
 from tests.edge.publish.rig import kept
-from tests.memory import MB, memory_group, pictures_then_one_too_large
+from tests.memory import MB, enforced_limit, pictures_then_one_too_large
 
 pytestmark = pytest.mark.faults
 
@@ -23,15 +24,18 @@ def test_a_picture_past_the_memory_limit_kills_it_and_no_event_is_lost(tmp_path:
     large = pictures_then_one_too_large(source)
     late = Broker(tmp_path)  # until it comes, the outbox is the only place where events are
     keys = {"camera__source": source, "camera__fps": 10, "outbox__path": outbox}
-    with memory_group() as group:
-        if group is None:
-            pytest.skip("no memory control group can be made here: not root, or not in the kernel")
-        group.bound(LIMIT)
+    with enforced_limit(LIMIT) as group:
+        before = group.kills()
         for n in range(1, TIMES + 1):
             with daemon(late.port, tmp_path / "log", **keys) as process:
                 group.take(process.pid)
-                assert process.wait(120) == -signal.SIGKILL
-            assert group.kills() == n
+                try:
+                    status = process.wait(120)
+                except subprocess.TimeoutExpired:
+                    log = (tmp_path / "log").read_text()
+                    pytest.fail(f"it lives on\n{group.story()}\n{log[-2000:]}")
+                assert status == -signal.SIGKILL
+            assert group.kills() == before + n
     waiting, last = kept(outbox)  # and the database is intact
     assert waiting == set(range(1, last + 1))
     assert last >= TIMES, "each life saw the face appear"
