@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge import messages
-from edge.messages import EventType, FaceState
+from edge.messages import ConditionKind, EventType, FaceState
 from edge.problems import REASONS
 
 CONTRACT_VERSION = "1.2"  # major: breaks subscribers; minor: adds fields
@@ -44,6 +44,7 @@ BoxList = Annotated[
 Status = Annotated[messages.Status, Meta(description="what the daemon does now")]
 # An open enum: what there is today, and whatever a later version adds.
 _REASON = {"anyOf": [{"enum": list(messages.Reason)}, {"type": "string"}]}
+_CONDITION = {"anyOf": [{"enum": list(ConditionKind)}, {"type": "string"}]}
 Why = Annotated[
     Annotated[str, Meta(extra_json_schema=_REASON)] | None,
     Meta(description="why there is no (sure) answer; minor versions add words"),
@@ -74,6 +75,12 @@ Attributes = Annotated[
 
 Doing = Annotated[
     FaceState | None, Meta(description="what the face is doing; null where `state` is off")
+]
+
+
+Sums = Annotated[
+    messages.Sums | None,
+    Meta(description="looks, blinks and yawns since it appeared; null where `state` is off"),
 ]
 
 
@@ -108,6 +115,21 @@ class EventData(Struct, frozen=True, kw_only=True):
     grade: Annotated[
         Literal["less", "moderate", "more"] | None, Meta(description="alerts only")
     ] = None
+    level: Annotated[
+        str | None,
+        Meta(
+            description="eyes_closed: microsleep or sleep; distracted: long or repeated; minor "
+            "versions add words"
+        ),
+    ] = None
+    seconds: Annotated[
+        float | None,
+        Meta(
+            description="attention, eyes_closed, drowsy, yawn, distracted: how long it has lasted; "
+            "their ends: how long it lasted"
+        ),
+    ] = None
+    sums: Sums = None
     duration_s: Annotated[
         float | None,
         Meta(description="face_left: first to last detection; alert_ended: time it lasted"),
@@ -145,6 +167,11 @@ class FaceInView(Struct, frozen=True, kw_only=True):
     reason: Why = None
     attributes: Attributes = {}
     state: Doing = None
+    conditions: Annotated[
+        list[Annotated[str, Meta(extra_json_schema=_CONDITION)]],
+        Meta(description="what it is in now; minor versions add words"),
+    ] = []
+    sums: Sums = None
     still: Annotated[
         bool, Meta(description="a picture, a statue or a pattern: it never moved and never changed")
     ] = False

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from edge.config import Alert
-from edge.messages import UNKNOWN, Estimate, EventType, PipelineEvent, Reason
+from edge.messages import (
+    UNKNOWN,
+    Condition,
+    ConditionKind,
+    Estimate,
+    EventType,
+    PipelineEvent,
+    Reason,
+)
+
+# What is said when a condition begins, and when it ends.
+CONDITIONS = {
+    ConditionKind.ATTENTION: (EventType.ATTENTION_BEGAN, EventType.ATTENTION_ENDED),
+    ConditionKind.EYES_CLOSED: (EventType.EYES_CLOSED, EventType.EYES_CLOSED_ENDED),
+    ConditionKind.DROWSY: (EventType.DROWSY, EventType.DROWSY_ENDED),
+    ConditionKind.YAWN: (EventType.YAWN, EventType.YAWN_ENDED),
+    ConditionKind.DISTRACTED: (EventType.DISTRACTED, EventType.DISTRACTED_ENDED),
+}
 
 
 @dataclass(slots=True, eq=False)
@@ -15,12 +32,16 @@ class _Seen:
 
     estimate: Estimate
     began: float  # s: first detection as a living face
-    announced: bool = False
+    announced: float | None = None  # s: when
     emotion: str = UNKNOWN
+    conditions: dict[ConditionKind, Condition] = field(default_factory=dict)  # that are on
 
 
 class EventRules:
-    """`face_appeared`, `emotion_changed`, `face_left`, and the alert where it is enabled."""
+    """`face_appeared`, `emotion_changed`, `face_left`; the alert where it is enabled.
+
+    And what the judges of attention and drowsiness say: conditions that begin and end.
+    """
 
     def __init__(self, alert: Alert) -> None:
         """Begin with nobody in view."""
@@ -47,10 +68,10 @@ class EventRules:
                 began = t if track.id in before else track.began
                 seen = self._seen[track.id] = _Seen(estimate, began)
             seen.estimate = estimate
-            if not seen.announced:
+            if seen.announced is None:
                 if estimate.emotion == UNKNOWN and estimate.reason is None:
                     continue  # it settles; the smoother has an answer or a reason within a second
-                seen.announced = True
+                seen.announced = t
                 seen.emotion = estimate.emotion
                 out.append(PipelineEvent(EventType.FACE_APPEARED, t, estimate, None, self._count()))
             elif estimate.emotion != seen.emotion:
@@ -59,6 +80,8 @@ class EventRules:
                     PipelineEvent(EventType.EMOTION_CHANGED, t, estimate, previous, self._count())
                 )
             out += self._alerts.update(t, estimate, self._count())
+            if estimate.conditions or seen.conditions:
+                out += self._conditions(t, seen)
         return tuple(out)
 
     def lose_sight(self, t: float, reason: Reason) -> tuple[PipelineEvent, ...]:
@@ -70,19 +93,66 @@ class EventRules:
         return tuple(
             e
             for e in estimates
-            if e.track.still or (e.track.id in self._seen and self._seen[e.track.id].announced)
+            if e.track.still
+            or (e.track.id in self._seen and self._seen[e.track.id].announced is not None)
         )
 
     def _count(self) -> int:
-        return sum(s.announced for s in self._seen.values())
+        return sum(s.announced is not None for s in self._seen.values())
+
+    def _conditions(self, t: float, seen: _Seen) -> list[PipelineEvent]:
+        """Return what began and ended of a face's conditions; those are the judges' to say."""
+        out = []
+        told = seen.announced if seen.announced is not None else t
+        now = {c.kind: c for c in seen.estimate.conditions if c.ended is None}
+        ended = {c.kind: c for c in seen.estimate.conditions if c.ended is not None}
+        for kind, condition in list(seen.conditions.items()):
+            if kind in ended or kind not in now:
+                out.append(self._ended(t, seen, ended.get(kind, condition), None))
+        for kind, condition in now.items():
+            known = seen.conditions.get(kind)
+            if known is None or known.level != condition.level:
+                seen.conditions[kind] = condition
+                at = max(condition.at, told)  # nothing of a face is told before it appeared
+                out.append(
+                    PipelineEvent(
+                        CONDITIONS[kind][0],
+                        at,
+                        seen.estimate,
+                        None,
+                        self._count(),
+                        level=condition.level,
+                        seconds=max(at - condition.since, 0.0),
+                    )
+                )
+        return out
+
+    def _ended(
+        self, t: float, seen: _Seen, condition: Condition, reason: Reason | None
+    ) -> PipelineEvent:
+        end = t if condition.ended is None else condition.ended
+        del seen.conditions[condition.kind]
+        return PipelineEvent(
+            CONDITIONS[condition.kind][1],
+            max(end, seen.announced if seen.announced is not None else end),
+            seen.estimate,
+            None,
+            self._count(),
+            reason=reason,
+            level=condition.level,
+            seconds=max(end - condition.since, 0.0),
+        )
 
     def _leave(self, t: float, ids: Sequence[str], reason: Reason | None) -> list[PipelineEvent]:
         out: list[PipelineEvent] = []
         for track_id in ids:
             seen = self._seen.pop(track_id)
-            if not seen.announced:
+            if seen.announced is None:
                 continue
-            estimate = replace(seen.estimate, emotion=seen.emotion)
+            estimate = seen.estimate = replace(seen.estimate, emotion=seen.emotion)
+            last = max(estimate.track.seen, seen.announced)  # nobody knows what it did since
+            for condition in list(seen.conditions.values()):
+                out.append(self._ended(last, seen, condition, reason))
             out += self._alerts.end(t, estimate, self._count(), reason)
             out.append(
                 PipelineEvent(

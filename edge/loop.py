@@ -54,6 +54,8 @@ def _process(p: Pipeline, frame: Frame) -> tuple[Estimate, ...]:
         tracks = p.state.update(frame, tracks)
     scores = p.classifier.classify(frame, tracks)
     estimates = p.smoother.update(frame.t, tracks, scores)
+    for judge in p.judges:
+        estimates = judge.update(frame.t, estimates)
     for event in p.rules.update(frame.t, estimates):
         p.publisher.publish(event)
     p.publisher.state(frame.t, p.rules.announced(estimates), Status.RUNNING)

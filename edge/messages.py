@@ -49,6 +49,16 @@ class EventType(StrEnum):
     FACE_LEFT = "face_left"
     ALERT_BEGAN = "alert_began"
     ALERT_ENDED = "alert_ended"
+    ATTENTION_BEGAN = "attention_began"
+    ATTENTION_ENDED = "attention_ended"
+    EYES_CLOSED = "eyes_closed"
+    EYES_CLOSED_ENDED = "eyes_closed_ended"
+    DROWSY = "drowsy"
+    DROWSY_ENDED = "drowsy_ended"
+    YAWN = "yawn"
+    YAWN_ENDED = "yawn_ended"
+    DISTRACTED = "distracted"
+    DISTRACTED_ENDED = "distracted_ended"
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays have no truth value
@@ -128,6 +138,43 @@ def _round(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
 
 
+class Sums(Struct, frozen=True):
+    """What a face did since it came, and how its lids moved in the last minute."""
+
+    looked_s: Annotated[float, Meta(ge=0, description="seconds that it looked")] = 0.0
+    blinks: Annotated[int, Meta(ge=0)] = 0
+    yawns: Annotated[int, Meta(ge=0)] = 0
+    perclos: Annotated[
+        Part | None,
+        Meta(description="PERCLOS: share of the last minute with the eyes closed; null: too early"),
+    ] = None
+    blinks_per_min: Annotated[float | None, Meta(description="in the last minute")] = None
+    blink_s: Annotated[
+        float | None, Meta(description="mean seconds of a blink in the last minute")
+    ] = None
+
+
+class ConditionKind(StrEnum):
+    """What a face does or is in for a time. Published as it stands."""
+
+    ATTENTION = "attention"
+    EYES_CLOSED = "eyes_closed"
+    DROWSY = "drowsy"
+    YAWN = "yawn"
+    DISTRACTED = "distracted"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One of them that is on, or has just ended."""
+
+    kind: ConditionKind
+    since: float  # s: when it began: the eyes shut, the head turned
+    at: float  # s: when that was long enough to be called so
+    level: str | None = None  # eyes_closed: microsleep, sleep; distracted: long, repeated
+    ended: float | None = None  # s: told once; None: it is on
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
     """The same face as a moment ago."""
@@ -184,6 +231,8 @@ class Estimate:
     window_s: float  # seconds of observation behind the scores, up to the configured window
     attributes: dict[str, tuple[str, float]] = field(default_factory=dict)
     state: FaceState | None = None  # the track's, with `looking`; None: nobody asked
+    conditions: tuple[Condition, ...] = ()
+    sums: Sums | None = None  # None: nobody counts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,3 +247,5 @@ class PipelineEvent:
     grade: str | None = None  # alerts only: less, moderate or more
     duration_s: float | None = None  # face_left: first to last detection; alert_ended: its length
     reason: Reason | None = None  # overrides the estimate's
+    level: str | None = None  # of a condition
+    seconds: float | None = None  # of a condition: how long it has lasted

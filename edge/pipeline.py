@@ -16,6 +16,7 @@ from edge.stages import (
     Camera,
     Classifier,
     FaceDetector,
+    Judge,
     Observer,
     Publisher,
     Rules,
@@ -34,6 +35,8 @@ LIVE = (
     "track",
     "classify",
     "state",
+    "attention",
+    "drowsiness",
     "smooth",
     "alert",
     "output",
@@ -74,6 +77,7 @@ class Pipeline:
     publisher: Publisher
     observers: Sequence[Observer] = field(default_factory=tuple)
     state: StateEstimator | None = None  # None: `state.enabled` is false
+    judges: Sequence[Judge] = field(default_factory=tuple)  # none where `state` is None
 
     def configure(self, config: Config) -> Reconfigured:
         """Take what can change while it runs; faces in view stay in view.
@@ -96,6 +100,8 @@ class Pipeline:
             self.state.configure(now.state)
         self.classifier.configure(now.classify)
         self.smoother.configure(now.smooth)
+        for judge in self.judges:
+            judge.configure(now)
         self.rules.configure(now.alert)
         self.publisher.configure(now)
         self.config = now

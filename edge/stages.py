@@ -143,6 +143,16 @@ class Smoother(Protocol):
         """Return one estimate a track, in the order of `tracks`."""
 
 
+class Judge(Protocol):
+    """Says what faces are in, out of what they do over time: attention, drowsiness."""
+
+    def update(self, t: float, estimates: Sequence[Estimate], /) -> tuple[Estimate, ...]:
+        """Return `estimates` in their order, with more conditions and sums."""
+
+    def configure(self, config: Config, /) -> None:
+        """Go on by other settings; what is known of the faces in view stays."""
+
+
 class Rules(Protocol):
     """Turns estimates into events."""
 

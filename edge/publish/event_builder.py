@@ -77,6 +77,9 @@ class EventBuilder:
                 attributes=_attributes(estimate),
                 state=rounded(estimate.state),
                 grade=cast(Literal["less", "moderate", "more"] | None, event.grade),
+                level=event.level,
+                seconds=_round(event.seconds, 3),
+                sums=_sums(estimate.sums),
                 duration_s=None if event.duration_s is None else round(event.duration_s, 3),
             ),
         )
@@ -126,6 +129,8 @@ def _face(t: float, estimate: Estimate) -> FaceInView:
         reason=estimate.reason.value if estimate.reason else None,
         attributes=_attributes(estimate),
         state=rounded(estimate.state),
+        conditions=[c.kind.value for c in estimate.conditions if c.ended is None],
+        sums=_sums(estimate.sums),
         still=estimate.track.still,
     )
 

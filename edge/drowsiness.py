@@ -1,0 +1,251 @@
+"""Lids and mouth over time: blinks, eyes that stay shut, PERCLOS, yawns. Information, no safety.
+
+PERCLOS is the share of a minute with the eyes at least 80 % closed (Wierwille et al. 1994; NHTSA,
+PERCLOS: A Valid Psychophysiological Measure of Alertness, 1998).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from edge.config import Config
+from edge.messages import Condition, ConditionKind, Estimate, FaceState, Sums
+
+MINUTE_S = 60.0  # of PERCLOS and of the blink rate
+LEAST_KNOWN_S = 30.0  # of a minute with the eyes seen, before PERCLOS is told
+# A person's own open level, as the network sees it: narrow eyes are not half closed ones.
+OPEN_FIRST, OPEN_LEAST, OPEN_MOST = 0.9, 0.5, 1.0
+OPEN_TAU_S = 20.0  # s: time constant with which it is learned
+REOPEN = 1.5  # times the level at which eyes count as closed: there they count as open again
+BLINK_MOST_S = 0.5  # longer is no blink but a microsleep, Euro NCAP
+LONG_BLINKS = 5  # in a minute, before their mean length says anything
+# degrees: beyond, lids are seen from above or from the side and say nothing.
+LOWEST_PITCH, WIDEST_YAW = -22.0, 40.0
+UNSEEN_S = 1.0  # s: eyes that are not seen for so long are no longer called closed
+STALE_S = 0.8  # s: a state measured longer ago says nothing of now
+LONGEST_STEP_S = 1.0  # s: between two measurements, no more is credited to the first
+MOUTH_SHUT = 0.7  # times the level of a yawn: below it, a yawn may be over
+YAWN_GAP_S = 0.2  # s: it is, if that lasts
+YAWN_MOST_S = 10.0  # s: eyes shut during a yawn say nothing, but not for ever; yawns take 4 to 7 s
+CALM = 2 / 3  # of the level: below it, drowsiness is over
+
+
+@dataclass(slots=True)
+class _Lids:
+    """The lids of one face."""
+
+    open_level: float = OPEN_FIRST
+    seen: float | None = None  # s: last measurement of the eyes
+    closed: float | None = None  # s: since when; None: open
+    blinks: int = 0
+    spans: deque[tuple[float, float]] = field(default_factory=deque)  # s: eyes closed from, to
+    short: deque[tuple[float, float]] = field(default_factory=deque)  # s: blinks: at, length
+    watched: deque[tuple[float, float]] = field(default_factory=deque)  # s: eyes seen from, to
+    eyes: Condition | None = None
+    drowsy: Condition | None = None
+
+
+@dataclass(slots=True)
+class _Mouth:
+    """The mouth of one face."""
+
+    wide: float | None = None  # s: since when
+    last_wide: float = 0.0  # s
+    area: float = 0.0  # opening x seconds since `wide`
+    before: float | None = None  # s: the last measurement
+    yawns: int = 0
+    yawn: Condition | None = None
+
+
+class DrowsinessJudge:
+    """Counts blinks and yawns; conditions of lids and mouth where they are asked for."""
+
+    def __init__(self, config: Config) -> None:
+        """Judge as the section `drowsiness` says."""
+        self._faces: dict[str, tuple[_Lids, _Mouth]] = {}
+        self._measured: dict[str, float] = {}
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Go on by other settings; what is known of the faces in view stays."""
+        self._config = config.drowsiness
+
+    def update(self, t: float, estimates: Sequence[Estimate]) -> tuple[Estimate, ...]:
+        """Return `estimates` in their order, with conditions and counts."""
+        living = [e.track.id for e in estimates if not e.track.still]
+        self._faces = {i: self._faces.get(i) or (_Lids(), _Mouth()) for i in living}
+        self._measured = {i: m for i, m in self._measured.items() if i in self._faces}
+        return tuple(e if e.track.still else self._one(t, e) for e in estimates)
+
+    def _one(self, t: float, estimate: Estimate) -> Estimate:
+        state, measured, name = estimate.state, estimate.track.state_t, estimate.track.id
+        if state is None:
+            return estimate
+        lids, mouth = self._faces[name]
+        if measured is not None and measured != self._measured.get(name):
+            self._measured[name] = measured
+            self._mouth(measured, mouth, state.mouth)
+            yawning = mouth.wide is not None and measured - mouth.wide < YAWN_MOST_S
+            self._lids(measured, lids, None if yawning else openness(state))
+        self._unseen(t, lids, mouth)
+        sums = msgspec.structs.replace(
+            estimate.sums or Sums(),
+            blinks=lids.blinks,
+            yawns=mouth.yawns,
+            **_last_minute(t, lids),
+        )
+        ended = (
+            self._conditions(t, lids, mouth, sums)
+            if self._config.enabled
+            else self._off(t, lids, mouth)
+        )
+        on = [c for c in (lids.eyes, lids.drowsy, mouth.yawn) if c is not None]
+        return replace(estimate, conditions=(*estimate.conditions, *on, *ended), sums=sums)
+
+    def _lids(self, t: float, lids: _Lids, value: float | None) -> None:
+        """Take the openness measured at `t`; None: it cannot be told."""
+        if value is None:
+            return
+        before, lids.seen = lids.seen, t
+        dt = min(t - before, LONGEST_STEP_S) if before is not None else 0.0
+        if dt > 0:
+            _extend(lids.watched, t - dt, t)
+        level = self._config.closed * lids.open_level
+        middle = t - dt / 2  # the lids moved between two measurements
+        if lids.closed is None and value <= level:
+            lids.closed = middle
+        elif lids.closed is not None and value >= min(REOPEN * level, 0.9 * lids.open_level):
+            self._opened(middle, lids)
+        elif lids.closed is None:
+            step = (value - lids.open_level) * min(dt / OPEN_TAU_S, 1.0)
+            lids.open_level = min(max(lids.open_level + step, OPEN_LEAST), OPEN_MOST)
+
+    def _opened(self, t: float, lids: _Lids) -> None:
+        began, lids.closed = lids.closed, None
+        if began is None:
+            return
+        lids.spans.append((began, t))
+        if t - began <= BLINK_MOST_S:
+            lids.blinks += 1
+            lids.short.append((t, t - began))
+
+    def _mouth(self, t: float, mouth: _Mouth, value: float | None) -> None:
+        """Take the mouth's opening measured at `t`; None: it cannot be told."""
+        before, mouth.before = mouth.before, t
+        dt = min(t - before, LONGEST_STEP_S) if before is not None else 0.0
+        level = self._config.yawn_mouth
+        if value is not None and value >= (level if mouth.wide is None else MOUTH_SHUT * level):
+            if mouth.wide is None:
+                mouth.wide, mouth.area, dt = t - dt / 2, 0.0, dt / 2
+            mouth.last_wide = t
+        elif mouth.wide is not None and t - mouth.last_wide >= YAWN_GAP_S:
+            mouth.wide = None
+        if value is not None and mouth.wide is not None:
+            mouth.area += value * dt
+
+    def _unseen(self, t: float, lids: _Lids, mouth: _Mouth) -> None:
+        """Forget what has not been seen for too long."""
+        if lids.closed is not None and lids.seen is not None and t - lids.seen >= UNSEEN_S:
+            lids.spans.append((lids.closed, lids.seen))
+            lids.closed = None
+        if mouth.wide is not None and t - mouth.last_wide >= UNSEEN_S:
+            mouth.wide = None
+
+    def _conditions(self, t: float, lids: _Lids, mouth: _Mouth, sums: Sums) -> list[Condition]:
+        """Set the conditions that are on; return those that have just ended."""
+        return [
+            *self._eyes_closed(t, lids),
+            *self._drowsy(t, lids, sums),
+            *self._yawn(t, mouth),
+        ]
+
+    def _eyes_closed(self, t: float, lids: _Lids) -> list[Condition]:
+        c, on = self._config, lids.eyes
+        if lids.closed is None:
+            if on is None:
+                return []
+            lids.eyes = None
+            return [replace(on, ended=lids.spans[-1][1] if lids.spans else t)]
+        # By what was seen: in between, they may have opened.
+        held = (lids.seen if lids.seen is not None else t) - lids.closed
+        level = "sleep" if held >= c.sleep_s else "microsleep" if held >= c.microsleep_s else None
+        if level is not None and (on is None or on.level != level):
+            lids.eyes = Condition(ConditionKind.EYES_CLOSED, lids.closed, t, level)
+        return []
+
+    def _drowsy(self, t: float, lids: _Lids, sums: Sums) -> list[Condition]:
+        c = self._config
+        perclos = sums.perclos or 0.0
+        many = sum(at > t - MINUTE_S for at, _ in lids.short) >= LONG_BLINKS
+        slow = sums.blink_s is not None and many and sums.blink_s >= c.blink_s
+        if lids.drowsy is None:
+            if perclos >= c.perclos or slow:
+                lids.drowsy = Condition(ConditionKind.DROWSY, t, t)
+        elif perclos < CALM * c.perclos and not slow:
+            ended, lids.drowsy = replace(lids.drowsy, ended=t), None
+            return [ended]
+        return []
+
+    def _yawn(self, t: float, mouth: _Mouth) -> list[Condition]:
+        on = mouth.yawn
+        if mouth.wide is None:
+            mouth.yawn = None
+            return [] if on is None else [replace(on, ended=max(mouth.last_wide, on.at))]
+        held = mouth.last_wide - mouth.wide
+        # Who talks opens the mouth as wide, and shuts it with each syllable.
+        open_all_along = mouth.area >= self._config.yawn_mouth * held
+        if on is None and held >= self._config.yawn_s and open_all_along:
+            mouth.yawns += 1
+            mouth.yawn = Condition(ConditionKind.YAWN, mouth.wide, t)
+        return []
+
+    def _off(self, t: float, lids: _Lids, mouth: _Mouth) -> list[Condition]:
+        """End what is on: it is no longer asked for."""
+        on = [c for c in (lids.eyes, lids.drowsy, mouth.yawn) if c is not None]
+        lids.eyes = lids.drowsy = mouth.yawn = None
+        return [replace(c, ended=t) for c in on]
+
+
+def openness(state: FaceState) -> float | None:
+    """Return how far the eyes are open, 0 to 1: the mean of those that are seen; None: neither."""
+    if state.pitch is not None and state.pitch < LOWEST_PITCH:
+        return None
+    if state.yaw is not None and abs(state.yaw) > WIDEST_YAW:
+        return None
+    known = [v for v in (state.eyes.left, state.eyes.right) if v is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _extend(spans: deque[tuple[float, float]], begin: float, end: float) -> None:
+    """Add a span; one that follows the last without a gap lengthens it."""
+    if spans and spans[-1][1] >= begin - 1e-6:
+        spans[-1] = (spans[-1][0], end)
+    else:
+        spans.append((begin, end))
+
+
+def _last_minute(t: float, lids: _Lids) -> dict[str, float | None]:
+    """Return PERCLOS, blinks a minute and their mean length; None: too little was seen."""
+    begin = t - MINUTE_S
+    for spans in (lids.spans, lids.watched):
+        while spans and spans[0][1] <= begin:
+            spans.popleft()
+    while lids.short and lids.short[0][0] <= begin:
+        lids.short.popleft()
+    known = sum(end - max(start, begin) for start, end in lids.watched)
+    if known < LEAST_KNOWN_S:
+        return {"perclos": None, "blinks_per_min": None, "blink_s": None}
+    shut = sum(end - max(start, begin) for start, end in lids.spans)
+    if lids.closed is not None and lids.seen is not None:
+        shut += max(lids.seen - max(lids.closed, begin), 0.0)
+    lengths = [length for _, length in lids.short]
+    return {
+        # Of a whole minute: what was not seen counts as open, and nobody is alarmed too early.
+        "perclos": min(shut / MINUTE_S, 1.0),
+        "blinks_per_min": len(lengths) * MINUTE_S / known,
+        "blink_s": sum(lengths) / len(lengths) if lengths else None,
+    }
