@@ -33,6 +33,7 @@ from edge.stages import (
     Clock,
     Control,
     FaceDetector,
+    Judge,
     Observer,
     Publisher,
     StateEstimator,
@@ -127,6 +128,7 @@ def build(
         publisher=publisher(identity),
         observers=observers,
         state=_state_stage(state, config, scale) if state else None,
+        judges=_judges(config) if state else (),
     )
 
 
@@ -189,6 +191,13 @@ def _state_stage(model: StateModel, config: Config, scale: RateScale) -> StateEs
     from edge.state import TrackStateEstimator
 
     return TrackStateEstimator(model, config.state, scale)
+
+
+def _judges(config: Config) -> tuple[Judge, ...]:
+    from edge.attention import AttentionJudge
+    from edge.drowsiness import DrowsinessJudge
+
+    return AttentionJudge(config), DrowsinessJudge(config)
 
 
 def load_detector(config: Config) -> FaceDetector:

@@ -44,6 +44,14 @@ BoxList = Annotated[
 Status = Annotated[messages.Status, Meta(description="what the daemon does now")]
 # An open enum: what there is today, and whatever a later version adds.
 _REASON = {"anyOf": [{"enum": list(messages.Reason)}, {"type": "string"}]}
+_EVENT_TYPE = {"anyOf": [{"enum": list(EventType)}, {"type": "string", "pattern": "^[a-z_]+$"}]}
+EventKind = Annotated[
+    str,
+    Meta(
+        description="what it says; minor versions add words, for what a configuration switches on",
+        extra_json_schema=_EVENT_TYPE,
+    ),
+]
 _CONDITION = {"anyOf": [{"enum": list(ConditionKind)}, {"type": "string"}]}
 Why = Annotated[
     Annotated[str, Meta(extra_json_schema=_REASON)] | None,
@@ -87,7 +95,7 @@ Sums = Annotated[
 class EventData(Struct, frozen=True, kw_only=True):
     """`data` of an event."""
 
-    event_type: EventType
+    event_type: EventKind
     track: Track
     emotion: Emotion
     previous: Annotated[str | None, Meta(description="emotion before")]

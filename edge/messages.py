@@ -154,6 +154,20 @@ class Sums(Struct, frozen=True):
     ] = None
 
 
+def rounded_sums(sums: Sums | None) -> Sums | None:
+    """Return the sums as they are published."""
+    if sums is None:
+        return None
+    return Sums(
+        looked_s=round(sums.looked_s, 2),
+        blinks=sums.blinks,
+        yawns=sums.yawns,
+        perclos=_round(sums.perclos, 4),
+        blinks_per_min=_round(sums.blinks_per_min, 1),
+        blink_s=_round(sums.blink_s, 3),
+    )
+
+
 class ConditionKind(StrEnum):
     """What a face does or is in for a time. Published as it stands."""
 

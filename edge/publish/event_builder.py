@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from edge.clock import rfc3339
 from edge.contract import TYPE_PREFIX, Attribute, Event, EventData, FaceInView, State
-from edge.messages import NOBODY, Estimate, PipelineEvent, Reason, Status, rounded
+from edge.messages import NOBODY, Estimate, PipelineEvent, Reason, Status, rounded, rounded_sums
 from edge.publish.identity import Identity
 from edge.publish.timesync import time_synced
 from edge.stages import Clock
@@ -56,7 +56,7 @@ class EventBuilder:
             subject=estimate.track.id,
             time=rfc3339(wall - (now - event.t)),
             data=EventData(
-                event_type=event.kind,
+                event_type=event.kind.value,
                 track=estimate.track.id,
                 emotion=estimate.emotion,
                 previous=event.previous,
@@ -78,8 +78,8 @@ class EventBuilder:
                 state=rounded(estimate.state),
                 grade=cast(Literal["less", "moderate", "more"] | None, event.grade),
                 level=event.level,
-                seconds=_round(event.seconds, 3),
-                sums=_sums(estimate.sums),
+                seconds=None if event.seconds is None else round(event.seconds, 3),
+                sums=rounded_sums(estimate.sums),
                 duration_s=None if event.duration_s is None else round(event.duration_s, 3),
             ),
         )
@@ -130,7 +130,7 @@ def _face(t: float, estimate: Estimate) -> FaceInView:
         attributes=_attributes(estimate),
         state=rounded(estimate.state),
         conditions=[c.kind.value for c in estimate.conditions if c.ended is None],
-        sums=_sums(estimate.sums),
+        sums=rounded_sums(estimate.sums),
         still=estimate.track.still,
     )
 

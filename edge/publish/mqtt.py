@@ -116,7 +116,7 @@ class MqttPublisher:
 
     def state(self, t: float, estimates: Sequence[Estimate], status: Status, /) -> None:
         """Offer the present: at once when faces, emotions or status changed, else seldom."""
-        signature = (status, tuple((e.track.id, e.emotion, e.reason) for e in estimates))
+        signature = (status, tuple(map(_shown, estimates)))
         same = signature == self._shown
         living = any(not e.track.still for e in estimates)
         if same and (not living or t - self._shown_t < self._config.output.state_s):
@@ -176,3 +176,9 @@ class MqttPublisher:
         if lines is not None:
             for row in rows:
                 lines.write(row.payload)
+
+
+def _shown(e: Estimate) -> tuple[object, ...]:
+    """What of a face is published at once when it changes."""
+    on = tuple((c.kind, c.level) for c in e.conditions if c.ended is None)
+    return e.track.id, e.emotion, e.reason, on

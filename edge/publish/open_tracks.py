@@ -66,9 +66,9 @@ class OpenTracks:
         """
         for event in events:
             d, kind = event.data, event.data.event_type
-            if kind is EventType.FACE_APPEARED:
+            if kind == EventType.FACE_APPEARED:
                 self._tracks[d.track] = OpenTrack(d.box)
-            elif kind is EventType.ALERT_BEGAN and d.track in self._tracks:
+            elif kind == EventType.ALERT_BEGAN and d.track in self._tracks:
                 self._tracks[d.track] = OpenTrack(self._tracks[d.track].box, alert=True)
         self._write()
 
@@ -76,9 +76,9 @@ class OpenTracks:
         """Note visits that end; call it once `events` are kept."""
         for event in events:
             d, kind = event.data, event.data.event_type
-            if kind is EventType.FACE_LEFT:
+            if kind == EventType.FACE_LEFT:
                 self._tracks.pop(d.track, None)
-            elif kind is EventType.ALERT_ENDED and d.track in self._tracks:
+            elif kind == EventType.ALERT_ENDED and d.track in self._tracks:
                 self._tracks[d.track] = OpenTrack(self._tracks[d.track].box)
         self._write()
 

@@ -14,12 +14,22 @@ COLOURS = {
     "face_left": "33",  # yellow
     "alert_began": "31",  # red
     "alert_ended": "35",  # magenta
+    "attention_began": "32",
+    "attention_ended": "33",
+    "eyes_closed": "31",
+    "eyes_closed_ended": "35",
+    "drowsy": "31",
+    "drowsy_ended": "35",
+    "yawn": "33",
+    "yawn_ended": "35",
+    "distracted": "31",
+    "distracted_ended": "35",
 }
 
 
 def header(labels: Sequence[str]) -> str:
     """Return the line above the first event."""
-    return f"{'time':>8}  {'event':<16} {'face':<9} {'emotion':<10} score  " + " ".join(labels)
+    return f"{'time':>8}  {'event':<17} {'face':<9} {'emotion':<10} score  " + " ".join(labels)
 
 
 def pretty(event: Event, t: float, *, colour: bool) -> str:
@@ -31,7 +41,7 @@ def pretty(event: Event, t: float, *, colour: bool) -> str:
         colour: whether the terminal takes ANSI colours.
     """
     d = event.data
-    name = f"{d.event_type:<16}"
+    name = f"{d.event_type:<17}"
     if colour:
         name = f"\x1b[{COLOURS.get(d.event_type, '0')}m{name}\x1b[0m"
     if d.emotion == UNKNOWN:
@@ -39,6 +49,8 @@ def pretty(event: Event, t: float, *, colour: bool) -> str:
     else:
         bars = " ".join(f"{bar(s):<{len(n)}}" for n, s in d.scores.items())
         answer = f"{d.emotion:<10} {d.confidence:4.2f}   {bars}"
+    if d.level or d.seconds is not None:
+        answer = f"{d.level or '':<10} {d.seconds or 0.0:.1f} s"
     if d.event_type == "face_left" and d.duration_s is not None:
         answer += f" after {d.duration_s:.1f} s"
     return f"{t:7.2f}s  {name} {d.track:<9} {answer}".rstrip()

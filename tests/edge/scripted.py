@@ -11,7 +11,7 @@ from edge.config import Alert, Attention, Config, Drowsiness
 from edge.drowsiness import DrowsinessJudge
 from edge.events import EventRules
 from edge.geometry import Box
-from edge.messages import Estimate, Eyes, EventType, FaceState, PipelineEvent, Track
+from edge.messages import Estimate, EventType, Eyes, FaceState, PipelineEvent, Track
 
 CAR = (Attention(distraction=True), Drowsiness(enabled=True))
 YAW_SIGMA, OPEN_SIGMA = 4.0, 0.1  # degrees, share: noise of the values

@@ -12,7 +12,18 @@ from pathlib import Path
 import pytest
 
 EDGE = Path(__file__).resolve().parent.parent.parent / "edge"
-STAGES = ["camera", "classify", "detect", "events", "publish", "smooth", "still", "track"]
+STAGES = [
+    "attention",
+    "camera",
+    "classify",
+    "detect",
+    "drowsiness",
+    "events",
+    "publish",
+    "smooth",
+    "still",
+    "track",
+]
 FORBIDDEN = {"tensorflow", "keras", "convert", "torch", "jax", "matplotlib"}
 
 

@@ -87,7 +87,7 @@ def test_stamped_messages_hold() -> None:
         (("data", "confidence"), 1.01),
         (("data", "scores", "happy"), -0.1),
         (("data", "box"), [0, 0, 1]),
-        (("data", "event_type"), "smiled"),
+        (("data", "event_type"), "Smiled!"),
         (("time",), "yesterday"),
         (("specversion",), "0.3"),
     ],
