@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from edge.client.text import plain
 from edge.report import words
 from edge.report.figures import Cell, Report
 
@@ -16,7 +17,7 @@ DEVICES_MOST = 60  # devices listed
 
 def lines(report: Report) -> list[str]:
     """Return the report's lines, at most 80 columns wide."""
-    return list(_lines(report))
+    return [plain(line) for line in _lines(report)]  # names and emotions came from the broker
 
 
 def _lines(r: Report) -> Iterator[str]:

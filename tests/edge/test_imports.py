@@ -118,8 +118,9 @@ ROOMS = {
     "tools": {"commands"},
     "schema": {"commands"},
     "web": {"commands"},
-    "client": {"commands", "web", "store"},
-    "store": {"commands", "web"},
+    "client": {"commands", "web", "store", "report"},
+    "store": {"commands", "web", "report"},
+    "report": {"commands", "web"},
 }
 
 
