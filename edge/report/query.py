@@ -47,10 +47,15 @@ def read(store: Store, names: Sequence[str], period: Period, until: float) -> Fa
         UnavailableError: the database does not answer.
     """
     with unavailable(store.name), store.connect() as c:
-        return _Period(c, _devices(c, names), bool(names), period, until).facts()
+        return _Period(c, devices_of(c, names), bool(names), period, until).facts()
 
 
-def _devices(c: Connection, names: Sequence[str]) -> dict[int, str]:
+def devices_of(c: Connection, names: Sequence[str]) -> dict[int, str]:
+    """Return numbers and names of devices, by name; all of them where none is named.
+
+    Raises:
+        UsageError: one is not known.
+    """
     known = {row.id: row.name for row in c.execute(select(Device.id, Device.name))}
     unknown = sorted(set(names) - set(known.values()))
     if unknown:

@@ -1,1 +1,0 @@
-"""A kiosk's year, as its device would have told it, and how long a report of it takes."""
