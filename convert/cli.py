@@ -22,6 +22,7 @@ COMMANDS = (
     "convert.evaluate.schema",
     "convert.quantize.command",
     "convert.quantize.prior",
+    "convert.recover",
     "convert.detector.command",
     "convert.detector.evaluate",
     "convert.detector.quantize",

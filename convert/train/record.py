@@ -18,6 +18,7 @@ from edge.model.manifest import MANIFEST, Manifest, sha256_of
 log = logging.getLogger(__name__)
 
 MODEL, RECORD = "model.keras", "train.json"
+RECOVERED = "keras"  # key of a manifest's provenance: the Keras file that `recover` made from it
 KEPT = (
     "architecture", "seed", "recipe", "begun_from", "weights", "teachers", "averaged", "data",
     "validation", "seconds", "versions",
@@ -37,17 +38,18 @@ class Record:
 
 
 def record_beside(model: Path) -> Record:
-    """Read `train.json` in the folder of `model`; empty when there is none about this file.
+    """Read `train.json`, or the manifest, in the folder of `model`; empty without one about it.
 
     A record names the sha256 of its model, so that another file in the same folder does not pass
-    for it; older records belong to `model.keras`.
+    for it; older records belong to `model.keras`. A manifest counts when it says that it was made
+    from this very file, or this file from its own.
 
     Raises:
-        ConfigError: it is there and is not what `train` writes.
+        ConfigError: there is a record that is not what `train` writes.
     """
     path = model.parent / RECORD
     if not path.is_file():
-        return Record()
+        return _record_of_manifest(model)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         recipe = content["recipe"]
@@ -70,21 +72,41 @@ def record_beside(model: Path) -> Record:
 def labels_beside(model: Path) -> tuple[str, ...] | None:
     """Return the names of a model's outputs as its training or its manifest beside it says.
 
-    A manifest counts when it says that it was made from this very file.
-
     Raises:
         ConfigError: there is a record that is broken.
     """
-    labels = record_beside(model).labels
-    manifest = model.parent / MANIFEST
-    if labels is not None or not (model.is_file() and manifest.is_file()):
-        return labels
+    return record_beside(model).labels or _record_of_manifest(model).labels
+
+
+def _record_of_manifest(model: Path) -> Record:
+    path = model.parent / MANIFEST
+    if not (model.is_file() and path.is_file()):
+        return Record()
     try:
-        content = msgspec.json.decode(manifest.read_bytes(), type=Manifest)
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError, OSError):
-        return None
-    same = content.provenance.get("source_sha256") == sha256_of(model)
-    return tuple(content.labels) if same else None
+        return Record()
+    origin = manifest.provenance
+    recovered: Any = origin.get(RECOVERED)
+    digests = [origin.get("source_sha256")]
+    digests += [recovered.get("sha256")] if isinstance(recovered, dict) else []
+    if sha256_of(model) not in digests:
+        return Record()
+    training: Any = origin.get("training")
+    kept = dict(training) if isinstance(training, dict) else {}
+    recipe = kept.get("recipe")
+    holdout = recipe.get("holdout") if isinstance(recipe, dict) else None
+    if recovered and sha256_of(model) == digests[-1]:
+        kept["recovered"] = recovered
+    truth = manifest.metrics.get("truth_kind")
+    return Record(
+        kept,
+        str(truth) if truth in ("votes", "labels") else None,
+        holdout if isinstance(holdout, float) and 0 < holdout < 1 else None,
+        tuple(manifest.labels),
+        (manifest.input.height, manifest.input.width),
+        dict(manifest.prior) or None,
+    )
 
 
 def _is_about(model: Path, digest: object) -> bool:
