@@ -124,7 +124,7 @@ def build(
             scale=scale,
         ),
         smoother=TemporalSmoother(model.labels, config.smooth),
-        rules=EventRules(config.alert),
+        rules=EventRules(config.alerts()),
         publisher=publisher(identity),
         observers=observers,
         state=_state_stage(state, config, scale) if state else None,

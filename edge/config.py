@@ -396,9 +396,19 @@ class Smooth(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Alert(Struct, frozen=True, forbid_unknown_fields=True):
-    """A set of emotions held for a time. It is no diagnosis of anything."""
+    """A set of emotions held for a time; with `[[alert]]` several, each named. No diagnosis."""
 
-    enabled: Annotated[bool, Meta(description="raise alerts")] = False
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^([a-z][a-z0-9_]{0,31})?$",
+            description="its name in events; several alerts need different ones",
+            extra={"allowed": "a to z, 0 to 9 and _, at most 32 characters, a letter first"},
+        ),
+    ] = ""
+    enabled: Annotated[
+        bool, Meta(description="raise it; with [[alert]] true unless it says no")
+    ] = False
     emotions: Annotated[
         list[str], Meta(min_length=1, max_length=32, description="whose scores are added up")
     ] = msgspec.field(default_factory=lambda: ["sad", "angry", "fear"])
@@ -544,10 +554,16 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     attention: Attention = msgspec.field(default_factory=Attention)
     drowsiness: Drowsiness = msgspec.field(default_factory=Drowsiness)
     smooth: Smooth = msgspec.field(default_factory=Smooth)
-    alert: Alert = msgspec.field(default_factory=Alert)
+    alert: Alert | Annotated[list[Alert], Meta(max_length=16)] = msgspec.field(
+        default_factory=Alert
+    )
     mqtt: Mqtt = msgspec.field(default_factory=Mqtt)
     outbox: Outbox = msgspec.field(default_factory=Outbox)
     output: Output = msgspec.field(default_factory=Output)
     homeassistant: Homeassistant = msgspec.field(default_factory=Homeassistant)
     metrics: Metrics = msgspec.field(default_factory=Metrics)
     log: Log = msgspec.field(default_factory=Log)
+
+    def alerts(self) -> list[Alert]:
+        """Return the alerts, whether there is one section or several."""
+        return [self.alert] if isinstance(self.alert, Alert) else self.alert

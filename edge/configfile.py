@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
-from edge.config import Attribute, Config
+from edge.config import Alert, Attribute, Config
 from edge.errors import ConfigError, cannot_read
 from edge.redact import redact, redacted, remember, secrets_in
 from edge.secrets import hide, others_can_read
@@ -24,6 +24,8 @@ ENV_PREFIX = "EMOTION_EDGE_"  # EMOTION_EDGE_MQTT_PORT is mqtt.port
 # Variables with the prefix that are no keys: the file's path, and those of the project's own tests.
 NO_KEYS = ("CONFIG", "DATA", "FUZZ", "PATIENCE_S", "TEST_CACHE", "VENVS")
 MAX_FILE_BYTES = 1024 * 1024  # a bound against nonsense
+LISTS: dict[str, Any] = {"alert": Alert, "attribute": Attribute}  # [[section]]; alert also [alert]
+MAX_TABLES = 16  # of each
 
 Values = dict[str, Any]
 
@@ -149,6 +151,10 @@ def _put(raw: Values, key: str, text: str, problems: list[str]) -> None:
     table = raw.setdefault(section, {})
     if isinstance(table, dict):
         table[name] = _Text(text)
+    elif section in LISTS:
+        problems.append(
+            f"{key}: got {text!r}; allowed: in the file, where [[{section}]] are several"
+        )
 
 
 class _Text(str):
@@ -172,19 +178,29 @@ def _build(raw: Values, problems: list[str]) -> Config:
     for section, value in raw.items():
         if section not in fields:
             problems.append(f"{section}: unknown section; allowed: {', '.join(fields)}")
-        elif section == "attribute":
-            if not isinstance(value, list):
-                problems.append("attribute: got a table; allowed: [[attribute]], one a classifier")
-                continue
-            built = [
-                _section(f"attribute[{i}]", Attribute, v, problems) for i, v in enumerate(value)
-            ]
-            kwargs[section] = [b for b in built if b is not None]
+        elif section == "attribute" and not isinstance(value, list):
+            problems.append("attribute: got a table; allowed: [[attribute]], one a classifier")
+        elif section in LISTS and isinstance(value, list):
+            kwargs[section] = _several(section, value, problems)
         else:
-            built_section = _section(section, fields[section].type, value, problems)
+            kind = LISTS.get(section, fields[section].type)
+            built_section = _section(section, kind, value, problems)
             if built_section is not None:
                 kwargs[section] = built_section
     return Config(**kwargs)
+
+
+def _several(section: str, values: list[Any], problems: list[str]) -> list[Any]:
+    """Convert the tables of [[section]]; what stands there as [[alert]] is meant to be raised."""
+    if len(values) > MAX_TABLES:
+        problems.append(f"{section}: got {len(values)} tables; allowed: at most {MAX_TABLES}")
+        return []
+    built = []
+    for i, value in enumerate(values):
+        if section == "alert" and isinstance(value, dict):
+            value = {"enabled": True, **value}
+        built.append(_section(f"{section}[{i}]", LISTS[section], value, problems))
+    return [b for b in built if b is not None]
 
 
 def _section(name: str, kind: Any, value: Any, problems: list[str]) -> Any:
@@ -305,10 +321,7 @@ def _relations(config: Config) -> list[str]:
             f"camera.stride: got {c.camera.stride}; "
             f"allowed: 0, or camera.width ({c.camera.width}) and more"
         )
-    if c.alert.moderate > c.alert.more:
-        wrong.append(
-            f"alert.moderate: got {c.alert.moderate}; allowed: 0 to alert.more ({c.alert.more})"
-        )
+    wrong += _of_alerts(c)
     if bool(c.mqtt.cert_file) != bool(c.mqtt.key_file):
         wrong.append("mqtt.cert_file: allowed: together with mqtt.key_file, or neither")
     if (c.mqtt.ca_file or c.mqtt.cert_file) and not c.mqtt.tls:
@@ -318,6 +331,20 @@ def _relations(config: Config) -> list[str]:
     names = [a.name for a in c.attribute]
     if len(set(names)) != len(names):
         wrong.append(f"attribute.name: got {', '.join(names)}; allowed: each name once")
+    return wrong
+
+
+def _of_alerts(c: Config) -> list[str]:
+    wrong = []
+    alerts = c.alerts()
+    for i, alert in enumerate(alerts):
+        name = "alert" if isinstance(c.alert, Alert) else f"alert[{i}]"
+        if alert.moderate > alert.more:
+            wrong.append(
+                f"{name}.moderate: got {alert.moderate}; allowed: 0 to {name}.more ({alert.more})"
+            )
+        if len(alerts) > 1 and (not alert.name or alert.name in {a.name for a in alerts[:i]}):
+            wrong.append(f"{name}.name: got {alert.name!r}; allowed: a name of its own")
     return wrong
 
 

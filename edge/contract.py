@@ -120,6 +120,9 @@ class EventData(Struct, frozen=True, kw_only=True):
     model: Annotated[str, Meta(description="name of the emotion model")]
     attributes: Attributes = {}
     state: Doing = None
+    alert: Annotated[
+        str | None, Meta(description="alerts only: which, where the configuration names it")
+    ] = None
     grade: Annotated[
         Literal["less", "moderate", "more"] | None, Meta(description="alerts only")
     ] = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from edge.config import Alert
 from edge.messages import (
     UNKNOWN,
@@ -38,20 +40,27 @@ class _Seen:
 
 
 class EventRules:
-    """`face_appeared`, `emotion_changed`, `face_left`; the alert where it is enabled.
+    """`face_appeared`, `emotion_changed`, `face_left`; the alerts that are enabled.
 
     And what the judges of attention and drowsiness say: conditions that begin and end.
     """
 
-    def __init__(self, alert: Alert) -> None:
+    def __init__(self, alerts: Sequence[Alert] = ()) -> None:
         """Begin with nobody in view."""
         self._seen: dict[str, _Seen] = {}
         self._pictures: set[str] = set()  # tracks
-        self._alerts = AlertRule(alert)
+        self._alerts = {a.name: AlertRule(a) for a in alerts}
 
-    def configure(self, alert: Alert) -> None:
-        """Go on by other settings; an alert that is switched off ends."""
-        self._alerts.configure(alert)
+    def configure(self, alerts: Sequence[Alert]) -> None:
+        """Go on by other settings; an alert that is switched off or taken out ends."""
+        given = {a.name: a for a in alerts}
+        for name, rule in self._alerts.items():
+            if name not in given and not rule.idle:  # the next update ends it
+                given[name] = rule.switched_off()
+        before = self._alerts
+        self._alerts = {name: before.get(name) or AlertRule(a) for name, a in given.items()}
+        for name, alert in given.items():
+            self._alerts[name].configure(alert)
 
     def update(self, t: float, estimates: Sequence[Estimate]) -> tuple[PipelineEvent, ...]:
         """Return what changed since the last call: who left, then who came, then what changed."""
@@ -79,7 +88,8 @@ class EventRules:
                 out.append(
                     PipelineEvent(EventType.EMOTION_CHANGED, t, estimate, previous, self._count())
                 )
-            out += self._alerts.update(t, estimate, self._count())
+            for rule in self._alerts.values():
+                out += rule.update(t, estimate, self._count())
             if estimate.conditions or seen.conditions:
                 out += self._conditions(t, seen)
         return tuple(out)
@@ -153,7 +163,8 @@ class EventRules:
             last = max(estimate.track.seen, seen.announced)  # nobody knows what it did since
             for condition in list(seen.conditions.values()):
                 out.append(self._ended(last, seen, condition, reason))
-            out += self._alerts.end(t, estimate, self._count(), reason)
+            for rule in self._alerts.values():
+                out += rule.end(t, estimate, self._count(), reason)
             out.append(
                 PipelineEvent(
                     EventType.FACE_LEFT,
@@ -187,13 +198,22 @@ class AlertRule:
     """
 
     def __init__(self, config: Alert) -> None:
-        """Use the section `alert`."""
+        """Use one section `alert`."""
         self._levels: dict[str, _Level] = {}
         self.configure(config)
 
     def configure(self, config: Alert) -> None:
         """Go on by other settings."""
         self._config = config
+
+    @property
+    def idle(self) -> bool:
+        """Whether no track is above the level."""
+        return not self._levels
+
+    def switched_off(self) -> Alert:
+        """Return its settings, not enabled."""
+        return msgspec.structs.replace(self._config, enabled=False)
 
     def update(self, t: float, estimate: Estimate, faces: int) -> list[PipelineEvent]:
         """Return an `alert_began` or `alert_ended` for this track, or nothing."""
@@ -211,8 +231,9 @@ class AlertRule:
             held = t - level.above
             if level.began is None and held >= self._config.after_s:
                 level.began = t
-                grade = self.grade(level.area / held)
-                return [PipelineEvent(EventType.ALERT_BEGAN, t, estimate, None, faces, grade=grade)]
+                grade, name = self.grade(level.area / held), self._config.name or None
+                kind = EventType.ALERT_BEGAN
+                return [PipelineEvent(kind, t, estimate, None, faces, alert=name, grade=grade)]
             return []
         if level.began is None:
             level.above = None
@@ -238,6 +259,13 @@ class AlertRule:
         lasted = t - level.began
         return [
             PipelineEvent(
-                EventType.ALERT_ENDED, t, estimate, None, faces, duration_s=lasted, reason=reason
+                EventType.ALERT_ENDED,
+                t,
+                estimate,
+                None,
+                faces,
+                alert=self._config.name or None,
+                duration_s=lasted,
+                reason=reason,
             )
         ]

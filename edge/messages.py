@@ -258,7 +258,8 @@ class PipelineEvent:
     estimate: Estimate
     previous: str | None  # emotion before
     faces: int  # in view after the change, pictures not counted
-    grade: str | None = None  # alerts only: less, moderate or more
+    alert: str | None = None  # alerts only: the name of the rule, where it has one
+    grade: str | None = None  # alert_began: less, moderate or more
     duration_s: float | None = None  # face_left: first to last detection; alert_ended: its length
     reason: Reason | None = None  # overrides the estimate's
     level: str | None = None  # of a condition

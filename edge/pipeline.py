@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from edge.config import Config
+from edge.config import Alert, Config
 from edge.errors import ConfigError
 from edge.motion import MotionGate
 from edge.prior import wanted_prior
@@ -102,7 +102,7 @@ class Pipeline:
         self.smoother.configure(now.smooth)
         for judge in self.judges:
             judge.configure(now)
-        self.rules.configure(now.alert)
+        self.rules.configure(now.alerts())
         self.publisher.configure(now)
         self.config = now
         return result
@@ -130,20 +130,22 @@ def check_labels(config: Config, labels: Sequence[str], trained: Mapping[str, fl
             wanted_prior(prior, labels, trained)
         except ValueError as e:
             raise ConfigError(f"classify.{e}") from e
-    unknown = [e for e in config.alert.emotions if e not in labels]
-    if config.alert.enabled and unknown:
-        raise ConfigError(f"alert.emotions: got {', '.join(unknown)}; allowed: {', '.join(labels)}")
+    for i, alert in enumerate(config.alerts()):
+        unknown = [e for e in alert.emotions if e not in labels]
+        if alert.enabled and unknown:
+            section = "alert" if isinstance(config.alert, Alert) else f"alert[{i}]"
+            raise ConfigError(
+                f"{section}.emotions: got {', '.join(unknown)}; allowed: {', '.join(labels)}"
+            )
 
 
 def with_live_keys(running: Config, wanted: Config) -> Config:
     """Return `running` with those keys of `wanted` that can change while it runs."""
-    sections = {
-        name: msgspec.structs.replace(
-            getattr(wanted, name),
-            **{key: getattr(getattr(running, name), key) for key in RESTART.get(name, ())},
-        )
-        for name in LIVE
-    }
+    sections = {name: getattr(wanted, name) for name in LIVE}
+    for name, keys in RESTART.items():
+        now = getattr(running, name)
+        kept = {key: getattr(now, key) for key in keys}
+        sections[name] = msgspec.structs.replace(sections[name], **kept)
     return msgspec.structs.replace(running, **sections)
 
 
@@ -152,7 +154,7 @@ def differences(a: Config, b: Config) -> list[str]:
     found = []
     for section in a.__struct_fields__:
         one, other = getattr(a, section), getattr(b, section)
-        if isinstance(one, msgspec.Struct):
+        if isinstance(one, msgspec.Struct) and isinstance(other, msgspec.Struct):
             keys = one.__struct_fields__
             found += [f"{section}.{k}" for k in keys if getattr(one, k) != getattr(other, k)]
         elif one != other:

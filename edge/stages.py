@@ -156,7 +156,7 @@ class Judge(Protocol):
 class Rules(Protocol):
     """Turns estimates into events."""
 
-    def configure(self, config: Alert, /) -> None:
+    def configure(self, alerts: Sequence[Alert], /) -> None:
         """Go on by other settings; an alert that is switched off ends."""
 
     def update(self, t: float, estimates: Sequence[Estimate], /) -> tuple[PipelineEvent, ...]:

@@ -109,7 +109,8 @@ def table(devices: Mapping[str, Device], title: str, trouble: str = "") -> list[
             e = d.last.data
             late = "  (replayed)" if e.replayed else ""
             lines.append(
-                f"  last event: {e.event_type} {plain(e.emotion)}, {plain(d.last.time)}{late}"
+                f"  last event: {e.event_type}{f' [{plain(e.alert)}]' if e.alert else ''} "
+                f"{plain(e.emotion)}, {plain(d.last.time)}{late}"
             )
     return lines
 

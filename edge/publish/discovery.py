@@ -24,7 +24,8 @@ _EVENT = (
     "{% set d = value_json.data %}{% if d.replayed %}{}{% else %}"
     "{{ {'event_type': d.event_type, 'emotion': d.emotion, 'previous': d.previous, "
     "'confidence': d.confidence, 'track': d.track, 'faces': d.faces, 'reason': d.reason, "
-    "'grade': d.grade, 'duration_s': d.duration_s, 'time': value_json.time} | to_json }}{% endif %}"
+    "'alert': d.alert, 'grade': d.grade, 'duration_s': d.duration_s, "
+    "'time': value_json.time} | to_json }}{% endif %}"
 )
 
 

@@ -76,6 +76,7 @@ class EventBuilder:
                 model=self._who.model.name,
                 attributes=_attributes(estimate),
                 state=rounded(estimate.state),
+                alert=event.alert,
                 grade=cast(Literal["less", "moderate", "more"] | None, event.grade),
                 level=event.level,
                 seconds=None if event.seconds is None else round(event.seconds, 3),

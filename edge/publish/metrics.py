@@ -54,6 +54,8 @@ class MeteredPublisher:
     def publish(self, event: PipelineEvent, /) -> None:
         """Count the event and hand it on."""
         self._collector.events[event.kind.value] += 1
+        if event.kind is EventType.ALERT_BEGAN:
+            self._collector.alerts[event.alert or ""] += 1
         self._inner.publish(event)
 
     def state(self, t: float, estimates: Sequence[Estimate], status: Status, /) -> None:
@@ -84,6 +86,7 @@ class HealthCollector(Collector):
         self._who = identity
         self._publisher = publisher
         self.events: collections.Counter[str] = collections.Counter()
+        self.alerts: collections.Counter[str] = collections.Counter()  # by name
         self.faces = 0
         self.status = Status.RUNNING
         self.health: Health | None = None
@@ -115,6 +118,12 @@ class HealthCollector(Collector):
         for kind in EventType:
             events.add_metric([kind.value], self.events[kind.value])
         yield events
+        alerts = CounterMetricFamily(
+            "emotion_edge_alerts", "Alerts begun since the start.", labels=["alert"]
+        )
+        for name, count in list(self.alerts.items()):
+            alerts.add_metric([name], count)
+        yield alerts
         yield from self._outbox(self._publisher.stats())
         if self.health is not None:
             yield from self._health(self.health)

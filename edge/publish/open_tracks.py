@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from edge.contract import Event
+from edge.contract import Event, EventData
 from edge.geometry import Box
 from edge.messages import UNKNOWN, Estimate, EventType, PipelineEvent, Reason, Track
 
@@ -29,6 +29,12 @@ class OpenTrack(Struct, frozen=True):
 
     box: list[float]  # x, y, width, height when it appeared; fractions of the frame
     alert: bool = False  # one has begun and not ended
+    alerts: list[str] = []  # the names of those, "" for one without; older files say `alert` only
+
+    @property
+    def on(self) -> list[str]:
+        """Names of the alerts that are on."""
+        return self.alerts or [""] * self.alert
 
 
 class OpenTracks:
@@ -50,12 +56,12 @@ class OpenTracks:
         self._written = dict(self._tracks)
         events = []
         for left, (name, track) in enumerate(self._tracks.items(), 1):
-            ends = [EventType.ALERT_ENDED] if track.alert else []
-            faces = len(self._tracks) - left
+            faces, nothing = len(self._tracks) - left, _unknown(name, track, t)
             events += [
-                PipelineEvent(kind, t, _unknown(name, track, t), None, faces)
-                for kind in [*ends, EventType.FACE_LEFT]
+                PipelineEvent(EventType.ALERT_ENDED, t, nothing, None, faces, alert=alert or None)
+                for alert in track.on
             ]
+            events.append(PipelineEvent(EventType.FACE_LEFT, t, nothing, None, faces))
         return events
 
     def before(self, events: Iterable[Event]) -> None:
@@ -69,7 +75,7 @@ class OpenTracks:
             if kind == EventType.FACE_APPEARED:
                 self._tracks[d.track] = OpenTrack(d.box)
             elif kind == EventType.ALERT_BEGAN and d.track in self._tracks:
-                self._tracks[d.track] = OpenTrack(self._tracks[d.track].box, alert=True)
+                self._alerts(d, [*self._others(d), d.alert or ""])
         self._write()
 
     def after(self, events: Iterable[Event]) -> None:
@@ -79,8 +85,14 @@ class OpenTracks:
             if kind == EventType.FACE_LEFT:
                 self._tracks.pop(d.track, None)
             elif kind == EventType.ALERT_ENDED and d.track in self._tracks:
-                self._tracks[d.track] = OpenTrack(self._tracks[d.track].box)
+                self._alerts(d, self._others(d))
         self._write()
+
+    def _others(self, d: EventData) -> list[str]:
+        return [name for name in self._tracks[d.track].on if name != (d.alert or "")]
+
+    def _alerts(self, d: EventData, names: list[str]) -> None:
+        self._tracks[d.track] = OpenTrack(self._tracks[d.track].box, bool(names), names)
 
     def _read(self) -> dict[str, OpenTrack]:
         if self._path is None:

@@ -8,8 +8,8 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 from msgspec import Meta, Struct
 
-from edge.config import Attribute, Config
-from edge.configfile import DEFAULT_PATH, ENV_PREFIX, allowed
+from edge.config import Config
+from edge.configfile import DEFAULT_PATH, ENV_PREFIX, LISTS, allowed
 from edge.problems import REASONS
 
 _HEAD = f"""\
@@ -30,9 +30,8 @@ def markdown() -> str:
     """Return the reference."""
     parts = [_HEAD]
     for section in msgspec.structs.fields(Config):
-        kind: type[Struct] = Attribute if section.name == "attribute" else section.type
-        many = section.name == "attribute"
-        head = f"[[{section.name}]]" if many else f"[{section.name}]"
+        kind: type[Struct] = LISTS.get(section.name, section.type)
+        head = f"[[{section.name}]]" if section.name in LISTS else f"[{section.name}]"
         said = " ".join((kind.__doc__ or "").split())
         parts.append(f"## `{head}`\n\n{said}\n\n{_table(kind)}")
     return "\n".join(parts)

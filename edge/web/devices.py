@@ -44,7 +44,7 @@ class History:
     state_at: float = 0.0  # s since 1970, here: when the state came
     heard: float = 0.0  # s since 1970, here: the last message that was not a retained one
     offline_at: float = 0.0  # s since 1970, here: when it went; 0: that was before we listened
-    alerts: dict[str, Plain] = field(default_factory=dict)  # by track
+    alerts: dict[tuple[str, str], Plain] = field(default_factory=dict)  # by track and name
     log: deque[Plain] = field(default_factory=lambda: deque(maxlen=LOG))
     steps: deque[Step] = field(default_factory=deque)
     fresh: list[Step] = field(default_factory=list)  # not yet told
@@ -152,6 +152,7 @@ def _event(history: History, data: EventData, time: str, now: float) -> None:
             "emotion": _short(data.emotion),
             "previous": _short(data.previous or ""),
             "reason": _short(data.reason or ""),
+            "alert": _short(data.alert or ""),
             "grade": _short(str(data.grade or "")),
             "replayed": data.replayed,
         }
@@ -160,13 +161,17 @@ def _event(history: History, data: EventData, time: str, now: float) -> None:
         return
     track = _short(data.track)
     if data.event_type == "alert_began" and len(history.alerts) < MAX_ALERTS:
-        history.alerts[track] = {
+        history.alerts[track, _short(data.alert or "")] = {
             "since": now,
+            "alert": _short(data.alert or ""),
             "emotion": _short(data.emotion),
             "grade": _short(str(data.grade or "")),
         }
-    elif data.event_type in ("alert_ended", "face_left"):
-        history.alerts.pop(track, None)
+    elif data.event_type == "alert_ended":
+        history.alerts.pop((track, _short(data.alert or "")), None)
+    elif data.event_type == "face_left":
+        for key in [k for k in history.alerts if k[0] == track]:
+            del history.alerts[key]
 
 
 def _plain(h: History, kinds: frozenset[str] | set[str], steps: list[Step]) -> Plain:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from edge.camera.opencv import turned
-from edge.config import Config, Mqtt
+from edge.config import Alert, Config, Mqtt
 from edge.contract import Health
 from edge.messages import CameraLost, Estimate, Frame, PipelineEvent, Status
 from edge.stages import Camera, CameraStats, OutboxStats
@@ -27,7 +27,7 @@ def private(config: Config) -> Config:
         camera=r(config.camera, loop=True, every_frame=False),
         mqtt=Mqtt(),
         output=r(config.output, stdout="off", health_s=1.0),
-        alert=r(config.alert, enabled=False),
+        alert=Alert(),
     )
 
 

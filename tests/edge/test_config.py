@@ -1,8 +1,9 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from edge.config import Camera, Config, Mqtt
+from edge.config import Alert, Camera, Config, Mqtt
 from edge.configfile import effective, load
 from edge.errors import ConfigError
 
@@ -48,6 +49,54 @@ def test_five_mistakes_are_all_reported_each_with_what_is_allowed(tmp_path: Path
     assert any(m.startswith("camera.speed: unknown key; allowed: source, width") for m in lines)
     assert any(m.startswith("weather: unknown section; allowed: device, camera") for m in lines)
     assert len(lines) == 6
+
+
+TWO = """
+[[alert]]
+name = "angry"
+emotions = ["angry"]
+[[alert]]
+name = "gloom"
+emotions = ["sad", "fear"]
+level = 0.7
+enabled = false
+"""
+
+
+def test_one_alert_or_several(tmp_path: Path) -> None:
+    (one,) = load(write(tmp_path, "[alert]\nlevel = 0.6")).alerts()
+    assert (one.name, one.enabled, one.level) == ("", False, 0.6)
+    (one,) = load(None, {"EMOTION_EDGE_ALERT_LEVEL": "0.4"}, ["alert.enabled=true"]).alerts()
+    assert (one.enabled, one.level) == (True, 0.4)
+    several = load(write(tmp_path, TWO)).alerts()
+    assert [(a.name, a.enabled, a.level) for a in several] == [
+        ("angry", True, 0.5),  # who writes [[alert]] wants it
+        ("gloom", False, 0.7),
+    ]
+    assert load(write(tmp_path, "alert = []")).alerts() == []
+    assert effective(load(None))["alert"] == {**msgspec.to_builtins(Alert())}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[alert]]\nlevel = 2", "alert[0].level: got 2; allowed: 0 to 1"),
+        ("[[alert]]\n[[alert]]\nname = 'b'", "alert[0].name: got ''; allowed: a name of its own"),
+        (TWO.replace("gloom", "angry"), "alert[1].name: got 'angry'; allowed: a name of its own"),
+        ("[[alert]]\nname = 'A b'", "alert[0].name: got 'A b'; allowed: a to z, 0 to 9 and _"),
+        ("[[alert]]\nmoderate = 0.9", "alert[0].moderate: got 0.9; allowed: 0 to alert[0].more"),
+        ("alert = 3", "alert: got 3; allowed: a table, [alert]"),
+        ("[[alert]]\n" * 17, "alert: got 17 tables; allowed: at most 16"),
+    ],
+)
+def test_wrong_alerts_are_named_by_their_place(tmp_path: Path, text: str, said: str) -> None:
+    (line,) = mistakes(write(tmp_path, text))
+    assert line.startswith(said)
+
+
+def test_a_key_of_several_alerts_is_not_set_from_outside(tmp_path: Path) -> None:
+    (line,) = mistakes(write(tmp_path, TWO), "alert.level=0.9")
+    assert line == "alert.level: got '0.9'; allowed: in the file, where [[alert]] are several"
 
 
 @pytest.mark.parametrize("name", ["kiosk/1", "kiosk#1", "a+b", "a b", "x" * 65])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pytest
 
-from edge.config import Alert, Budget, Config, Motion, TrackKeys
+from edge.config import Budget, Config, Motion, TrackKeys
 from edge.contract import Health
 from edge.events import EventRules
 from edge.geometry import Box
@@ -122,7 +122,7 @@ class Rig:
             stillness=StillnessDetector(TrackKeys()),
             classifier=self.face,
             smoother=self.face,
-            rules=EventRules(Alert()),
+            rules=EventRules(),
             publisher=self.notes,
         )
         self.health = HealthMonitor(

@@ -116,6 +116,21 @@ def test_an_alert_on_a_label_that_the_model_lacks_is_refused_and_nothing_changes
     assert pipeline.config is before
 
 
+def test_alerts_that_come_and_go_are_live(pipeline: Pipeline, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[[alert]]\nname = "a"\nemotions = ["dark"]\n'
+                    '[[alert]]\nname = "b"\nemotions = ["bright"]\n')  # fmt: skip
+    before = pipeline.config
+    two = msgspec.structs.replace(before, alert=load(file).alert)
+    assert pipeline.configure(two).live == ("alert",)
+    assert [a.name for a in pipeline.config.alerts()] == ["a", "b"]
+    wrong = file.read_text().replace("bright", "typo")
+    file.write_text(wrong)
+    with pytest.raises(ConfigError, match=r"alert\[1\]\.emotions: got typo; allowed: dark"):
+        pipeline.configure(msgspec.structs.replace(before, alert=load(file).alert))
+    assert pipeline.configure(before).live == ("alert",)
+
+
 def test_it_says_what_is_live_and_what_takes_a_restart(pipeline: Pipeline) -> None:
     new = configured("detect.rate=3", "mqtt.port=1884", "detect.min_face=0.5", "camera.fps=5")
     result = pipeline.configure(new)

@@ -128,7 +128,7 @@ class Rig:
             stillness=self.stillness,
             classifier=self,
             smoother=TemporalSmoother(LABELS, Smooth()),
-            rules=EventRules(alert or Alert()),
+            rules=EventRules([alert] if alert else []),
             publisher=self.notes,
         )
         run(pipeline, self.clock, Control(), HealthMonitor(self, self.notes, self.clock, 1.0))

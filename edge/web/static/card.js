@@ -9,8 +9,8 @@ const EVENTS = new Map([
   ["face_appeared", (e) => `a face appeared: ${e.emotion}`],
   ["emotion_changed", (e) => `${e.previous || "?"} → ${e.emotion}`],
   ["face_left", () => "a face left"],
-  ["alert_began", (e) => `alert: ${e.emotion}, ${e.grade}`],
-  ["alert_ended", () => "alert ended"],
+  ["alert_began", (e) => `alert${e.alert ? ` ${e.alert}` : ""}: ${e.emotion}, ${e.grade}`],
+  ["alert_ended", (e) => `alert${e.alert ? ` ${e.alert}` : ""} ended`],
 ]);
 
 export class Card {

@@ -228,7 +228,7 @@ function alerts() {
         glyph(a.emotion),
         el("strong", {}, `${a.name}: ${a.emotion}`),
         " ",
-        el("span", {}, `alert, grade ${a.grade || "unknown"}, for `, el("span", { "data-since": a.since })),
+        el("span", {}, `alert${a.alert ? ` ${a.alert}` : ""}, grade ${a.grade || "unknown"}, for `, el("span", { "data-since": a.since })),
       ),
     );
     if (all.length > shown.length) rows.push(el("p", { class: "alert" }, `+${all.length - shown.length} more alerts`));

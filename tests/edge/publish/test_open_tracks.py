@@ -17,8 +17,8 @@ from tests.fakes import FakeClock
 BUILDER = EventBuilder(WHO, FakeClock(), random.Random(1))
 
 
-def event(kind: EventType, track: str) -> Event:
-    return BUILDER.event(PipelineEvent(kind, 0.0, estimate(track=track), None, 1))
+def event(kind: EventType, track: str, alert: str | None = None) -> Event:
+    return BUILDER.event(PipelineEvent(kind, 0.0, estimate(track=track), None, 1, alert=alert))
 
 
 def told(tracks: OpenTracks, *script: tuple[EventType, str]) -> None:
@@ -56,6 +56,30 @@ def test_what_is_open_is_ended_and_what_has_left_is_not(tmp_path: Path) -> None:
         ("alert_ended", "c", "lost", 0),
         ("face_left", "c", "lost", 0),
     ]
+
+
+def test_each_alert_that_is_on_is_ended_by_its_name(tmp_path: Path) -> None:
+    outbox = tmp_path / "outbox.db"
+    tracks = OpenTracks(outbox)
+    told(tracks, (EventType.FACE_APPEARED, "a"))
+    for kind, name in (
+        (EventType.ALERT_BEGAN, "sad"),
+        (EventType.ALERT_BEGAN, None),
+        (EventType.ALERT_BEGAN, "angry"),
+        (EventType.ALERT_ENDED, "sad"),
+    ):
+        tracks.before([event(kind, "a", name)])
+        tracks.after([event(kind, "a", name)])
+    left = [(e.kind.value, e.alert) for e in OpenTracks(outbox).left_behind(5.0)]
+    assert left == [("alert_ended", None), ("alert_ended", "angry"), ("face_left", None)]
+
+
+def test_a_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    outbox = tmp_path / "outbox.db"
+    file = tmp_path / f"outbox.db{SUFFIX}"
+    file.write_text('{"a": {"box": [0, 0, 1, 1], "alert": true}, "b": {"box": [0, 0, 1, 1]}}')
+    told_now = [(e.kind.value, e.alert) for e in OpenTracks(outbox).left_behind(5.0)]
+    assert told_now == [("alert_ended", None), ("face_left", None), ("face_left", None)]
 
 
 def test_once_ended_they_are_not_ended_again(tmp_path: Path) -> None:

@@ -37,13 +37,15 @@ def state(*emotions: str, status: str = "running") -> bytes:
     ).encode()  # fmt: skip
 
 
-def event(kind: str, *, track: str = "a", replayed: bool = False) -> bytes:
+def event(
+    kind: str, *, track: str = "a", replayed: bool = False, alert: str | None = None
+) -> bytes:
     data = {
         "event_type": kind, "track": track, "emotion": "sad", "previous": "neutral",
         "confidence": 0.8, "scores": SCORES, "intensity": 0.5, "box": [0, 0, 1, 1], "faces": 1,
         "window_s": 1.5, "started_at": "2026-01-01T00:00:00Z", "seq": 1, "boot_id": "b",
         "uptime_s": 5.0, "time_synced": True, "replayed": replayed, "reason": None,
-        "model": "emotion", "grade": "more",
+        "model": "emotion", "grade": "more", "alert": alert,
     }  # fmt: skip
     return json.dumps(
         {"id": next(IDS), "source": "/emotion/pi", "type": f"emotion-edge.{kind}", "subject": track,
@@ -132,6 +134,17 @@ def test_an_alert_lasts_until_it_ends_or_nobody_watches_it() -> None:
         assert (alert["emotion"], alert["grade"]) == ("sad", "more")
         b.says(*end)
         assert b.device()["alerts"] == []
+
+
+def test_alerts_of_one_face_are_told_apart_by_their_names() -> None:
+    b = Broker()
+    for name in ("sad", "angry", None):
+        b.says("event", event("alert_began", alert=name))
+    assert [a["alert"] for a in b.device()["alerts"]] == ["sad", "angry", ""]
+    b.says("event", event("alert_ended", alert="angry"))
+    assert [a["alert"] for a in b.device()["alerts"]] == ["sad", ""]
+    b.says("event", event("face_left"))
+    assert b.device()["alerts"] == []
 
 
 def test_an_event_that_comes_late_raises_no_alert_but_is_listed() -> None:
