@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge.attention import AttentionJudge
-from edge.config import Alert, Attention, Config, Drowsiness
+from edge.config import Attention, Config, Drowsiness
 from edge.drowsiness import DrowsinessJudge
 from edge.events import EventRules
 from edge.geometry import Box
@@ -88,7 +88,7 @@ def play(
     rng = random.Random(seed)
     config = Config(attention=settings[0], drowsiness=settings[1])
     judges = AttentionJudge(config), DrowsinessJudge(config)
-    rules = EventRules(Alert())
+    rules = EventRules()
     length = max(sum(do.seconds for do in s) for s in scripts)
     said: list[Said] = []
     for n in range(int((length + 1.0) * rate)):
