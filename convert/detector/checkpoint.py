@@ -23,7 +23,7 @@ FREE = ("steps", "minutes", "peak_rate", "warmup", "report_every")
 
 
 @dataclass(slots=True)
-class Progress:
+class RunState:
     """What a run has come to; kept in `STATE`."""
 
     step: int
@@ -99,25 +99,25 @@ def put(model: Any, weights: Weights) -> None:
         raise ConfigError(f"the weights do not fit the network: {e}") from e
 
 
-def save(model: Any, progress: Progress, folder: Path, record: dict[str, Any]) -> None:
+def save(model: Any, state: RunState, folder: Path, record: dict[str, Any]) -> None:
     """Write all that it takes to go on, and the averaged weights."""
     from keras import ops
 
     inner = [np.asarray(ops.convert_to_numpy(v.value)) for v in model.optimizer.variables]
     partial = folder / "state.part.npz"
     values = {f"model_{i}": w for i, w in enumerate(model.get_weights())}
-    values |= {f"average_{i}": w for i, w in enumerate(progress.averaged)}
+    values |= {f"average_{i}": w for i, w in enumerate(state.averaged)}
     values |= {f"optimizer_{i}": w for i, w in enumerate(inner)}
-    done = {"steps": progress.step, "seconds": round(progress.seconds)}
+    done = {"steps": state.step, "seconds": round(state.seconds)}
     partial_record = folder / "run.part.json"
     partial_record.write_text(json.dumps({"done": done, **record}, indent=1) + "\n")
     partial_record.replace(folder / RECORD)
-    np.savez(partial, step=progress.step, seconds=progress.seconds, **values)
+    np.savez(partial, step=state.step, seconds=state.seconds, **values)
     partial.replace(folder / STATE)
-    save_weights(folder / BEST, progress.averaged)
+    save_weights(folder / BEST, state.averaged)
 
 
-def resume(model: Any, folder: Path) -> Progress | None:
+def resume(model: Any, folder: Path) -> RunState | None:
     """Put the state of `folder` into `model`; None where there is none."""
     if not (folder / STATE).is_file():
         return None
@@ -128,4 +128,4 @@ def resume(model: Any, folder: Path) -> Progress | None:
         for i, variable in enumerate(model.optimizer.variables):
             variable.assign(state[f"optimizer_{i}"])
         averaged = [state[f"average_{i}"].copy() for i in range(n)]
-        return Progress(int(state["step"]), float(state["seconds"]), averaged)
+        return RunState(int(state["step"]), float(state["seconds"]), averaged)

@@ -8,7 +8,6 @@ bounded by minutes.
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,15 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.detector import checkpoint, loss
-from convert.detector.checkpoint import Progress, Weights
+from convert.detector.checkpoint import RunState, Weights
 from convert.detector.copy_paste import Composer, Picture, Recipe
 from convert.detector.hard_negatives import mine
 from convert.detector.network import PARTS, STRIDES, Shape, build
 from convert.detector.photos import Photo
 from convert.detector.targets import encode
 from convert.train.schedule import averaging, learning_rate
-
-log = logging.getLogger(__name__)
 
 EVERY = 10  # steps between two updates of the averaged weights
 AHEAD = 3  # batches composed while the network learns
@@ -164,67 +161,65 @@ def train(
     model = _learner(plan, shape)
     if start is not None:
         checkpoint.put(model, start)
-    progress = checkpoint.resume(model, folder) or Progress(0, 0.0, model.get_weights())
+    state = checkpoint.resume(model, folder) or RunState(0, 0.0, model.get_weights())
 
     def composed(seed: int) -> Composer:
         return Composer(
             portraits, scenes, height=plan.height, width=plan.width, seed=seed, recipe=recipe
         )
 
-    seed = plan.seed * 1_000_003 + progress.step
+    seed = plan.seed * 1_000_003 + state.step
     composer = composed(seed)
     batches = _Batches(composer, plan.batch)
     sums: dict[str, float] = {}
     began, count = time.perf_counter(), 0
-    mine_now = progress.step >= plan.mine_every > 0
+    mine_now = state.step >= plan.mine_every > 0
     last = began
     try:
         for x, y in batches:
-            if progress.done(plan.steps, plan.minutes) >= 1 or stopping():
+            if state.done(plan.steps, plan.minutes) >= 1 or stopping():
                 break
-            if plan.mine_every and (
-                mine_now or (progress.step and progress.step % plan.mine_every == 0)
-            ):
+            if plan.mine_every and (mine_now or (state.step and state.step % plan.mine_every == 0)):
                 mine_now = False
                 ema_model = build(plan.height, plan.width, shape, fast=True)
-                ema_model.set_weights(progress.averaged)
-                places = composed(seed + 7 * progress.step).faceless
+                ema_model.set_weights(state.averaged)
+                places = composed(seed + 7 * state.step).faceless
                 composer.mined = mine(
                     ema_model, places, plan.mine_looks, plan.mine_most, plan.mine_alarm
                 )
-                say(f"step {progress.step}: {len(composer.mined)} false alarms mined")
-            warm = min(1.0, (progress.step + 1) / plan.warmup)
+                say(f"step {state.step}: {len(composer.mined)} false alarms mined")
+            warm = min(1.0, (state.step + 1) / plan.warmup)
             model.optimizer.learning_rate = warm * learning_rate(
-                round(progress.done(plan.steps, plan.minutes) * plan.steps),
+                round(state.done(plan.steps, plan.minutes) * plan.steps),
                 steps=plan.steps,
                 warmup=0,
                 peak=plan.peak_rate,
             )
             losses = model.train_on_batch(x, y, return_dict=True)
-            progress.step += 1
+            state.step += 1
             now = time.perf_counter()
-            progress.seconds, last = progress.seconds + now - last, now
+            state.seconds, last = state.seconds + now - last, now
             count += 1
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(value)
-            if progress.step % EVERY == 0:
-                keep = averaging(progress.step, decay=plan.averaging, every=EVERY)
-                for a, w in zip(progress.averaged, model.get_weights(), strict=True):
+            if state.step % EVERY == 0:
+                keep = averaging(state.step, decay=plan.averaging, every=EVERY)
+                for a, w in zip(state.averaged, model.get_weights(), strict=True):
                     a *= keep
                     a += (1 - keep) * w
-            done = progress.done(plan.steps, plan.minutes)
-            if progress.step % plan.report_every == 0 or done >= 1:
+            done = state.done(plan.steps, plan.minutes)
+            if state.step % plan.report_every == 0 or done >= 1:
                 took = time.perf_counter() - began
                 means = {k: v / count for k, v in sums.items()}
-                checkpoint.save(model, progress, folder, record)
-                row = {"step": progress.step, "seconds": round(took, 1), **means}
+                checkpoint.save(model, state, folder, record)
+                row = {"step": state.step, "seconds": round(took, 1), **means}
                 with (folder / checkpoint.HISTORY).open("a") as f:
                     f.write(json.dumps(row) + "\n")
                 parts = " ".join(f"{k.removesuffix('_loss')} {v:.3f}" for k, v in means.items())
                 each = 1000 * took / count / plan.batch
-                say(f"step {progress.step}, {done:.1%}: {parts} ({each:.1f} ms a picture)")
+                say(f"step {state.step}, {done:.1%}: {parts} ({each:.1f} ms a picture)")
                 sums, count, began = {}, 0, time.perf_counter()
     finally:
         batches.close()
-    checkpoint.save(model, progress, folder, record)
-    return progress.averaged
+    checkpoint.save(model, state, folder, record)
+    return state.averaged

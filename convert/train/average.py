@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     mean.network.set_weights([np.mean(same, axis=0, dtype=np.float64) for same in weights])
     figures = _evaluated(mean, choose)
     try:
-        _write(args, mean, records, figures)
+        _write(args.out, args.models, mean, records, figures)
     except OSError as e:
         raise StorageError(f"{e.filename or args.out}: {e.strerror or e}") from e
     for name, row in [*rows, (str(args.out / MODEL), figures)]:
@@ -128,15 +128,16 @@ def _evaluated(model: FloatModel, choose: Part) -> dict[str, float]:
 
 
 def _write(
-    args: argparse.Namespace,
+    out: Path,
+    models: list[Path],
     mean: FloatModel,
     records: list[dict[str, Any]],
     figures: dict[str, float],
 ) -> None:
-    args.out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     averaged = [
         described(path) | {k: record[k] for k in KEPT if k in record}
-        for path, record in zip(args.models, records, strict=True)
+        for path, record in zip(models, records, strict=True)
     ]
     record = {
         "command": shlex.join(["emotion-convert", *sys.argv[1:]]),
@@ -150,6 +151,6 @@ def _write(
         "validation": {f"validation_{k}": v for k, v in figures.items()},
         "versions": versions(),
     }
-    save_whole(mean.network, args.out / MODEL)
-    record["model_sha256"] = sha256_of(args.out / MODEL)
-    write_text(args.out / RECORD, json.dumps(record, indent=2) + "\n")
+    save_whole(mean.network, out / MODEL)
+    record["model_sha256"] = sha256_of(out / MODEL)
+    write_text(out / RECORD, json.dumps(record, indent=2) + "\n")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
 import logging
 import os
 import select
@@ -13,10 +11,10 @@ import subprocess
 import time
 from pathlib import Path
 
-import numpy as np
-
 import edge.config
+from edge.camera import pipe
 from edge.camera.opencv import Luma
+from edge.camera.pipe import Awaited
 from edge.camera.source import SourceLostError
 from edge.child import python
 from edge.child.confine import INET, INET6, NETLINK, clean_environment, has_landlock
@@ -35,7 +33,6 @@ RPICAM_OLD_NAME = "libcamera-vid"  # before 2024, with the same arguments
 POLL_S = 0.1  # s; how long a read waits, so that a close is noticed
 LAST_S = 1.0  # s from the end of the output to that of the program, which may outlive it
 END_S = 1.5  # s that `edge.child.run` may take to end everything: 0.4 gently, 0.5 by force
-PIPE_BYTES = 1 << 20  # asked for, so that a frame takes few reads; unprivileged maximum
 KEPT_BYTES = 4096  # of an unfinished line
 LINES_MOST = 20  # of what comes at once: a flood of messages must not take our time
 LINE_BYTES = 400  # of the program's messages: of longer lines the end is kept
@@ -70,14 +67,12 @@ class CommandSource:
         if not has_landlock():
             log.info("%s: this kernel has no Landlock to keep it from files", self.name)
         self._child: subprocess.Popen[bytes] | None = None
-        self._buffer = np.empty(0, np.uint8)
-        self._filled = 0  # bytes of `_buffer` that are there
+        self._picture = Awaited(0)
         self._messages = b""  # an unfinished line
         self._last_line = ""
 
     def open(self) -> str:
         """Start the program, see `LiveSource`."""
-        self._filled = 0
         self._messages, self._last_line = b"", ""
         env = clean_environment(os.environ)
         if shutil.which(self._argv[0], path=env.get("PATH")) is None:
@@ -92,29 +87,12 @@ class CommandSource:
             "parent": os.getpid(),
         }
         command, env = python("edge.child.run", env)
+        command = [command[0], "-S", *command[1:]]
         try:
-            self._child = subprocess.Popen(
-                [command[0], "-S", *command[1:]],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                env=env,
-                start_new_session=True,  # a terminal's Ctrl-C is for the daemon
-            )
-            assert self._child.stdin is not None
-            with self._child.stdin as told:
-                told.write(json.dumps(order).encode())
+            self._child = pipe.start(command, env, order, subprocess.PIPE)
         except OSError as e:
             raise SourceLostError(f"cannot be started: {e.strerror}") from e
-        for pipe in (self._child.stdout, self._child.stderr):
-            assert pipe is not None
-            os.set_blocking(pipe.fileno(), False)
-        try:
-            fcntl.fcntl(self._stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        except OSError:
-            log.debug("%s: the pipe stays at its default size", self.name)
-        self._buffer = np.empty(self._frame_bytes, np.uint8)
+        self._picture = Awaited(self._frame_bytes)
         c = self._config
         return f"{self.name}, {c.width}x{c.height} YUV420, {c.fps:g}/s asked for"
 
@@ -129,9 +107,8 @@ class CommandSource:
             if fd == self._stderr:
                 self._drain_messages()
             elif self._fill():
-                luma = self._buffer[: self._stride * self._config.height]
-                # A new buffer each, because whoever got the last one still holds it.
-                self._buffer, self._filled = np.empty(self._frame_bytes, np.uint8), 0
+                luma = self._picture.data[: self._stride * self._config.height]
+                self._picture = Awaited(self._frame_bytes)
                 return luma.reshape(-1, self._stride)[:, : self._config.width]
         return None
 
@@ -146,10 +123,7 @@ class CommandSource:
             _how_ended(child.pid, END_S)
             _signal(child.pid, signal.SIGKILL)
         finally:
-            child.wait()  # after SIGKILL: reaps
-            for pipe in (child.stdout, child.stderr):
-                if pipe is not None:
-                    pipe.close()
+            pipe.end(child)
 
     @property
     def _stdout(self) -> int:
@@ -164,16 +138,10 @@ class CommandSource:
 
     def _fill(self) -> bool:
         """Read what is there; return whether the picture is complete."""
-        view = self._buffer.data
-        while self._filled < self._frame_bytes:
-            try:
-                got = os.readv(self._stdout, [view[self._filled :]])
-            except BlockingIOError:
-                return False
-            if got == 0:
-                raise SourceLostError(self._ending())
-            self._filled += got
-        return True
+        try:
+            return self._picture.fill(self._stdout)
+        except EOFError:
+            raise SourceLostError(self._ending()) from None
 
     def _ending(self) -> str:
         """Say how the program ended, with its own last words."""
@@ -181,8 +149,8 @@ class CommandSource:
         if self._stderr >= 0:
             self._drain_messages()
         how = _how_ended(self._child.pid, LAST_S) or "closed its output"
-        if self._filled:
-            how += f" within a picture ({self._filled} of {self._frame_bytes} bytes)"
+        if self._picture.filled:
+            how += f" within a picture ({self._picture.filled} of {self._frame_bytes} bytes)"
         return f"{how}: {self._last_line}" if self._last_line else how
 
     def _drain_messages(self) -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
 import os
 import select
 import signal
 import subprocess
 import time
 
-import numpy as np
-
 import edge.config
+from edge.camera import pipe
 from edge.camera.jpeg import MAX_PIXELS
 from edge.camera.opencv import Luma
+from edge.camera.pipe import Awaited
 from edge.camera.source import SourceLostError
 from edge.child import python
 from edge.child.confine import clean_environment
@@ -27,7 +24,6 @@ SCHEMES = ("rtsp", "rtsps", "http", "https", "tcp", "udp")
 
 POLL_S = 0.1  # s; how long a read waits, so that a close is noticed
 START_S = 5.0  # s that Python and OpenCV take to load on a small board, on top of the time to open
-PIPE_BYTES = 1 << 20  # asked for, so that a frame takes few reads; unprivileged maximum
 
 
 class StreamSource:
@@ -37,8 +33,7 @@ class StreamSource:
         self._config = config
         self.name = redacted(config.source)
         self._child: subprocess.Popen[bytes] | None = None
-        self._buffer = np.empty(HEADER.size, np.uint8)  # of the header or body that is awaited
-        self._filled = 0  # bytes of `_buffer` that are there
+        self._awaited = Awaited(HEADER.size)  # header or body
         self._header: tuple[Kind, int, int] | None = None  # None: a header is awaited
         self._stage = ""
         self._cpu_ms = 0  # of the child that runs
@@ -63,23 +58,9 @@ class StreamSource:
         self._await(None, HEADER.size)
         self._stage = "starting"
         try:
-            self._child = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                bufsize=0,
-                env=env,
-                start_new_session=True,  # a terminal's Ctrl-C is for the daemon
-            )
-            assert self._child.stdin is not None and self._child.stdout is not None
-            with self._child.stdin as told:
-                told.write(json.dumps(order).encode())
-            os.set_blocking(self._child.stdout.fileno(), False)
+            self._child = pipe.start(command, env, order, subprocess.DEVNULL)
         except OSError as e:
             raise SourceLostError(f"the decoder cannot be started: {e.strerror}") from e
-        with contextlib.suppress(OSError):  # the pipe stays at its default size
-            fcntl.fcntl(self._child.stdout.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         until = time.monotonic() + c.open_timeout_s + START_S
         while self._header is None or self._header[0] is not Kind.PICTURE:
             if self._ready():
@@ -99,10 +80,7 @@ class StreamSource:
         self._cpu_ms = 0
         if child is None:
             return
-        child.kill()
-        child.wait()
-        if child.stdout is not None:
-            child.stdout.close()
+        pipe.end(child)
 
     def _ready(self) -> bool:
         assert self._child is not None and self._child.stdout is not None
@@ -111,9 +89,7 @@ class StreamSource:
         return bool(ready.poll(POLL_S * 1000))
 
     def _await(self, header: tuple[Kind, int, int] | None, count: int) -> None:
-        self._header, self._filled = header, 0
-        # A new buffer each, because whoever got the last picture still holds it.
-        self._buffer = np.empty(count, np.uint8)
+        self._header, self._awaited = header, Awaited(count)
 
     def _receive(self) -> Luma | None:
         """Read what is there; return a picture that it completes.
@@ -125,7 +101,7 @@ class StreamSource:
                 if self._take_header() is Kind.PICTURE:
                     return None
                 continue
-            (kind, width, height), body = self._header, self._buffer
+            (kind, width, height), body = self._header, self._awaited.data
             self._await(None, HEADER.size)
             if kind is Kind.PICTURE:
                 return body.reshape(height, width)
@@ -136,7 +112,7 @@ class StreamSource:
         return None
 
     def _take_header(self) -> Kind:
-        mark, *numbers = HEADER.unpack(self._buffer.tobytes())
+        mark, *numbers = HEADER.unpack(self._awaited.data.tobytes())
         # What comes is believed no more than the camera is: the child may be its own no longer.
         try:
             kind = Kind(mark)
@@ -153,16 +129,10 @@ class StreamSource:
     def _fill(self) -> bool:
         """Read what is there; return whether all that is awaited came."""
         assert self._child is not None and self._child.stdout is not None
-        view = self._buffer.data
-        while self._filled < len(view):
-            try:
-                got = os.readv(self._child.stdout.fileno(), [view[self._filled :]])
-            except BlockingIOError:
-                return False
-            if got == 0:
-                raise SourceLostError(self._ending())
-            self._filled += got
-        return True
+        try:
+            return self._awaited.fill(self._child.stdout.fileno())
+        except EOFError:
+            raise SourceLostError(self._ending()) from None
 
     def _ending(self) -> str:
         assert self._child is not None

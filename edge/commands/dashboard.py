@@ -46,13 +46,12 @@ def run(args: argparse.Namespace) -> int:
     needs_web()
 
     import logging
-    import signal
-    import threading
     import time
 
     from edge.client import Client, Device, Message
     from edge.config import Mqtt
     from edge.service import logs
+    from edge.service.stopper import stop_signal
     from edge.web.dashboard import TICK_S, DashboardHub
     from edge.web.devices import Devices
     from edge.web.listen import parse
@@ -73,15 +72,13 @@ def run(args: argparse.Namespace) -> int:
     if mqtt.base != Mqtt().base:
         title += f", {mqtt.base}/"
     hub = DashboardHub(client, devices, title, keep_s)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    wait = stop_signal()
     with client:  # what is wrong with files and options is said before the page is there
         server = WebServer(listen, "dashboard.html", hub, TICK_S)
         server.start()
         print(f"The dashboard is at {server.url}", flush=True)
         try:
-            stop.wait()
+            wait()
             log.info("stopping")
         finally:
             server.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from edge.commands.watch import add_broker_options, broker
-from edge.errors import UnavailableError, UsageError
+from edge.errors import UnavailableError
 
 PORT = 9798
 
@@ -37,16 +37,12 @@ def run(args: argparse.Namespace) -> int:
         ConfigError: a file that was named cannot be used.
         UnavailableError: the address is taken, or the extra is not installed.
     """
-    host, _, port = args.listen.rpartition(":")
-    host = host.strip("[]")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise UsageError(f"--listen: got {args.listen!r}; allowed: HOST:PORT")
-    mqtt = broker(args)
-
-    import signal
-    import threading
-
     from edge.service import logs
+    from edge.service.stopper import stop_signal
+    from edge.web.listen import parse
+
+    listen = parse(args.listen, PORT, None)
+    mqtt = broker(args)
 
     try:
         from prometheus_client import CollectorRegistry
@@ -64,12 +60,10 @@ def run(args: argparse.Namespace) -> int:
     registry = CollectorRegistry()
     registry.register(collector)
     ProcessCollector(registry=registry)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    wait = stop_signal()
     with collector.client:
-        server = MetricsServer(registry, host, int(port))
+        server = MetricsServer(registry, listen.host, listen.port)
         print(f"Metrics are at {server.url}", flush=True)
-        stop.wait()
+        wait()
         server.close()
     return 0

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT become the end of the loop."""
+"""SIGTERM and SIGINT become the end of the loop, or of a wait."""
 
 from __future__ import annotations
 
@@ -10,6 +10,25 @@ from collections.abc import Callable
 from types import FrameType
 
 from edge.stages import Control
+
+
+def stop_signal() -> Callable[[], None]:
+    """Take SIGTERM and SIGINT from now on; return a function that waits for the first of them."""
+    asked, ask = os.pipe()
+    os.set_blocking(ask, False)
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        # Not an Event: the thread that is interrupted may hold its lock.
+        with contextlib.suppress(OSError):  # full of earlier signals
+            os.write(ask, b"!")
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
+
+    def wait() -> None:
+        os.read(asked, 1)
+
+    return wait
 
 
 class Stopper:

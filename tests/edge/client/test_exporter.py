@@ -73,7 +73,8 @@ def test_every_device_without_a_port_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_wrong_address_is_named() -> None:
-    command = [sys.executable, "-m", "edge", "exporter", "--listen", "here"]
+    command = [sys.executable, "-m", "edge", "exporter", "--listen", "here:there"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 64
-    assert done.stderr == "emotion-edge: --listen: got 'here'; allowed: HOST:PORT\n"
+    allowed = "HOST:PORT, such as 127.0.0.1:9798"
+    assert done.stderr == f"emotion-edge: --listen: got 'here:there'; allowed: {allowed}\n"

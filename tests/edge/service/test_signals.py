@@ -51,6 +51,36 @@ def test_a_signal_within_the_handler_of_another_blocks_nothing() -> None:
     assert done.stdout == "ended\n", done.stderr
 
 
+# As above, and every line of the wait is interrupted too, the locks of the standard library held.
+WAITING = """
+import signal, sys
+from edge.service.stopper import stop_signal
+
+wait = stop_signal()
+depth = 0
+
+def trace(frame, event, _argument):
+    global depth
+    if event == "line" and depth < 3:
+        depth += 1
+        signal.raise_signal(signal.SIGINT if depth % 2 else signal.SIGTERM)
+        depth -= 1
+    return trace
+
+sys.settrace(trace)
+wait()
+sys.settrace(None)
+print("ended")
+"""
+
+
+def test_a_signal_at_any_line_of_the_wait_ends_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WAITING], capture_output=True, text=True, timeout=PATIENCE_S
+    )
+    assert done.stdout == "ended\n", done.stderr
+
+
 def storm(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
         while process.poll() is None:
