@@ -26,6 +26,10 @@ COMMANDS = (
     "convert.detector.command",
     "convert.detector.evaluate",
     "convert.detector.quantize",
+    "convert.state.label",
+    "convert.state.command",
+    "convert.state.evaluate",
+    "convert.state.quantize",
 )
 EX_INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 EX_USAGE, EX_IOERR = 64, 74  # sysexits.h

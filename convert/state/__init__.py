@@ -1,0 +1,1 @@
+"""The network that says what a face is doing: head pose, eyes, mouth, smile."""
