@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from edge import __version__, host
+from edge.baseline import BaselineCorrector
 from edge.camera import open_camera
 from edge.classify import Model, TrackClassifier
 from edge.config import Config
@@ -123,6 +124,7 @@ def build(
             attributes=attributes,
             scale=scale,
         ),
+        baseline=BaselineCorrector(model.labels, config.baseline),
         smoother=TemporalSmoother(model.labels, config.smooth),
         rules=EventRules(config.alerts()),
         publisher=publisher(identity),

@@ -370,6 +370,21 @@ class Drowsiness(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 2.0
 
 
+class Baseline(Struct, frozen=True, forbid_unknown_fields=True):
+    """What faces show at rest, learned and taken off."""
+
+    enabled: Annotated[
+        bool, Meta(description="learn what each face, and this camera's visitors, show at rest")
+    ] = True
+    emotions: Annotated[
+        list[str],
+        Meta(min_length=1, max_length=32, description="that a resting face is mistaken for"),
+    ] = msgspec.field(default_factory=lambda: ["angry", "disgust", "fear", "sad"])
+    bound: Annotated[
+        float, Meta(ge=1, le=20, description="a score is divided by this much at most")
+    ] = 4.0
+
+
 class Smooth(Struct, frozen=True, forbid_unknown_fields=True):
     """From scores to an emotion that does not flicker."""
 
@@ -553,6 +568,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     state: State = msgspec.field(default_factory=State)
     attention: Attention = msgspec.field(default_factory=Attention)
     drowsiness: Drowsiness = msgspec.field(default_factory=Drowsiness)
+    baseline: Baseline = msgspec.field(default_factory=Baseline)
     smooth: Smooth = msgspec.field(default_factory=Smooth)
     alert: Alert | Annotated[list[Alert], Meta(max_length=16)] = msgspec.field(
         default_factory=Alert

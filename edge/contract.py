@@ -76,6 +76,13 @@ class Attribute(Struct, frozen=True):
     confidence: Unit
 
 
+Rest = Annotated[
+    dict[str, Unit],
+    Meta(
+        description="by what scores were multiplied because the face, or faces at this camera, "
+        "have them at rest; empty: by nothing"
+    ),
+]
 Attributes = Annotated[
     dict[str, Attribute], Meta(description="answers of additional classifiers, by name")
 ]
@@ -123,6 +130,7 @@ class EventData(Struct, frozen=True, kw_only=True):
     alert: Annotated[
         str | None, Meta(description="alerts only: which, where the configuration names it")
     ] = None
+    baseline: Rest = {}
     grade: Annotated[
         Literal["less", "moderate", "more"] | None, Meta(description="alerts only")
     ] = None
@@ -183,6 +191,7 @@ class FaceInView(Struct, frozen=True, kw_only=True):
         Meta(description="what it is in now; minor versions add words"),
     ] = []
     sums: Sums = None
+    baseline: Rest = {}
     still: Annotated[
         bool, Meta(description="a picture, a statue or a pattern: it never moved and never changed")
     ] = False

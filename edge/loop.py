@@ -52,7 +52,7 @@ def _process(p: Pipeline, frame: Frame) -> tuple[Estimate, ...]:
     tracks = p.stillness.update(frame, p.tracker.update(frame, faces))
     if p.state is not None:
         tracks = p.state.update(frame, tracks)
-    scores = p.classifier.classify(frame, tracks)
+    scores = p.baseline.update(frame.t, tracks, p.classifier.classify(frame, tracks))
     estimates = p.smoother.update(frame.t, tracks, scores)
     for judge in p.judges:
         estimates = judge.update(frame.t, estimates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
@@ -229,6 +230,8 @@ class Scores:
     attributes: dict[str, tuple[str, float]] = field(
         default_factory=dict
     )  # name: (label, probability)
+    # By what scores were multiplied because the face has them at rest; {}: nothing was.
+    baseline: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -247,6 +250,7 @@ class Estimate:
     state: FaceState | None = None  # the track's, with `looking`; None: nobody asked
     conditions: tuple[Condition, ...] = ()
     sums: Sums | None = None  # None: nobody counts
+    baseline: Mapping[str, float] = field(default_factory=dict)  # see `Scores`
 
 
 @dataclass(frozen=True, slots=True, eq=False)

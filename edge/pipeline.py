@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from edge.config import Alert, Config
+from edge.config import Alert, Baseline, Config
 from edge.errors import ConfigError
 from edge.motion import MotionGate
 from edge.prior import wanted_prior
 from edge.rates import BudgetKeeper, RateLimiter
 from edge.stages import (
+    BaselineStage,
     Camera,
     Classifier,
     FaceDetector,
@@ -37,6 +38,7 @@ LIVE = (
     "state",
     "attention",
     "drowsiness",
+    "baseline",
     "smooth",
     "alert",
     "output",
@@ -72,6 +74,7 @@ class Pipeline:
     tracker: Tracker
     stillness: Stillness
     classifier: Classifier
+    baseline: BaselineStage
     smoother: Smoother
     rules: Rules
     publisher: Publisher
@@ -99,6 +102,7 @@ class Pipeline:
         if self.state is not None:
             self.state.configure(now.state)
         self.classifier.configure(now.classify)
+        self.baseline.configure(now.baseline)
         self.smoother.configure(now.smooth)
         for judge in self.judges:
             judge.configure(now)
@@ -130,6 +134,13 @@ def check_labels(config: Config, labels: Sequence[str], trained: Mapping[str, fl
             wanted_prior(prior, labels, trained)
         except ValueError as e:
             raise ConfigError(f"classify.{e}") from e
+    of = config.baseline
+    unknown = [e for e in of.emotions if e not in labels]
+    # The usual list is for any model: of four classes, say.
+    if of.enabled and of.emotions != Baseline().emotions and unknown:
+        raise ConfigError(
+            f"baseline.emotions: got {', '.join(unknown)}; allowed: {', '.join(labels)}"
+        )
     for i, alert in enumerate(config.alerts()):
         unknown = [e for e in alert.emotions if e not in labels]
         if alert.enabled and unknown:

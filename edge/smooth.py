@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -80,6 +80,7 @@ class _History:
     named: dict[str, float] = field(default_factory=dict)  # the same by label, shared by estimates
     reason: Reason | None = None
     attributes: dict[str, tuple[str, float]] = field(default_factory=dict)
+    baseline: Mapping[str, float] = field(default_factory=dict)
     began: float | None = None  # s: first score, for settling
     counted: float = 0.0  # s: scores before then are forgotten: the face has changed since
     changed: float = -math.inf  # s: when `emotion` last changed
@@ -138,6 +139,7 @@ class TemporalSmoother:
             else 0.0,
             attributes=dict(history.attributes) if history.attributes else {},
             state=track.state,
+            baseline=history.baseline,
         )
 
     def _take(self, t: float, history: _History, fresh: Scores) -> None:
@@ -153,6 +155,7 @@ class TemporalSmoother:
             return
         history.window.append((t, fresh.probabilities))
         history.attributes.update(fresh.attributes)
+        history.baseline = fresh.baseline
         history.began = t if history.began is None else history.began
         history.scores = self._mean(history.window, self._config.window_s)
         if self._forget(t, history, fresh.probabilities):

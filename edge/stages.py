@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import Alert, Classify, Config, Detect, Smooth, State, TrackKeys
+from edge.config import Alert, Baseline, Classify, Config, Detect, Smooth, State, TrackKeys
 from edge.contract import Health
 from edge.errors import EdgeError
 from edge.messages import (
@@ -129,6 +129,18 @@ class Classifier(Protocol):
 
     def classify(self, frame: Frame, tracks: Sequence[Track], /) -> tuple[Scores, ...]:
         """Return scores of those tracks that are due."""
+
+
+class BaselineStage(Protocol):
+    """Takes off what faces show at rest."""
+
+    def configure(self, config: Baseline, /) -> None:
+        """Go on by other settings; what was learned stays, unless it is switched off."""
+
+    def update(
+        self, t: float, tracks: Sequence[Track], scores: Sequence[Scores], /
+    ) -> tuple[Scores, ...]:
+        """Return `scores`, corrected."""
 
 
 class Smoother(Protocol):

@@ -77,6 +77,7 @@ class EventBuilder:
                 attributes=_attributes(estimate),
                 state=rounded(estimate.state),
                 alert=event.alert,
+                baseline=_shares(estimate.baseline),
                 grade=cast(Literal["less", "moderate", "more"] | None, event.grade),
                 level=event.level,
                 seconds=None if event.seconds is None else round(event.seconds, 3),
@@ -132,6 +133,7 @@ def _face(t: float, estimate: Estimate) -> FaceInView:
         state=rounded(estimate.state),
         conditions=[c.kind.value for c in estimate.conditions if c.ended is None],
         sums=rounded_sums(estimate.sums),
+        baseline=_shares(estimate.baseline),
         still=estimate.track.still,
     )
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pytest
 
-from edge.config import Budget, Config, Motion, TrackKeys
+from edge.baseline import BaselineCorrector
+from edge.config import Baseline, Budget, Config, Motion, TrackKeys
 from edge.contract import Health
 from edge.events import EventRules
 from edge.geometry import Box
@@ -121,6 +122,7 @@ class Rig:
             tracker=self.face,
             stillness=StillnessDetector(TrackKeys()),
             classifier=self.face,
+            baseline=BaselineCorrector(["happy", "sad"], Baseline()),
             smoother=self.face,
             rules=EventRules(),
             publisher=self.notes,

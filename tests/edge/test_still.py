@@ -14,7 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.still.scenes import Scene, Sensor, breathing, replayed, resting, trembling
-from edge.config import Alert, Config, Detect, Motion, Smooth, TrackKeys
+from edge.baseline import BaselineCorrector
+from edge.config import Alert, Baseline, Config, Detect, Motion, Smooth, TrackKeys
 from edge.contract import Health
 from edge.detect import open_detector
 from edge.events import EventRules
@@ -127,6 +128,7 @@ class Rig:
             tracker=FaceTracker(keys, random.Random(1)),
             stillness=self.stillness,
             classifier=self,
+            baseline=BaselineCorrector(LABELS, Baseline()),
             smoother=TemporalSmoother(LABELS, Smooth()),
             rules=EventRules([alert] if alert else []),
             publisher=self.notes,
