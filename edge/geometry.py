@@ -80,3 +80,26 @@ def blended(old: Points, was: Box, new: Points, box: Box, weight: float) -> Poin
         ey = box.y + (ay - was.y) / was.height * box.height
         out.append((ex + weight * (bx - ex), ey + weight * (by - ey)))
     return tuple(out)
+
+
+def turned_pose(
+    yaw: float, pitch: float, roll: float, degrees: float
+) -> tuple[float, float, float]:
+    """Return the yaw, pitch and roll that a head has when the picture is turned clockwise.
+
+    All in degrees. Yaw and pitch are where the face looks (right and up in the picture), roll is
+    about that direction: the rotation is R = Ry Rx Rz, and a turn of the picture is before it.
+    """
+    (sy, cy), (sp, cp), (sr, cr), (s, c) = (
+        (math.sin(math.radians(a)), math.cos(math.radians(a))) for a in (yaw, pitch, roll, degrees)
+    )
+    # Where the face looks, and the picture's rows of R.
+    x, y, z = sy * cp, sp, cy * cp
+    right = (cy * cr + sy * sp * sr, cy * sr - sy * sp * cr)
+    up = (-sr * cp, cr * cp)
+    ups = [c * u - s * r for r, u in zip(right, up, strict=True)]
+    return (
+        math.degrees(math.atan2(c * x + s * y, z)),
+        math.degrees(math.asin(max(-1.0, min(1.0, c * y - s * x)))),
+        math.degrees(-math.atan2(*ups)),
+    )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge.config import State
 from edge.crop import crop_turned, tilt
 from edge.errors import ConfigError
-from edge.geometry import Box, Points
+from edge.geometry import Box, Points, turned_pose
 from edge.messages import Eyes, FaceState, Frame, Track
 from edge.model.crop_network import CropNetwork
 from edge.model.manifest import StateOutput
@@ -86,14 +86,19 @@ class StateModel:
 
         Args:
             face: luma of the input's size.
-            turned: degrees by which it was turned upright; its head is tilted by so much more.
+            turned: degrees by which it was turned upright.
         """
         found = decode(self._net.run(face), self.manifest.outputs)
-        roll = found.get("roll")
+        yaw, pitch, roll = (found.get(name) for name in ("yaw", "pitch", "roll"))
+        if turned:  # back as the picture was: that takes all three
+            if yaw is None or pitch is None or roll is None:
+                yaw = pitch = roll = None
+            else:
+                yaw, pitch, roll = turned_pose(yaw, pitch, roll, turned)
         return FaceState(
-            yaw=found.get("yaw"),
-            pitch=found.get("pitch"),
-            roll=None if roll is None else roll + turned,
+            yaw=yaw,
+            pitch=pitch,
+            roll=roll,
             eyes=Eyes(found.get("eye_left"), found.get("eye_right")),
             mouth=found.get("mouth"),
             smile=found.get("smile"),

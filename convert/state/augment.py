@@ -23,7 +23,7 @@ from convert.state.outputs import (
     N,
     mirrored,
 )
-from convert.state.teacher import rolled
+from edge.geometry import turned_pose
 from edge.image import resize
 
 Luma = NDArray[np.uint8]
@@ -86,10 +86,11 @@ def crop_of(faces: Faces, row: int, recipe: Recipe, rng: Rng) -> tuple[Luma, Flo
     if rng.random() < recipe.turned:
         turn = float(rng.uniform(-recipe.large_turn, recipe.large_turn))
     if np.isfinite(values[: ROLL + 1]).all():
-        turned = rolled(values[: ROLL + 1], turn)
+        yaw, pitch, roll = (float(v) for v in values[[YAW, PITCH, ROLL]])
+        turned = turned_pose(yaw, pitch, roll, turn)
         if abs(turned[2]) > MOST_ROLL:
             turn = -turn
-            turned = rolled(values[: ROLL + 1], turn)
+            turned = turned_pose(yaw, pitch, roll, turn)
         values[[YAW, PITCH, ROLL]] = turned
     grow = float(np.exp(rng.normal(0, recipe.grow)))
     shift = rng.normal(0, recipe.shift, 2) * PATCH / 2

@@ -29,8 +29,8 @@ from convert.state.outputs import (
 )
 from convert.state.predict import FolderPredictor, Predictor, Said
 from convert.state.scores import auc, calibration, mean_error, risk_coverage, two_classes
-from convert.state.teacher import rolled
 from edge.errors import UsageError
+from edge.geometry import turned_pose
 from edge.image import resize
 
 Floats = NDArray[np.float32]
@@ -152,7 +152,8 @@ def _turned(faces: Faces, condition: str) -> Faces:
     values = faces.values.copy()
     degrees = float(condition.split()[-1])
     for k in np.flatnonzero(np.isfinite(values[:, POSE]).all(axis=1)):
-        values[k, POSE] = rolled(faces.values[k, POSE], degrees)
+        yaw, pitch, roll = (float(v) for v in values[k, POSE])
+        values[k, POSE] = turned_pose(yaw, pitch, roll, degrees)
     return replace(faces, values=values)
 
 

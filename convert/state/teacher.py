@@ -160,12 +160,6 @@ def rotation_of(pose: NDArray[np.floating]) -> Floats:
     return out
 
 
-def rolled(pose: NDArray[np.floating], degrees: float) -> Floats:
-    """Return the angles after the picture was turned clockwise by `degrees`."""
-    s, c = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
-    return angles(np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]) @ rotation_of(pose))
-
-
 def _unprojected(screen: Floats, depth: float, scale: float) -> Floats:
     z = (screen[2] - depth + NEAR) / scale
     return np.stack([screen[0] * z / NEAR, screen[1] * z / NEAR, -z])

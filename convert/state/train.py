@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.detector import checkpoint
-from convert.detector.checkpoint import Progress, Weights
+from convert.detector.checkpoint import RunState, Weights
 from convert.state.augment import Batches, Recipe
 from convert.state.faces import Faces
 from convert.state.loss import likelihood_loss
@@ -92,7 +92,7 @@ def train(
         folder: for the state, the averaged weights and the history; made when missing.
         data: what the faces were read from: names and their SHA-256, for the record.
         start: weights of an earlier run to begin with; default: random ones.
-        say: gets a line of progress.
+        say: gets a line of state.
         stopping: asked after each step; a stopped run can go on later.
 
     Returns:
@@ -118,43 +118,43 @@ def train(
     model = _learner(plan, shape)
     if start is not None:
         checkpoint.put(model, start)
-    progress = checkpoint.resume(model, folder) or Progress(0, 0.0, model.get_weights())
-    ahead = _Ahead(Batches(faces, recipe, plan.seed * 1_000_003 + progress.step), plan.batch)
+    state = checkpoint.resume(model, folder) or RunState(0, 0.0, model.get_weights())
+    ahead = _Ahead(Batches(faces, recipe, plan.seed * 1_000_003 + state.step), plan.batch)
     total, count, began = 0.0, 0, time.perf_counter()
     last = began
     try:
         for x, y in ahead:
-            if progress.done(plan.steps, plan.minutes) >= 1 or stopping():
+            if state.done(plan.steps, plan.minutes) >= 1 or stopping():
                 break
-            done = progress.done(plan.steps, plan.minutes)
-            warm = min(1.0, (progress.step + 1) / plan.warmup)
+            done = state.done(plan.steps, plan.minutes)
+            warm = min(1.0, (state.step + 1) / plan.warmup)
             model.optimizer.learning_rate = warm * learning_rate(
                 round(done * plan.steps), steps=plan.steps, warmup=0, peak=plan.peak_rate
             )
             total += float(model.train_on_batch(x, y))
             count += 1
-            progress.step += 1
+            state.step += 1
             now = time.perf_counter()
-            progress.seconds, last = progress.seconds + now - last, now
-            if progress.step % EVERY == 0:
-                keep = averaging(progress.step, decay=plan.averaging, every=EVERY)
-                for a, w in zip(progress.averaged, model.get_weights(), strict=True):
+            state.seconds, last = state.seconds + now - last, now
+            if state.step % EVERY == 0:
+                keep = averaging(state.step, decay=plan.averaging, every=EVERY)
+                for a, w in zip(state.averaged, model.get_weights(), strict=True):
                     a *= keep
                     a += (1 - keep) * w
-            done = progress.done(plan.steps, plan.minutes)
-            if progress.step % plan.report_every == 0 or done >= 1:
+            done = state.done(plan.steps, plan.minutes)
+            if state.step % plan.report_every == 0 or done >= 1:
                 took = time.perf_counter() - began
-                checkpoint.save(model, progress, folder, record)
-                row = {"step": progress.step, "seconds": round(took, 1), "loss": total / count}
+                checkpoint.save(model, state, folder, record)
+                row = {"step": state.step, "seconds": round(took, 1), "loss": total / count}
                 with (folder / checkpoint.HISTORY).open("a") as f:
                     f.write(json.dumps(row) + "\n")
                 each = 1000 * took / count / plan.batch
                 say(
-                    f"step {progress.step}, {done:.1%}: loss {total / count:.3f} "
+                    f"step {state.step}, {done:.1%}: loss {total / count:.3f} "
                     f"({each:.1f} ms a face)"
                 )
                 total, count, began = 0.0, 0, time.perf_counter()
     finally:
         ahead.close()
-    checkpoint.save(model, progress, folder, record)
-    return progress.averaged
+    checkpoint.save(model, state, folder, record)
+    return state.averaged

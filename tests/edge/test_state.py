@@ -18,6 +18,7 @@ from edge.config import State
 from edge.configfile import load
 from edge.errors import ConfigError
 from edge.geometry import Box, Points
+from edge.image import resize
 from edge.messages import FaceState, Frame, Track
 from edge.model.manifest import StateOutput, load_manifest
 from edge.rates import RateScale
@@ -112,6 +113,17 @@ def test_a_head_that_was_turned_upright_to_be_judged_keeps_its_roll() -> None:
     eyes: Points = ((120, 80), (160, 100), (140, 110), (125, 125), (145, 130))  # 26.6 degrees
     (found,) = estimator().update(frame(0.0), [track(landmarks=eyes)])
     assert state_of(found).roll == pytest.approx(26.57, abs=0.1)
+
+
+def test_a_crop_that_was_turned_is_said_as_the_picture_was() -> None:
+    model = StateModel(TINY)
+    spec = model.manifest.input
+    luma = frame(0.0, left=150, right=250).luma[60 : 60 + SIDE, 100 : 100 + SIDE]
+    crop = resize(np.ascontiguousarray(luma), spec.width, spec.height)
+    upright, turned = model.infer(crop), model.infer(crop, turned=90.0)
+    assert abs(upright.yaw or 0) > 5
+    # A quarter turn clockwise: what looked to the right edge looks down.
+    assert turned.pitch == pytest.approx(-(upright.yaw or 0), abs=1e-3)
 
 
 @pytest.mark.parametrize(

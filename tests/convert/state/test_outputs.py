@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from convert.state.outputs import EYE_LEFT, EYE_RIGHT, NAMES, mirrored, openness, targets
-from convert.state.teacher import angles, rolled, rotation_of
+from convert.state.teacher import angles, rotation_of
+from edge.geometry import turned_pose
 
 
 def test_an_eye_is_open_to_shut_between_its_two_blinks() -> None:
@@ -43,8 +44,17 @@ def test_the_signs_are_those_of_the_docs() -> None:
     assert (rotation_of(np.array([0.0, 0, 25])) @ top)[0] > 0  # roll: top to the right edge
 
 
+@pytest.mark.parametrize("degrees", [-50, 0, 20, 90])
+def test_a_turned_picture_is_a_rotation_before_all_others(degrees: float) -> None:
+    pose = (30.0, -12.0, 17.0)
+    a = np.radians(degrees)
+    clockwise = np.array([[np.cos(a), np.sin(a), 0], [-np.sin(a), np.cos(a), 0], [0, 0, 1]])
+    want = angles(clockwise @ rotation_of(np.array(pose)))
+    np.testing.assert_allclose(turned_pose(*pose, degrees), want, atol=1e-9)
+
+
 def test_turning_the_picture_turns_where_the_face_looks() -> None:
-    np.testing.assert_allclose(rolled(np.array([0.0, 0, 5]), 20), [0, 0, 25], atol=1e-9)
-    yaw, pitch, _ = rolled(np.array([30.0, 0, 0]), 90)  # a clockwise quarter: right becomes down
+    np.testing.assert_allclose(turned_pose(0.0, 0, 5, 20), [0, 0, 25], atol=1e-9)
+    yaw, pitch, _ = turned_pose(30.0, 0, 0, 90)  # a clockwise quarter: right becomes down
     assert yaw == pytest.approx(0, abs=1e-9)
     assert pitch == pytest.approx(-30)
