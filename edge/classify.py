@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge.config import Classify
 from edge.crop import crop_for, sharpness
 from edge.errors import ConfigError
-from edge.geometry import Box, Points
+from edge.geometry import Box, Points, yaw
 from edge.messages import Frame, Reason, Scores, Track
 from edge.model.crop_network import CropNetwork
 from edge.prior import Floats, as_vector, ratios, wanted_prior, weighed
@@ -62,6 +62,20 @@ class Model:
         """Return scores, shape (classes,), adding up to 1, of a face of the input's size."""
         scores = np.maximum(self._net.run(face), np.float32(0))
         return np.asarray(scores / max(float(scores.sum()), 1e-6), np.float32)
+
+
+def turned_away(track: Track, max_yaw: float, max_pitch: float) -> bool:
+    """Return whether a head is turned further than these degrees.
+
+    By its state where that is known; its yaw else by its landmarks, where it has them.
+    """
+    state = track.state
+    aside = state.yaw if state is not None else None
+    if aside is None and track.landmarks is not None:
+        aside = yaw(track.landmarks)
+    if aside is not None and abs(aside) > max_yaw:
+        return True
+    return state is not None and state.pitch is not None and abs(state.pitch) > max_pitch
 
 
 @dataclass(slots=True)
@@ -131,6 +145,8 @@ class TrackClassifier:
     def _one(self, frame: Frame, track: Track, limiters: _Limiters) -> Scores:
         if min(track.box.width, track.box.height) < self._config.min_face_px:
             return Scores(track.id, None, Reason.TOO_SMALL)
+        if turned_away(track, self._config.max_yaw, self._config.max_pitch):
+            return Scores(track.id, None, Reason.TURNED_AWAY)
         landmarks = track.landmarks if self._config.upright else None
         try:
             face = self._model.crop(frame.luma, track.box, landmarks)

@@ -188,6 +188,24 @@ class Classify(Struct, frozen=True, forbid_unknown_fields=True):
     min_face_px: Annotated[
         int, Meta(ge=8, le=512, description="narrower faces are not scored: too_small")
     ] = 24
+    max_yaw: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=90,
+            description="degrees; heads turned further aside are not scored: turned_away. 90: all "
+            "are",
+        ),
+    ] = 35.0
+    max_pitch: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=90,
+            description="degrees; heads raised or bowed further are not scored: turned_away; needs "
+            "`[state]`. 90: all are",
+        ),
+    ] = 30.0
     min_sharpness: Annotated[
         float,
         Meta(

@@ -41,6 +41,10 @@ REASONS: dict[str, Help] = {
     "no_face": Help("nobody is in view", "nothing"),
     "too_small": Help("a face is too small to be scored", "move the camera closer; zoom"),
     "blurred": Help("a face is blurred", "focus; more light, so that exposures are shorter"),
+    "turned_away": Help(
+        "a head is turned further from the camera than can be judged",
+        "mount the camera where people look; `classify.max_yaw`, `classify.max_pitch`",
+    ),
     "low_light": Help("a face is too dark", "more light on faces"),
     "low_confidence": Help("no emotion is likely enough", "nothing: that is an answer"),
     "not_scored": Help(

@@ -17,6 +17,7 @@ from edge.client.device import Device
 from edge.client.inventory import Message
 from edge.client.text import plain
 from edge.config import Mqtt
+from edge.messages import FaceState
 
 REDRAW_S = 0.5  # shortest time between two pictures of the table
 TICK_S = 0.1
@@ -105,6 +106,8 @@ def table(devices: Mapping[str, Device], title: str, trouble: str = "") -> list[
                 f"  {plain(face.track)[:12]:12}  {plain(face.emotion)[:10]:10} "
                 f"{face.confidence:5.2f} {bar:{_BAR}}  {face.since_s:6.1f} s{why}"
             )
+            if face.state is not None:
+                lines.append(f"  {'':12}  {doing(face.state)}")
         if d.last is not None:
             e = d.last.data
             late = "  (replayed)" if e.replayed else ""
@@ -113,6 +116,24 @@ def table(devices: Mapping[str, Device], title: str, trouble: str = "") -> list[
                 f"{plain(e.emotion)}, {plain(d.last.time)}{late}"
             )
     return lines
+
+
+def doing(state: FaceState) -> str:
+    """Return what a face is doing in words: degrees and percent, `?` where it cannot be told."""
+    degrees = ((name, getattr(state, name)) for name in ("yaw", "pitch", "roll"))
+    shares = (
+        ("eyes", (state.eyes.left, state.eyes.right)),
+        ("mouth", (state.mouth,)),
+        ("smile", (state.smile,)),
+    )
+    parts = [f"{name} {'?' if v is None else f'{v:+.0f}'}" for name, v in degrees]
+    parts += [
+        f"{name} {'/'.join('?' if v is None else f'{v:.0%}' for v in values)}"
+        for name, values in shares
+    ]
+    if state.looking is not None:
+        parts.append("looking" if state.looking else "looking away")
+    return "  ".join(parts)
 
 
 def watch(mqtt: Mqtt, view: View) -> NoReturn:

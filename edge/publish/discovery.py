@@ -138,6 +138,8 @@ def _components(who: Identity) -> dict[str, dict[str, Any]]:
         },
     }
     made |= {f"score_{label}": _score(label) | state for label in labels}
+    if who.state_model is not None:
+        made |= {key: component | state for key, component in _doing().items()}
     made |= _diagnostics(who.topic("health"))
     return made
 
@@ -155,6 +157,45 @@ def _score(label: str) -> dict[str, Any]:
             f"{{{{ (s['{label}'] * 100) | round(1) if '{label}' in s else none }}}}"
         ),
     }
+
+
+def _doing() -> dict[str, dict[str, Any]]:
+    """Return what the largest face is doing; unknown where it cannot be told."""
+    sensor = {"platform": "sensor", "state_class": "measurement", "suggested_display_precision": 0}
+    degrees = {"unit_of_measurement": "°"}
+    percent = {"unit_of_measurement": "%"}
+    return {
+        **{
+            f"head_{angle}": sensor
+            | degrees
+            | {"name": f"Head {angle}", "icon": "mdi:head-sync-outline"}
+            | {"value_template": _of_state(angle, 1, 1)}
+            for angle in ("yaw", "pitch", "roll")
+        },
+        **{
+            f"eye_{side}": sensor
+            | percent
+            | {"name": f"{side.capitalize()} eye open", "icon": "mdi:eye-outline"}
+            | {"value_template": _of_state(f"eyes.{side}", 100, 0)}
+            for side in ("left", "right")
+        },
+        "mouth": sensor
+        | percent
+        | {"name": "Mouth open", "icon": "mdi:emoticon-outline"}
+        | {"value_template": _of_state("mouth", 100, 0)},
+        "smile": sensor
+        | percent
+        | {"name": "Smile", "icon": "mdi:emoticon-happy-outline"}
+        | {"value_template": _of_state("smile", 100, 0)},
+    }
+
+
+def _of_state(field: str, factor: int, digits: int) -> str:
+    return (
+        f"{{% set s = {_FACE}.state if value_json.faces else none %}}"
+        f"{{{{ (s.{field} * {factor}) | round({digits}) "
+        f"if s and s.{field} is not none else none }}}}"
+    )
 
 
 def _diagnostics(topic: str) -> dict[str, dict[str, Any]]:

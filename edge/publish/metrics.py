@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from edge import config
 from edge.contract import Health
-from edge.messages import Estimate, EventType, PipelineEvent, Status
+from edge.messages import Estimate, EventType, FaceState, PipelineEvent, Status
 from edge.problems import Problem
 from edge.publish import Identity
 from edge.publish.metrics_server import MetricsServer
@@ -61,6 +61,7 @@ class MeteredPublisher:
     def state(self, t: float, estimates: Sequence[Estimate], status: Status, /) -> None:
         """Remember the present and hand it on."""
         self._collector.faces = sum(not e.track.still for e in estimates)
+        self._collector.doing = next((e.state for e in estimates if not e.track.still), None)
         self._collector.status = status
         self._inner.state(t, estimates, status)
 
@@ -88,6 +89,7 @@ class HealthCollector(Collector):
         self.events: collections.Counter[str] = collections.Counter()
         self.alerts: collections.Counter[str] = collections.Counter()  # by name
         self.faces = 0
+        self.doing: FaceState | None = None  # of the largest face
         self.status = Status.RUNNING
         self.health: Health | None = None
 
@@ -103,9 +105,12 @@ class HealthCollector(Collector):
                 "model": who.model.name,
                 "model_sha256": who.model.sha256,
                 "detector": who.detector,
+                **({"state_model": who.state_model.name} if who.state_model else {}),
             },
         )
         yield _gauge("faces", "Faces in view.", self.faces)
+        if who.state_model is not None:
+            yield from doing(self.doing or FaceState())
         status = GaugeMetricFamily(
             "emotion_edge_status", "1 for what the daemon does now, else 0.", labels=["status"]
         )
@@ -159,6 +164,33 @@ class HealthCollector(Collector):
             yield _gauge("temperature_celsius", "Of the processor.", h.temperature_c)
         if h.throttled is not None:
             yield _gauge("throttled", "1 where the firmware holds it back.", float(h.throttled))
+
+
+def doing(state: FaceState) -> Iterator[Metric]:
+    """Yield what the largest face is doing; no sample where it cannot be told."""
+    of = "Of the largest face"
+    angles = GaugeMetricFamily(
+        "emotion_edge_face_angle_degrees", f"{of}: where its head points.", labels=["angle"]
+    )
+    for name in ("yaw", "pitch", "roll"):
+        _sample(angles, name, getattr(state, name))
+    eyes = GaugeMetricFamily(
+        "emotion_edge_face_eye_open_ratio", f"{of}: how far an eye is open.", labels=["eye"]
+    )
+    for name in ("left", "right"):
+        _sample(eyes, name, getattr(state.eyes, name))
+    mouth = GaugeMetricFamily(
+        "emotion_edge_face_mouth_open_ratio", f"{of}: how far the mouth is open."
+    )
+    smile = GaugeMetricFamily("emotion_edge_face_smile_ratio", f"{of}: how broad its smile is.")
+    _sample(mouth, None, state.mouth)
+    _sample(smile, None, state.smile)
+    yield from (angles, eyes, mouth, smile)
+
+
+def _sample(family: GaugeMetricFamily, label: str | None, value: float | None) -> None:
+    if value is not None:
+        family.add_metric([] if label is None else [label], value)
 
 
 def _gauge(name: str, said: str, value: float) -> Metric:

@@ -6,6 +6,8 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 
+from msgspec import to_builtins
+
 from edge.client import Device, Message
 from edge.client.device import FACE_REASONS
 from edge.contract import EventData, FaceInView, Health
@@ -224,6 +226,8 @@ def _face(face: FaceInView, *, scores: bool) -> Plain:
         "since_s": face.since_s,
         "reason": _short(face.reason) if face.reason else None,
     }
+    if face.state is not None:
+        plain["state"] = to_builtins(face.state)
     if scores:
         some = list(face.scores.items())[:MAX_LABELS]
         plain["scores"] = {_short(label): score for label, score in some}

@@ -13,11 +13,13 @@ from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
+from msgspec import to_builtins
 from numpy.typing import NDArray
 
 from edge.crop import crop_for, sharpness
+from edge.geometry import yaw
 from edge.image import shrink
-from edge.messages import Estimate, Frame
+from edge.messages import Estimate, Frame, rounded
 from edge.model.manifest import InputSpec
 
 MAX_WIDTH = 960  # pixels of the picture sent; more only costs time on the way
@@ -88,6 +90,7 @@ def _face(frame: Frame, estimate: Estimate, spec: InputSpec, upright: bool) -> d
         "confidence": round(estimate.confidence, 3),
         "scores": {k: round(v, 3) for k, v in estimate.scores.items()},
         "reason": estimate.reason,
+        "state": to_builtins(rounded(estimate.state)),
         "still": track.still,
         "since_s": round(frame.t - estimate.since, 1),
         "unseen_s": round(frame.t - track.seen, 2),
@@ -98,11 +101,17 @@ def _face(frame: Frame, estimate: Estimate, spec: InputSpec, upright: bool) -> d
 def _measures(frame: Frame, estimate: Estimate, spec: InputSpec, upright: bool) -> dict[str, float]:
     """Return what the limits of the configuration are held against, by their keys."""
     box = estimate.track.box
-    measures = {
+    measures: dict[str, float] = {
         "detect.min_face": round(box.height / frame.luma.shape[0], 3),
         "detect.threshold": round(estimate.track.score, 2),
         "classify.min_face_px": round(min(box.width, box.height)),
     }
+    if estimate.state is not None and estimate.state.yaw is not None:
+        measures["classify.max_yaw"] = round(abs(estimate.state.yaw), 1)
+    elif estimate.track.landmarks is not None:
+        measures["classify.max_yaw"] = round(abs(yaw(estimate.track.landmarks)), 1)
+    if estimate.state is not None and estimate.state.pitch is not None:
+        measures["classify.max_pitch"] = round(abs(estimate.state.pitch), 1)
     try:
         face = crop_for(spec, frame.luma, box, estimate.track.landmarks if upright else None)
     except ValueError:  # carried out of the frame

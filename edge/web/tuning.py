@@ -35,8 +35,14 @@ KNOBS = (
     Knob("classify.rate", 1, 30, 1),
     Knob("classify.prior"),
     Knob("classify.min_face_px", 8, 160, 1),
+    Knob("classify.max_yaw", 0, 90, 1),
+    Knob("classify.max_pitch", 0, 90, 1),
     Knob("classify.min_sharpness", 0, 0.5, 0.005),
     Knob("classify.min_brightness", 0, 128, 1),
+    Knob("state.rate", 1, 60, 1),
+    Knob("state.min_face_px", 8, 160, 1),
+    Knob("state.min_brightness", 0, 128, 1),
+    Knob("state.smooth_s", 0, 1, 0.05),
     Knob("smooth.method"),
     Knob("smooth.window_s", 0.1, 6, 0.1),
     Knob("smooth.react_s", 0, 2, 0.05),
@@ -91,6 +97,8 @@ class Tuning:
         """Return the settings for the page: value, what is allowed, what it means."""
         # Shares by emotion (`classify.prior`) are for the file: sliders could not show them.
         shown = [k for k in KNOBS if not isinstance(value_of(self.config, k.key), dict)]
+        if not self.config.state.enabled:
+            shown = [k for k in shown if not k.key.startswith("state.")]
         return [_described(self.config, knob) for knob in shown]
 
 

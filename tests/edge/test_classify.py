@@ -15,7 +15,7 @@ from edge.config import Classify
 from edge.crop import crop_face, crop_upright, sharpness
 from edge.errors import ConfigError
 from edge.geometry import Box, Points
-from edge.messages import Frame, Reason, Track
+from edge.messages import FaceState, Frame, Reason, Track
 from edge.model.tflite import dequantise
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
@@ -244,6 +244,42 @@ def test_a_face_that_cannot_be_judged_has_a_reason_instead_of_scores(
 ) -> None:
     (scored,) = classifier(config).classify(frame, [track("a", 20)])
     assert (scored.probabilities, scored.reason) == (None, reason)
+
+
+ASIDE: Points = ((110, 60), (118, 60), (124, 68), (112, 80), (117, 80))  # nose far off its line
+AHEAD: Points = ((105, 60), (125, 60), (115, 70), (107, 80), (123, 80))
+
+
+@pytest.mark.parametrize(
+    ("landmarks", "state", "away"),
+    [
+        (AHEAD, None, False),
+        (ASIDE, None, True),
+        (None, None, False),  # nobody knows
+        (ASIDE, FaceState(yaw=5.0, pitch=0.0), False),  # the state is the better judge
+        (ASIDE, FaceState(), True),  # but it does not know
+        (AHEAD, FaceState(yaw=-35.5), True),
+        (AHEAD, FaceState(yaw=34.5, pitch=-29.5), False),
+        (AHEAD, FaceState(yaw=0.0, pitch=30.5), True),
+        (AHEAD, FaceState(yaw=0.0, pitch=-30.5), True),
+    ],
+)
+def test_a_head_turned_away_is_not_scored(
+    landmarks: Points | None, state: FaceState | None, away: bool
+) -> None:
+    face = replace(track("a", 100), landmarks=landmarks, state=state)
+    (scored,) = classifier(msgspec.structs.replace(EVERYTHING, upright=False)).classify(
+        grey_frame(0), [face]
+    )
+    assert scored.reason == (Reason.TURNED_AWAY if away else None)
+    assert (scored.probabilities is None) == away
+
+
+def test_every_head_is_scored_where_that_is_wanted() -> None:
+    face = replace(track("a", 100), state=FaceState(yaw=89.0, pitch=-89.0))
+    everybody = msgspec.structs.replace(EVERYTHING, max_yaw=90.0, max_pitch=90.0)
+    (scored,) = classifier(everybody).classify(grey_frame(0), [face])
+    assert scored.reason is None
 
 
 def test_attributes_are_asked_at_their_own_rate_and_remembered() -> None:

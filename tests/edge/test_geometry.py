@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from edge.geometry import MOST_ROLL, Box, Points, blended, roll
+from edge.geometry import MOST_ROLL, NOSE, Box, Points, blended, roll, yaw
 
 BOX = Box(100, 50, 80, 100)
 
@@ -52,3 +52,27 @@ def test_blended_landmarks_grow_with_the_box() -> None:
     large = Box(200, 100, 160, 200)
     got = blended(face(0), BOX, face(0), large, 0.0)
     assert same(got, tuple((2 * x, 2 * y) for x, y in face(0)))
+
+
+def turned_by(degrees: float, tilted: float = 0.0) -> Points:
+    """Project a face's five points, turned aside and tilted; x to the right, y down."""
+    face = [(-0.5, 0.0, 0.0), (0.5, 0.0, 0.0), (0.0, 0.6, NOSE), (-0.4, 1.0, 0.0), (0.4, 1.0, 0.0)]
+    a, r = math.radians(degrees), math.radians(tilted)
+    flat = [(x * math.cos(a) + z * math.sin(a), y) for x, y, z in face]
+    return tuple(
+        (
+            100 + 40 * (x * math.cos(r) - y * math.sin(r)),
+            80 + 40 * (x * math.sin(r) + y * math.cos(r)),
+        )
+        for x, y in flat
+    )
+
+
+@pytest.mark.parametrize("degrees", [-60.0, -20.0, 0.0, 35.0, 80.0])
+@pytest.mark.parametrize("tilted", [-30.0, 0.0, 20.0])
+def test_the_nose_tells_how_far_a_face_is_turned(degrees: float, tilted: float) -> None:
+    assert yaw(turned_by(degrees, tilted)) == pytest.approx(degrees, abs=1e-6)
+
+
+def test_landmarks_in_one_point_say_nothing() -> None:
+    assert yaw(((5.0, 5.0),) * 5) == 0.0

@@ -1,7 +1,7 @@
 // One device on the dashboard, as a card.
 
 import { glyph, reason } from "./emotions.js";
-import { Bars, duration, el, fill, mark, percent, text } from "./parts.js";
+import { Bars, doing, duration, el, fill, mark, percent, text } from "./parts.js";
 import { Timeline } from "./timeline.js";
 
 const OTHERS = 5; // rows beside the first face
@@ -22,6 +22,7 @@ export class Card {
     this.word = el("span", { class: "word" });
     this.more = el("span", { class: "more" });
     this.sub = el("p", { class: "sub faint" });
+    this.doing = el("p", { class: "doing faint" });
     this.bars = new Bars();
     this.others = el("ul", { class: "others" });
     this.timeline = new Timeline(steps);
@@ -37,6 +38,7 @@ export class Card {
         this.icon,
         el("div", {}, el("p", {}, this.word, this.more), this.sub),
       ),
+      this.doing,
       this.bars.root,
       this.others,
       this.timeline.canvas,
@@ -53,6 +55,8 @@ export class Card {
     text(this.word, d.emotionWords);
     text(this.more, d.count > 1 ? `+${d.count - 1}` : "");
     mark(this.more, "title", d.count > 1 ? `${d.count} faces` : "");
+    text(this.doing, doing(face?.state));
+    this.doing.hidden = !face?.state;
     const scored = face?.scores && Object.keys(face.scores).length > 0;
     this.bars.root.classList.toggle("blank", !scored);
     if (scored) this.bars.update(face.scores, face.emotion);

@@ -19,6 +19,7 @@ export const ORDER = ["happy", "surprise", "neutral", "sad", "fear", "disgust", 
 const REASONS = new Map([
   ["too_small", "too small"],
   ["blurred", "too blurred"],
+  ["turned_away", "turned away"],
   ["low_light", "too dark"],
   ["low_confidence", "not sure"],
   ["no_face", "no face"],

@@ -6,6 +6,8 @@ import { percent } from "./parts.js";
 const FONT = "600 14px system-ui, 'DejaVu Sans', sans-serif";
 const SMALL = "12px system-ui, 'DejaVu Sans', sans-serif";
 const BARS = { width: 148, row: 17, name: 62, gap: 8 };
+const AXES = [["right", "#d55e00"], ["up", "#009e73"], ["ahead", "#56b4e9"]];
+const LID = 8; // pixels: height of the bar of an eye
 const ROOMY = 560; // pixels: on a narrower picture, bars would cover faces
 
 export function draw(canvas, picture, head, limits) {
@@ -64,10 +66,51 @@ function one(c, place, face) {
     c.arc(place.x + lx * place.width, place.y + ly * place.height, 2.5, 0, 7);
     c.fill();
   }
+  if (face.state) doing(c, face.state, x, y, w, h);
   const why = face.reason ? reason(face.reason) : "looking";
   const words = unsure ? `unknown: ${why}` : `${face.emotion} ${percent(face.confidence)}`;
   label(c, place, `${face.track.slice(0, 4)}  ${words}`, x, y, face.emotion);
   bars(c, place, face, x, y, w);
+}
+
+// Where the head points, as three axes at the face's middle (right, up, towards the camera), and how
+// far the eyes are open, as a bar each below the box: the one to the picture's left is the right eye.
+function doing(c, state, x, y, w, h) {
+  const axes = pose(state);
+  if (axes) {
+    const reach = 0.4 * w;
+    AXES.forEach(([name, paint]) => {
+      const [dx, dy] = axes[name];
+      c.strokeStyle = paint;
+      c.lineWidth = 3;
+      c.beginPath();
+      c.moveTo(x + w / 2, y + h / 2);
+      c.lineTo(x + w / 2 + reach * dx, y + h / 2 + reach * dy);
+      c.stroke();
+    });
+  }
+  const width = 0.4 * w;
+  [[state.eyes.right, x + 0.05 * w], [state.eyes.left, x + 0.55 * w]].forEach(([open, left]) => {
+    const top = y + h + 5;
+    c.fillStyle = "rgb(0 0 0 / 62%)";
+    c.fillRect(left, top, width, LID);
+    if (open == null) return outlined(c, "?", left + width / 2 - 3, top + LID, "#ffffff");
+    c.fillStyle = "#ffffff";
+    c.fillRect(left, top, width * open, LID);
+  });
+}
+
+// The ends of the axes in the picture, y downwards, for unit lengths; null: not known.
+export function pose({ yaw, pitch, roll }) {
+  if (yaw == null || pitch == null || roll == null) return null;
+  const [a, b, r] = [yaw, pitch, roll].map((v) => (v * Math.PI) / 180);
+  // The face turns by its pitch, then its yaw, then its roll; x to the right, y up, z to us.
+  const turned = ([px, py, pz]) => {
+    const [y1, z1] = [py * Math.cos(b) + pz * Math.sin(b), pz * Math.cos(b) - py * Math.sin(b)];
+    const [x2, y2] = [px * Math.cos(a) + z1 * Math.sin(a), y1];
+    return [x2 * Math.cos(r) + y2 * Math.sin(r), -(y2 * Math.cos(r) - x2 * Math.sin(r))];
+  };
+  return { right: turned([1, 0, 0]), up: turned([0, 1, 0]), ahead: turned([0, 0, 1]) };
 }
 
 function label(c, place, words, x, y, emotion) {

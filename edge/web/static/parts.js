@@ -144,3 +144,22 @@ export function themes(button) {
   set(remembered("theme", names) ?? "auto");
   button.onclick = () => set(names[(names.indexOf(document.documentElement.dataset.theme) + 1) % 3]);
 }
+
+// What a face is doing, in words; "?" where it cannot be told.
+export function doing(state) {
+  if (!state) return "";
+  const degrees = (v, plus, minus) => {
+    if (v == null) return "?";
+    const whole = Math.abs(Math.round(v));
+    return whole ? `${whole}° ${v > 0 ? plus : minus}` : "0°";
+  };
+  const share = (v) => (v == null ? "?" : percent(v));
+  const words = [
+    `head ${degrees(state.yaw, "right", "left")}, ${degrees(state.pitch, "up", "down")}, tilted ${degrees(state.roll, "right", "left")}`,
+    `eyes ${share(state.eyes.left)} left, ${share(state.eyes.right)} right`,
+    `mouth ${share(state.mouth)}`,
+    `smile ${share(state.smile)}`,
+  ];
+  if (state.looking != null) words.push(state.looking ? "looking" : "looking away");
+  return words.join("; ");
+}

@@ -1,7 +1,7 @@
 // The page of `emotion-edge preview`.
 
 import { glyph, reason } from "./emotions.js";
-import { Bars, duration, el, hideToken, live, percent, text, themes } from "./parts.js";
+import { Bars, doing, duration, el, hideToken, live, percent, text, themes } from "./parts.js";
 import { draw } from "./overlay.js";
 import { Settings } from "./settings.js";
 
@@ -120,6 +120,7 @@ class FaceCard {
     this.icon = el("span");
     this.word = el("span");
     this.track = el("span", { class: "faint" });
+    this.doing = el("p", { class: "doing faint" });
     this.bars = new Bars();
     this.measures = el("div", { class: "measures" });
     this.rows = new Map();
@@ -127,6 +128,7 @@ class FaceCard {
       "article",
       { class: "card face" },
       el("h3", {}, this.icon, this.word, this.track),
+      this.doing,
       this.bars.root,
       this.measures,
     );
@@ -141,6 +143,8 @@ class FaceCard {
     const sure = face.emotion === "unknown" ? "" : ` ${percent(face.confidence)}`;
     text(this.word, `${face.emotion}${sure}${why}`);
     text(this.track, `face ${face.track.slice(0, 4)}, ${duration(face.since_s)}`);
+    text(this.doing, doing(face.state));
+    this.doing.hidden = !face.state;
     this.bars.update(face.scores, face.emotion);
     for (const m of settings.measured(face, head)) this.measure(m);
   }
@@ -157,7 +161,7 @@ class FaceCard {
       this.measures.append(row.root);
     }
     text(row.value, value);
-    text(row.verdict, good ? `✓ at least ${limit}` : `✗ ${verdict}, at least ${limit}`);
+    text(row.verdict, good ? `✓ ${limit}` : `✗ ${verdict}, ${limit}`);
     row.root.classList.toggle("bad", !good);
   }
 }

@@ -6,6 +6,7 @@ const SECTIONS = {
   camera: "Camera",
   detect: "Finding faces",
   classify: "Scoring faces",
+  state: "What a face is doing",
   smooth: "Smoothing",
 };
 const SEND_MS = 250; // after the last movement of a slider
@@ -17,6 +18,8 @@ const MEASURES = [
   ["classify.min_face_px", "size", "too small", (v) => `${v} px`],
   ["classify.min_brightness", "brightness", "too dark", (v) => String(v)],
   ["classify.min_sharpness", "sharpness", "too blurred", (v) => v.toFixed(3)],
+  ["classify.max_yaw", "turned aside", "turned away", (v) => `${v.toFixed(0)}°`],
+  ["classify.max_pitch", "raised or bowed", "turned away", (v) => `${v.toFixed(0)}°`],
 ];
 
 export class Settings {
@@ -82,14 +85,18 @@ export class Settings {
   measured(face) {
     return MEASURES.filter(([key]) => key in face.measures)
       .filter(([key]) => key !== "detect.threshold" || this.detector !== "haar")
-      .map(([key, name, verdict, show]) => ({
-        key,
-        name,
-        verdict,
-        value: show(face.measures[key]),
-        limit: show(this.values[key] ?? 0),
-        good: face.measures[key] >= (this.values[key] ?? 0),
-      }));
+      .map(([key, name, verdict, show]) => {
+        const [value, limit] = [face.measures[key], this.values[key] ?? 0];
+        const most = key.includes(".max_");
+        return {
+          key,
+          name,
+          verdict,
+          value: show(value),
+          limit: `at ${most ? "most" : "least"} ${show(limit)}`,
+          good: most ? value <= limit : value >= limit,
+        };
+      });
   }
 
   build(settings) {

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ from edge.client import Device
 from edge.client.inventory import Inventory
 from edge.client.watch import table
 from edge.contract import encode
+from edge.messages import Eyes, FaceState
 from tests import broker as brokers
 from tests.broker import Broker, running, subscribed
 from tests.certificates import Authority
@@ -197,6 +199,19 @@ def test_the_table_does_not_let_a_message_drive_the_terminal() -> None:
     lines = "\n".join(table(known.devices, "t"))
     assert lines.isprintable() or all(c.isprintable() or c == "\n" for c in lines)
     assert "1 messages not understood" in lines
+
+
+def test_the_table_says_what_a_face_is_doing_where_that_is_told() -> None:
+    known = Inventory("emotion")
+    doing = FaceState(
+        yaw=-12.3, pitch=4.0, eyes=Eyes(left=0.91), mouth=0.0, smile=0.88, looking=True
+    )
+    faces = [replace(estimate("happy"), state=doing), estimate("sad", track="b2")]
+    state = builder(FakeClock()).state(1000.0, faces, "running")
+    known.take("emotion/kiosk/state", True, encode(state))
+    lines = table(known.devices, "t")
+    told = "yaw -12 pitch +4 roll ? eyes 91%/? mouth 0% smile 88% looking"
+    assert [" ".join(line.split()) for line in lines if "yaw" in line] == [told]
 
 
 def test_the_table_without_devices() -> None:

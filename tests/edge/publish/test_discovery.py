@@ -7,6 +7,7 @@ import json
 import re
 from typing import Any
 
+import jinja2
 import jsonschema
 import pytest
 
@@ -130,6 +131,30 @@ def test_everything_that_was_promised_is_there() -> None:
         "outbox",
     }
     assert len({c["unique_id"] for c in components.values()}) == len(components)
+
+
+def test_what_a_face_is_doing_is_there_where_it_is_told() -> None:
+    told = dataclasses.replace(WHO, state_model=WHO.model)
+    found = json.loads(discovery(told, "homeassistant").payload)
+    jsonschema.Draft202012Validator(DOCUMENTED).validate(found)
+    more = set(found["components"]) - set(message()["components"])
+    assert more == {
+        *("head_yaw", "head_pitch", "head_roll"),
+        *("eye_left", "eye_right", "mouth", "smile"),
+    }
+    templates = {key: found["components"][key]["value_template"] for key in more}
+    face = {"state": {"yaw": -12.34, "eyes": {"left": 0.5, "right": None}, "mouth": 0.0}}
+    assert shown(templates["head_yaw"], [face]) == "-12.3"
+    assert float(shown(templates["eye_left"], [face])) == 50
+    assert float(shown(templates["mouth"], [face])) == 0
+    assert shown(templates["eye_right"], [face]) == "None"
+    assert {shown(x, faces) for x in templates.values() for faces in ([], [{"state": None}])} == {
+        "None"
+    }
+
+
+def shown(template: str, faces: list[Any]) -> str:
+    return jinja2.Template(template).render(value_json={"faces": faces})
 
 
 def test_enum_sensor_has_no_class_that_home_assistant_refuses() -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from edge.clock import SystemClock
 from edge.config import Metrics
 from edge.contract import Health
-from edge.messages import Estimate, PipelineEvent
+from edge.messages import Estimate, Eyes, FaceState, PipelineEvent
 from edge.publish.metrics import MeteredPublisher
 from edge.publish.metrics_server import MetricsServer
 from edge.stages import OutboxStats
@@ -111,6 +112,29 @@ def test_health_in_base_units() -> None:
     assert v["emotion_edge_status{status=running}"] == 1
     assert v["emotion_edge_status{status=camera_lost}"] == 0
     assert v["emotion_edge_broker_connected"] == 1
+
+
+def test_what_the_largest_face_is_doing_and_no_sample_where_it_cannot_be_told() -> None:
+    port = free_port()
+    who = replace(WHO, state_model=WHO.model)
+    metered = MeteredPublisher(Silent(), who, Metrics(enabled=True, port=port))
+    try:
+        before = values(scrape(port))
+        doing = FaceState(yaw=-20.0, eyes=Eyes(left=0.25), smile=0.0)
+        metered.state(0.0, [replace(estimate(), state=doing), estimate(track="b2")], "running")
+        during = values(scrape(port))
+        metered.state(1.0, [], "running")
+        after = values(scrape(port))
+    finally:
+        metered.close(0.1)
+    told = {k.removeprefix("emotion_edge_"): v for k, v in during.items() if "edge_face_" in k}
+    assert told == {
+        "face_angle_degrees{angle=yaw}": -20,
+        "face_eye_open_ratio{eye=left}": 0.25,
+        "face_smile_ratio": 0,
+    }
+    assert not [k for k in (*before, *after) if "edge_face_" in k]
+    assert "state_model=test" in next(k for k in during if k.startswith("emotion_edge_info"))
 
 
 class Away(Silent):

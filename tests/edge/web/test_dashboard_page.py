@@ -90,6 +90,33 @@ def test_a_device_comes_shows_its_emotion_and_goes(
         assert pi.locator(".bar .number").first.inner_text() == "–"
 
 
+def test_it_shows_what_a_face_is_doing_where_that_is_told(
+    dashboard: Command, site: Broker, page: Any
+) -> None:
+    visit(page, dashboard, "doing")
+    doing = {
+        "yaw": -20.0,
+        "pitch": 3.0,
+        "roll": None,
+        "eyes": {"left": 0.5, "right": None},
+        "mouth": None,
+        "smile": None,
+        "looking": False,
+    }
+    with subscribed(site) as s:
+        for name, told in (("doing-1", doing), ("doing-2", None)):
+            known = json.loads(state("happy"))
+            known["faces"][0]["state"] = told
+            s.publish(f"emotion/{name}/availability", "online")
+            s.publish(f"emotion/{name}/state", json.dumps(known))
+        expect(card(page, "doing-1").locator(".doing")).to_have_text(
+            "head 20° left, 3° up, tilted ?; eyes 50 % left, ? right; mouth ?; smile ?; "
+            "looking away"
+        )
+        expect(card(page, "doing-2").locator(".word")).to_have_text("happy")
+        expect(card(page, "doing-2").locator(".doing")).to_be_hidden()
+
+
 def test_an_alert_is_shown_while_it_lasts(
     dashboard: Command, site: Broker, folder: Path, page: Any
 ) -> None:

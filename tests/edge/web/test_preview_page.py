@@ -61,6 +61,7 @@ def test_it_shows_the_picture_and_the_face_with_its_emotion(preview: Command, pa
     face = page.locator(".face").first
     expect(face.get_by_role("heading")).to_contain_text(re.compile(r"happy \d+ %"))
     expect(face.locator(".bar.chosen .name")).to_have_text("happy")
+    expect(face.locator(".doing")).to_be_hidden()
     expect(face.locator(".measure", has_text="size")).to_contain_text("✓ at least 24 px")
     # The picture is there: grey values of a photograph, not an empty canvas.
     grey = page.evaluate(
@@ -74,6 +75,27 @@ def test_it_shows_the_picture_and_the_face_with_its_emotion(preview: Command, pa
     expect(page.locator("#facts")).to_contain_text("320×240")
     expect(page.locator("#left")).to_contain_text(re.compile(r"^\d+:\d\d$"))
     assert "token" not in page.url
+
+
+def test_it_shows_what_a_face_is_doing_where_that_is_asked_for(folder: Path, page: Any) -> None:
+    tiny = Path(__file__).parents[2] / "models" / "tiny-state"
+    with start(folder, "--set", "state.enabled=true", "--set", f"state.model={tiny}") as preview:
+        page.goto(preview.url())
+        said = page.locator(".face").first.locator(".doing")
+        expect(said).to_contain_text(
+            re.compile(r"head \d+°.* (left|right), .*; eyes \d+ % left, \d+ % right; mouth \d+ %")
+        )
+        expect(page.get_by_label("state.rate", exact=True)).to_have_value("15")
+        axes = page.evaluate(
+            """async () => {
+              const { pose } = await import("./static/overlay.js");
+              const of = (yaw, pitch, roll) => pose({ yaw, pitch, roll });
+              return [of(90, 0, 0).ahead, of(0, 90, 0).ahead, of(0, 0, 90).up, of(0, 0, null)];
+            }"""
+        )
+    # In the picture y points down: to the right, up, and the head's top to the right.
+    wanted = [[1, 0], [0, -1], [1, 0], None]
+    assert [a and [round(v, 6) + 0 for v in a] for a in axes] == wanted
 
 
 def test_a_setting_acts_at_once_and_is_written_back(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from edge.config import Config
@@ -21,7 +22,10 @@ def tuning() -> Tuning:
 
 
 def test_every_slider_stays_within_what_is_allowed_and_reaches_the_default() -> None:
-    described: list[Any] = tuning().describe()
+    t = tuning()
+    on = msgspec.structs.replace(t.config.state, enabled=True)
+    t.keep(msgspec.structs.replace(t.config, state=on), {})
+    described: list[Any] = t.describe()
     for knob, d in zip(KNOBS, described, strict=True):
         assert d["meaning"]
         if "choices" in d:
@@ -33,6 +37,12 @@ def test_every_slider_stays_within_what_is_allowed_and_reaches_the_default() -> 
                 # leave may not be above enter, so that one is moved out of the way
                 aside = {"smooth.enter": 1} if knob.key == "smooth.leave" else {"smooth.leave": 0}
                 tuning().tried({**aside, knob.key: end})
+
+
+def test_what_is_off_has_no_sliders() -> None:
+    keys = {d["key"] for d in tuning().describe()}
+    assert not [k for k in keys if k.startswith("state.")]
+    assert "smooth.window_s" in keys
 
 
 def test_a_change_is_kept_only_when_it_is_said_so() -> None:
