@@ -87,12 +87,52 @@ def occlude(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
     return out
 
 
+def reduce(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
+    """Reduce to a face `level` pixels wide, and enlarge again: far away."""
+    n, h, w = faces.shape
+    small = (max(1, round(level)), max(1, round(level * h / w)))
+    return np.stack(
+        [
+            cv2.resize(cv2.resize(f, small, interpolation=cv2.INTER_AREA), (w, h))
+            if small[0] < w
+            else f
+            for f in faces
+        ]
+    ).astype(np.uint8)
+
+
+def _hide(faces: Faces, rows: slice, columns: slice) -> Faces:
+    out = faces.copy()
+    out[:, rows, columns] = 128
+    return out
+
+
+def hide_left(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
+    """Cover `level` of the width from the left with mid-grey: half of it turned out of the light."""
+    return _hide(faces, slice(None), slice(0, round(level * faces.shape[2])))
+
+
+def hide_lower(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
+    """Cover `level` of the height from below with mid-grey: a mask, a scarf."""
+    h = faces.shape[1]
+    return _hide(faces, slice(h - round(level * h), h), slice(None))
+
+
+def hide_upper(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
+    """Cover `level` of the height from above with mid-grey: a cap, sunglasses."""
+    return _hide(faces, slice(0, round(level * faces.shape[1])), slice(None))
+
+
 CORRUPTIONS = (
     Corruption("shift", "of the size", (0.05, 0.1, 0.2), shift),
     Corruption("scale", "times", (0.8, 1.25), scale),
     Corruption("rotation", "degrees", (10, 20, 30), rotate),
     Corruption("blur", "sigma, of the width", (0.01, 0.02, 0.04), blur),
-    Corruption("darkness", "times luma", (0.5, 0.25), darken),
+    Corruption("width", "pixels", (32, 24, 16, 12), reduce),
+    Corruption("darkness", "times luma", (0.5, 0.25, 0.1), darken),
     Corruption("noise", "luma steps", (5, 10, 20), noise),
     Corruption("occlusion", "of the side", (0.2, 0.4), occlude),
+    Corruption("left hidden", "of the width", (0.25, 0.5), hide_left),
+    Corruption("lower hidden", "of the height", (0.25, 0.5), hide_lower),
+    Corruption("upper hidden", "of the height", (0.25, 0.5), hide_upper),
 )
