@@ -89,7 +89,7 @@ def occlude(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
 
 def reduce(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
     """Reduce to a face `level` pixels wide, and enlarge again: far away."""
-    n, h, w = faces.shape
+    _, h, w = faces.shape
     small = (max(1, round(level)), max(1, round(level * h / w)))
     return np.stack(
         [
@@ -108,7 +108,7 @@ def _hide(faces: Faces, rows: slice, columns: slice) -> Faces:
 
 
 def hide_left(faces: Faces, level: float, rng: np.random.Generator) -> Faces:
-    """Cover `level` of the width from the left with mid-grey: half of it turned out of the light."""
+    """Cover `level` of the width from the left with mid-grey: a hand, a door post."""
     return _hide(faces, slice(None), slice(0, round(level * faces.shape[2])))
 
 
