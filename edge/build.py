@@ -13,7 +13,7 @@ import cv2
 from edge import __version__, host
 from edge.baseline import BaselineCorrector
 from edge.camera import open_camera
-from edge.classify import Model, TrackClassifier
+from edge.classify import Model, NoEmotions, TrackClassifier
 from edge.config import Config
 from edge.configfile import effective
 from edge.contract import ModelInfo
@@ -49,6 +49,9 @@ log = logging.getLogger(__name__)
 
 LEAST_DETECT_RATE = 2.0  # 1/s: any less, and boxes are too old for their faces to be scored
 
+# In place of the emotion model where `classify.enabled` is false.
+NO_MODEL = ModelInfo(name="", sha256="", labels=[], runtime="")
+
 PublisherMaker = Callable[[Identity], Publisher]  # who speaks is known once models are loaded
 
 
@@ -82,7 +85,8 @@ def build(
     """
     # One core is the budget; OpenCV's own threads cost more than they gain on small pictures.
     cv2.setNumThreads(1)
-    model = load_emotion(config)
+    model = load_emotion(config) if config.classify.enabled else None
+    labels = model.labels if model else []
     detector = load_detector(config)
     attributes = [
         (a.name, load_attribute(a.model, a.name, config), a.rate) for a in config.attribute
@@ -93,7 +97,7 @@ def build(
         device=device_name(config),
         boot_id=boot_id,
         version=__version__,
-        model=_info(model),
+        model=_info(model) if model else NO_MODEL,
         detector=config.detect.name,
         attributes=tuple(_info(m) for _, m, _ in attributes),
         state_model=_state_info(state) if state else None,
@@ -107,8 +111,8 @@ def build(
 
     return Pipeline(
         config=config,
-        labels=model.labels,
-        trained=model.manifest.prior,
+        labels=labels,
+        trained=model.manifest.prior if model else {},
         camera=camera,
         budget=BudgetKeeper(
             config.budget, scale, whole_cpu_s if cpu_s else None, host.temperature_c, host.throttled
@@ -123,9 +127,11 @@ def build(
             config.classify,
             attributes=attributes,
             scale=scale,
-        ),
-        baseline=BaselineCorrector(model.labels, config.baseline),
-        smoother=TemporalSmoother(model.labels, config.smooth),
+        )
+        if model
+        else NoEmotions(),
+        baseline=BaselineCorrector(labels, config.baseline),
+        smoother=TemporalSmoother(labels, config.smooth),
         rules=EventRules(config.alerts()),
         publisher=publisher(identity),
         observers=observers,

@@ -165,3 +165,14 @@ class TrackClassifier:
         if self._prior is not None:
             scores = weighed(scores, *self._prior)
         return Scores(track.id, scores, None, dict(limiters.known))
+
+
+class NoEmotions:
+    """The stage where `classify.enabled` is false: it knows no model and says so of every face."""
+
+    def configure(self, config: Classify) -> None:
+        """Nothing to go by."""
+
+    def classify(self, _frame: Frame, tracks: Sequence[Track]) -> tuple[Scores, ...]:
+        """Return the reason for no scores, for each living face."""
+        return tuple(Scores(t.id, None, Reason.EMOTION_OFF) for t in tracks if not t.still)

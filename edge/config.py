@@ -160,6 +160,10 @@ class TrackKeys(Struct, frozen=True, forbid_unknown_fields=True):
 class Classify(Struct, frozen=True, forbid_unknown_fields=True):
     """Scoring faces."""
 
+    enabled: Annotated[
+        bool,
+        Meta(description="tell emotions; off, no emotion model is loaded and none is published"),
+    ] = True
     model: Annotated[str, Meta(description="model folder, or the name of a shipped one")] = (
         "emotion"
     )
@@ -403,6 +407,18 @@ class Baseline(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 4.0
 
 
+class Audience(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who was there, who looked, for how long: numbers of people, nobody in particular."""
+
+    enabled: Annotated[
+        bool, Meta(description="count it, in `state` and by the hour in `audience`; wants `state`")
+    ] = False
+    look_s: Annotated[
+        float,
+        Meta(gt=0, le=600, description="who looked for so long, in all, counts as one who looked"),
+    ] = 1.0
+
+
 class Smooth(Struct, frozen=True, forbid_unknown_fields=True):
     """From scores to an emotion that does not flicker."""
 
@@ -573,8 +589,12 @@ class Log(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file; each field is a section."""
+    """The whole file; each field but `profile` is a section."""
 
+    profile: Annotated[
+        Literal["", "kiosk", "car", "driver"],
+        Meta(description="a coherent set of defaults; explicit keys win, but for those it locks"),
+    ] = ""
     device: Device = msgspec.field(default_factory=Device)
     camera: Camera = msgspec.field(default_factory=Camera)
     budget: Budget = msgspec.field(default_factory=Budget)
@@ -587,6 +607,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     attention: Attention = msgspec.field(default_factory=Attention)
     drowsiness: Drowsiness = msgspec.field(default_factory=Drowsiness)
     baseline: Baseline = msgspec.field(default_factory=Baseline)
+    audience: Audience = msgspec.field(default_factory=Audience)
     smooth: Smooth = msgspec.field(default_factory=Smooth)
     alert: Alert | Annotated[list[Alert], Meta(max_length=16)] = msgspec.field(
         default_factory=Alert

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
+from edge import profiles
 from edge.config import Alert, Attribute, Config
 from edge.errors import ConfigError, cannot_read
 from edge.redact import redact, redacted, remember, secrets_in
@@ -28,6 +29,7 @@ LISTS: dict[str, Any] = {"alert": Alert, "attribute": Attribute}  # [[section]];
 MAX_TABLES = 16  # of each
 
 Values = dict[str, Any]
+SECTIONS = tuple(name for name in Config.__struct_fields__ if name != "profile")
 
 
 def load(
@@ -36,6 +38,7 @@ def load(
     sets: Sequence[str] = (),
     *,
     name: str = "",
+    lock: str = "",
 ) -> Config:
     """Return the effective configuration.
 
@@ -44,6 +47,7 @@ def load(
         env: the environment; variables with `ENV_PREFIX` and a section's name override keys.
         sets: `key=value` strings, strongest.
         name: `device.name` where nothing else gives it.
+        lock: the only profile that is allowed; empty: any, unless this build is locked to one.
 
     Raises:
         ConfigError: with every mistake, one a line.
@@ -65,18 +69,37 @@ def load(
                 f"everybody; allowed: {_variable(key.strip())} in the environment, or the file"
             )
         _put(raw, key.strip(), text.strip(), problems)
+    _profile(raw, lock or profiles.locked_in_build(), problems)
     device = raw.setdefault("device", {})
     if name and isinstance(device, dict) and not device.get("name"):
         device["name"] = name
     remember(secrets_in(_strings(raw.get("camera"))))
     config = _build(raw, problems)
-    problems += _relations(config) if not problems else []
+    if not problems:
+        if config.profile:
+            problems += profiles.broken_locks(config.profile, msgspec.to_builtins(config))
+        problems += _relations(config)
     if problems:
         raise ConfigError("\n".join(map(_one_line, problems)))
     hide([config.mqtt.password_file, config.mqtt.key_file])
     if config.outbox.path != "memory":
         hide([config.outbox.path])
     return config
+
+
+def _profile(raw: Values, lock: str, problems: list[str]) -> None:
+    """Put the profile's values where nothing else is given; hold it to `lock`."""
+    given = raw.get("profile", "")
+    if lock and lock not in profiles.PROFILES:
+        problems.append(f"locked profile: got {lock!r}; allowed: {', '.join(profiles.PROFILES)}")
+        return
+    if lock and given not in ("", lock):
+        problems.append(f"profile: got {_shown(given)}; allowed: {lock}, to which this is locked")
+        return
+    name = lock or given
+    if isinstance(name, str) and name in profiles.PROFILES:
+        raw["profile"] = name
+        profiles.apply(raw, name)
 
 
 def _one_line(problem: str) -> str:
@@ -125,25 +148,29 @@ def _read(path: Path) -> Values:
 
 
 def _from_env(env: Mapping[str, str], problems: list[str]) -> list[tuple[str, str]]:
-    sections = Config.__struct_fields__
     found = []
     for name in sorted(env):
         rest = name.removeprefix(ENV_PREFIX)
         if rest == name or rest in NO_KEYS:
             continue
         section, underscore, key = rest.lower().partition("_")
-        if underscore and section in sections:
+        if section == "profile" and not underscore:
+            found.append((section, env[name]))
+        elif underscore and section in SECTIONS:
             found.append((f"{section}.{key}", env[name]))
         else:
             problems.append(
                 f"{name}: unknown variable; allowed: {ENV_PREFIX}<SECTION>_<KEY> with a section of "
-                f"{', '.join(sections)}"
+                f"{', '.join(SECTIONS)}"
             )
     return found
 
 
 def _put(raw: Values, key: str, text: str, problems: list[str]) -> None:
     """Set `section.key` in `raw`; `text` is a TOML value, or else a string as it stands."""
+    if key == "profile":
+        raw[key] = text
+        return
     section, dot, name = key.partition(".")
     if not dot or not name or "." in name or section == "attribute":
         problems.append(f"{key}: got {text!r}; allowed: section.key, such as mqtt.port")
@@ -176,8 +203,14 @@ def _build(raw: Values, problems: list[str]) -> Config:
     kwargs: dict[str, Any] = {}
     fields = {f.name: f for f in msgspec.structs.fields(Config)}
     for section, value in raw.items():
-        if section not in fields:
-            problems.append(f"{section}: unknown section; allowed: {', '.join(fields)}")
+        if section == "profile":
+            if isinstance(value, str) and (not value or value in profiles.PROFILES):
+                kwargs[section] = value
+            else:
+                allowed_names = ", ".join(profiles.PROFILES)
+                problems.append(f"profile: got {_shown(value)}; allowed: {allowed_names}")
+        elif section not in fields:
+            problems.append(f"{section}: unknown section; allowed: {', '.join(SECTIONS)}")
         elif section == "attribute" and not isinstance(value, list):
             problems.append("attribute: got a table; allowed: [[attribute]], one a classifier")
         elif section in LISTS and isinstance(value, list):
@@ -328,6 +361,10 @@ def _relations(config: Config) -> list[str]:
         wrong.append("mqtt.tls: got False; allowed: true, where ca_file or cert_file is given")
     if hint := _no_host(c.mqtt.host):
         wrong.append(f"mqtt.host: got {c.mqtt.host!r}; allowed: a name or an address alone; {hint}")
+    if not c.classify.enabled and c.attribute:
+        wrong.append("attribute: allowed: none, where classify.enabled is false")
+    if c.audience.enabled and not c.state.enabled:
+        wrong.append("audience.enabled: got True; allowed: false, where state.enabled is false")
     names = [a.name for a in c.attribute]
     if len(set(names)) != len(names):
         wrong.append(f"attribute.name: got {', '.join(names)}; allowed: each name once")

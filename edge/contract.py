@@ -124,7 +124,7 @@ class EventData(Struct, frozen=True, kw_only=True):
         Meta(description="true: sent later than it happened; do not act on it as if it were now"),
     ]
     reason: Why
-    model: Annotated[str, Meta(description="name of the emotion model")]
+    model: Annotated[str, Meta(description="name of the emotion model; empty: none is loaded")]
     attributes: Attributes = {}
     state: Doing = None
     alert: Annotated[
@@ -197,6 +197,38 @@ class FaceInView(Struct, frozen=True, kw_only=True):
     ] = False
 
 
+class AudienceNow(Struct, frozen=True, kw_only=True):
+    """The audience of this hour so far: numbers of people, nobody in particular."""
+
+    since: Annotated[
+        str, Meta(description="RFC 3339, UTC: counted from then on", extra_json_schema=_DATE_TIME)
+    ]
+    now: Annotated[int, Meta(ge=0, description="in view")]
+    looking: Annotated[int, Meta(ge=0, description="of them")]
+    seen: Annotated[int, Meta(ge=0, description="who came; one who comes twice counts twice")]
+    looked: Annotated[int, Meta(ge=0, description="of them, for `audience.look_s` and more")]
+    dwell_s: Annotated[float, Meta(ge=0, description="seconds in view, of all together")]
+    attention_s: Annotated[float, Meta(ge=0, description="seconds looked, of all together")]
+
+
+class AudienceHour(Struct, frozen=True, kw_only=True):
+    """The audience of the last full hour, retained on `.../audience`."""
+
+    time: Time
+    begin: Annotated[str, Meta(description="RFC 3339, UTC", extra_json_schema=_DATE_TIME)]
+    end: Annotated[
+        str,
+        Meta(
+            description="RFC 3339, UTC: of the last look in that hour", extra_json_schema=_DATE_TIME
+        ),
+    ]
+    time_synced: Annotated[bool, Meta(description="false: do not believe the times")]
+    seen: Annotated[int, Meta(ge=0, description="who came; one who comes twice counts twice")]
+    looked: Annotated[int, Meta(ge=0, description="of them, for `audience.look_s` and more")]
+    dwell_s: Annotated[float, Meta(ge=0, description="seconds in view, of all together")]
+    attention_s: Annotated[float, Meta(ge=0, description="seconds looked, of all together")]
+
+
 class State(Struct, frozen=True, kw_only=True):
     """The present, retained on `.../state`."""
 
@@ -210,6 +242,7 @@ class State(Struct, frozen=True, kw_only=True):
         list[FaceInView],
         Meta(description="pictures, statues and patterns taken for faces; none of them in `faces`"),
     ] = []
+    audience: Annotated[AudienceNow | None, Meta(description="null where `audience` is off")] = None
 
 
 class Health(Struct, frozen=True, kw_only=True):
@@ -264,7 +297,9 @@ class Info(Struct, frozen=True, kw_only=True):
     version: Annotated[str, Meta(description="of emotion-edge")]
     device: str
     boot_id: str
-    model: ModelInfo
+    model: Annotated[
+        ModelInfo, Meta(description="of emotions; without a name where `classify.enabled` is false")
+    ]
     attributes: Annotated[list[ModelInfo], Meta(description="additional classifiers")]
     detector: str
     state_model: Annotated[
@@ -310,5 +345,6 @@ decode_event = msgspec.json.Decoder(Event).decode
 decode_state = msgspec.json.Decoder(State).decode
 decode_health = msgspec.json.Decoder(Health).decode
 decode_info = msgspec.json.Decoder(Info).decode
+decode_audience = msgspec.json.Decoder(AudienceHour).decode
 decode_request = msgspec.json.Decoder(Request).decode
 decode_response = msgspec.json.Decoder(Response).decode

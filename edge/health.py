@@ -10,7 +10,7 @@ from edge import host
 from edge.clock import rfc3339
 from edge.config import Output
 from edge.contract import Health
-from edge.messages import CameraLost, Estimate, Frame, Status
+from edge.messages import CameraLost, Estimate, Frame, Reason, Status
 from edge.problems import Problem
 from edge.stages import Camera, Clock, Publisher
 
@@ -80,7 +80,8 @@ class HealthMonitor:
             self._latencies.append(latency_s)
         living = [e for e in estimates if not e.track.still]  # a poster in view is no trouble
         self._faces = len(living)
-        self._reasons.update(e.reason for e in living if e.reason)
+        told = {e.reason for e in living if e.reason is not None}
+        self._reasons.update(told - {Reason.EMOTION_OFF})  # as it is meant to be
         self._become(Status.RUNNING, "running")
         self._tick(frame.t)
 

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     NOT_SCORED = "not_scored"
     NO_FACE = "no_face"
     PICTURE = "picture"
+    EMOTION_OFF = "emotion_off"  # by configuration, no emotion is judged here
     CAMERA_LOST = "camera_lost"
     PAUSED = "paused"
     STOPPED = "stopped"  # the daemon ends

@@ -39,6 +39,7 @@ LIVE = (
     "attention",
     "drowsiness",
     "baseline",
+    "audience",
     "smooth",
     "alert",
     "output",
@@ -46,7 +47,7 @@ LIVE = (
 )
 RESTART = {
     "detect": ("name", "model"),
-    "classify": ("model", "runtime", "threads"),
+    "classify": ("enabled", "model", "runtime", "threads"),
     "state": ("enabled", "model"),
 }
 
@@ -117,12 +118,14 @@ def check_labels(config: Config, labels: Sequence[str], trained: Mapping[str, fl
 
     Args:
         config: to be checked.
-        labels: of the emotion model.
+        labels: of the emotion model; empty: there is none.
         trained: how frequent each was in its training; {}: not known.
 
     Raises:
         ConfigError: a label that the model does not have, or a prior that cannot be had with it.
     """
+    if not labels:  # classify.enabled is false: nothing refers to them
+        return
     prior = config.classify.prior
     if not isinstance(prior, str):
         if not trained:

@@ -9,10 +9,12 @@ import msgspec
 
 from edge.contract import (
     CONTRACT_VERSION,
+    AudienceHour,
     Event,
     Health,
     Info,
     State,
+    decode_audience,
     decode_event,
     decode_health,
     decode_info,
@@ -52,6 +54,7 @@ class Device:
     state: State | None = None
     health: Health | None = None
     info: Info | None = None
+    audience: AudienceHour | None = None  # of the last full hour; None: it counts none
     last: Event | None = None  # the event with the highest `seq`
     received: int = 0  # events, duplicates not counted
     duplicates: int = 0  # dropped
@@ -117,6 +120,8 @@ class Device:
             self.health = decode_health(payload)
         elif kind == "info":
             self.info = decode_info(payload)
+        elif kind == "audience":
+            self.audience = decode_audience(payload)
         elif kind == "event":
             return self._event(decode_event(payload))
         return None

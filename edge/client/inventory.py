@@ -13,7 +13,13 @@ from edge.contract import Event
 
 log = logging.getLogger(__name__)
 
-RETAINED = ("availability", "info", "health", "state")  # in the order they are asked for
+RETAINED = (
+    "availability",
+    "info",
+    "health",
+    "audience",
+    "state",
+)  # in the order they are asked for
 # Bounds against nonsense on the broker. A device's messages have about 8 kB together, and decoded
 # they take up to 25 times their bytes.
 MAX_DEVICES = 5000

@@ -88,6 +88,7 @@ def _in_sandbox(args: argparse.Namespace) -> int:
 
 def _parts(config: Config, beside: str | None) -> list[Part]:
     return [
+        *([("profile", _profile)] if config.profile else []),
         ("runtime", _runtime),
         ("model", _model),
         *[(f"attribute {a.name}", _attribute(i)) for i, a in enumerate(config.attribute)],
@@ -119,8 +120,20 @@ def _runtime(config: Config) -> str:
     return f"{runtime_version(runtime)}, numpy {np.__version__}, OpenCV {cv2.__version__}"
 
 
+def _profile(config: Config) -> str:
+    import msgspec
+
+    from edge.profiles import PROFILES, lines
+
+    name = config.profile
+    return "\n".join([f"{name}: {PROFILES[name].what}", *lines(name, msgspec.to_builtins(config))])
+
+
 def _model(config: Config) -> str:
     from edge.build import load_emotion
+
+    if not config.classify.enabled:
+        return "none: classify.enabled is false, no emotion is judged"
 
     m = load_emotion(config).manifest
     return (

@@ -41,6 +41,13 @@ def add_service_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="device.name where the configuration gives none: emotion-edge@ tells instances apart",
     )
+    parser.add_argument(
+        "--lock-profile",
+        default="",
+        metavar="PROFILE",
+        help="the only profile that is allowed, whatever file, environment and --set say; in force "
+        "at every reload too",
+    )
 
 
 def config_path(args: argparse.Namespace) -> Path | None:
@@ -70,8 +77,8 @@ def load_config(
     """
     from edge.configfile import load
 
-    name = getattr(args, "default_name", "")
-    return load(config_path(args), os.environ, [*first, *args.sets, *last], name=name)
+    name, lock = getattr(args, "default_name", ""), getattr(args, "lock_profile", "")
+    return load(config_path(args), os.environ, [*first, *args.sets, *last], name=name, lock=lock)
 
 
 def load_as_service(args: argparse.Namespace) -> tuple[Config, Unit | None]:
@@ -92,7 +99,8 @@ def load_as_service(args: argparse.Namespace) -> tuple[Config, Unit | None]:
     unit = units.find(name) if name else None
     env = {**(unit.environment() if unit else {}), **os.environ}
     default_name = args.default_name or (unit.option("--default-name") if unit else "")
-    config = load(path, env, args.sets, name=default_name)
+    lock = args.lock_profile or (unit.option("--lock-profile") if unit else "")
+    config = load(path, env, args.sets, name=default_name, lock=lock)
     return _with_credentials(config, unit, Path(inside) if inside else None), unit
 
 

@@ -60,19 +60,22 @@ def run(args: argparse.Namespace) -> int:
 def _identity(config: Config) -> Identity:
     """Who the daemon would be; reads the model's manifest but does not load the model."""
     from edge import __version__
-    from edge.build import device_name
+    from edge.build import NO_MODEL, device_name
     from edge.contract import ModelInfo
     from edge.model.manifest import find_model, load_manifest
     from edge.publish import Identity
 
-    manifest = load_manifest(find_model(config.classify.model))
+    model = NO_MODEL
+    if config.classify.enabled:
+        manifest = load_manifest(find_model(config.classify.model))
+        model = ModelInfo(
+            name=manifest.name, sha256=manifest.sha256, labels=list(manifest.labels), runtime=""
+        )
     return Identity(
         base=config.mqtt.base,
         device=device_name(config),
         boot_id="",
         version=__version__,
-        model=ModelInfo(
-            name=manifest.name, sha256=manifest.sha256, labels=list(manifest.labels), runtime=""
-        ),
+        model=model,
         detector=config.detect.name,
     )

@@ -57,7 +57,7 @@ def discovery(who: Identity, prefix: str) -> Discovery:
             "identifiers": [own],
             "name": who.device,
             "manufacturer": "emotion-edge",
-            "model": f"{who.model.name} / {who.detector}",
+            "model": " / ".join(filter(None, (who.model.name, who.detector))),
             "sw_version": who.version,
         },
         "origin": {"name": "emotion-edge", "sw_version": who.version},
@@ -137,6 +137,8 @@ def _components(who: Identity) -> dict[str, dict[str, Any]]:
             **state,
         },
     }
+    if not labels:  # no emotion is judged here
+        del made["emotion"]
     made |= {f"score_{label}": _score(label) | state for label in labels}
     if who.state_model is not None:
         made |= {key: component | state for key, component in _doing().items()}

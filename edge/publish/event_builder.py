@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, cast
 
 from edge.clock import rfc3339
-from edge.contract import TYPE_PREFIX, Attribute, Event, EventData, FaceInView, State
+from edge.contract import TYPE_PREFIX, Attribute, AudienceNow, Event, EventData, FaceInView, State
 from edge.messages import NOBODY, Estimate, PipelineEvent, Reason, Status, rounded, rounded_sums
 from edge.publish.identity import Identity
 from edge.publish.timesync import time_synced
@@ -86,7 +86,13 @@ class EventBuilder:
             ),
         )
 
-    def state(self, t: float, estimates: Sequence[Estimate], status: Status) -> State:
+    def state(
+        self,
+        t: float,
+        estimates: Sequence[Estimate],
+        status: Status,
+        audience: AudienceNow | None = None,
+    ) -> State:
         """Return the present; `estimates` largest face first, `seq` 0 until events are stored."""
         faces = [e for e in estimates if not e.track.still]
         reason: Reason | None
@@ -103,6 +109,7 @@ class EventBuilder:
             emotion=faces[0].emotion if faces else NOBODY,
             faces=[_face(t, estimate) for estimate in faces],
             still=[_face(t, estimate) for estimate in estimates if estimate.track.still],
+            audience=audience,
             reason=reason.value if reason else None,
         )
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from edge.backoff import Waits
 from edge.config import Config
 from edge.configfile import effective
-from edge.contract import Event, Health, State, encode
+from edge.contract import AudienceHour, Event, Health, State, encode
 from edge.messages import Estimate, PipelineEvent, Status
 from edge.problems import Problem
 from edge.publish import session
+from edge.publish.audience import AudienceCounter
 from edge.publish.discovery import discovery
 from edge.publish.event_builder import EventBuilder
 from edge.publish.frames import Row
@@ -90,6 +91,7 @@ class MqttPublisher:
         # A second process beside the one that has the outbox must not end that one's visits.
         ours = Problem.OUTBOX_MEMORY not in self._outbox.stats().problems
         self._open_tracks = OpenTracks(path if ours else None)
+        self._audience = AudienceCounter(config.audience, path if ours else None, self._hour_over)
         left_behind = self._open_tracks.left_behind(clock.now())
         self._writer = Writer(self._outbox, self._append, self._kept, self._present)
         for event in left_behind:
@@ -99,6 +101,7 @@ class MqttPublisher:
     def configure(self, config: Config, /) -> None:
         """Go on by other settings of `output`; publish `info` anew."""
         self._config = config
+        self._audience.configure(config.audience)
         self._identity = dataclasses.replace(self._identity, config=effective(config))
         self._traffic.retain("info", encode(self._identity.info(self._builder.time())))
         self._link.wake()
@@ -116,13 +119,16 @@ class MqttPublisher:
 
     def state(self, t: float, estimates: Sequence[Estimate], status: Status, /) -> None:
         """Offer the present: at once when faces, emotions or status changed, else seldom."""
-        signature = (status, tuple(map(_shown, estimates)))
+        wall = self._clock.wall()
+        synced = self._builder.synced(self._clock.now())
+        self._audience.update(t, wall, estimates, synced=synced)
+        signature = (status, self._audience.hour, tuple(map(_shown, estimates)))
         same = signature == self._shown
         living = any(not e.track.still for e in estimates)
         if same and (not living or t - self._shown_t < self._config.output.state_s):
             return
         self._shown, self._shown_t = signature, t
-        self._writer.state(self._builder.state(t, estimates, status))
+        self._writer.state(self._builder.state(t, estimates, status, self._audience.now()))
 
     def health(self, health: Health, /) -> None:
         """Publish how the device is; only the newest waits for a broker that is away."""
@@ -157,7 +163,12 @@ class MqttPublisher:
         if not written:
             log.warning("outbox: the disk does not answer; what was not written is lost")
             return
+        self._audience.write()
         self._outbox.close()
+
+    def _hour_over(self, hour: AudienceHour) -> None:
+        self._traffic.retain("audience", encode(hour))
+        self._link.wake()
 
     def _present(self, state: State) -> None:
         self._now = state
@@ -168,6 +179,7 @@ class MqttPublisher:
         self._open_tracks.before(event for event, _ in events)
         rows = self._outbox.append(events)
         self._open_tracks.after(event for event, _ in events)
+        self._audience.write()
         return rows
 
     def _kept(self, rows: Sequence[Row]) -> None:

@@ -33,7 +33,7 @@ READ_AHEAD = 64  # rows taken out of the outbox at once
 RESERVED = 4  # of the places in flight: for retained messages and answers
 REFUSED_FIRST_S, REFUSED_MOST_S = 1.0, 60.0  # pause of events after a refused publish, doubling
 # Of retained messages after a connect.
-ORDER = ("availability", "info", "state", "health", "discovery")
+ORDER = ("availability", "info", "state", "audience", "health", "discovery")
 SHORTEST_S = 0.01  # between two looks, so that a wait never turns into a busy loop
 GOODBYE_S = 0.5  # of the time to close, kept for `offline` and its acknowledgement
 STALLED_S = 10.0  # a broker that has answered no publish for so long takes nothing

@@ -35,6 +35,7 @@ CHANNELS = (
     Channel("availability", "availability", True, True, "Whether the device is there."),
     Channel("event", "event", True, False, "What has just changed. Never retained."),
     Channel("state", "state", True, True, "The present: every face in view."),
+    Channel("audience", "audience", True, True, "Who was there in the last full hour, in numbers."),
     Channel("health", "health", True, True, "How the device is."),
     Channel("info", "info", True, True, "What runs on the device."),
     Channel("response/{verb}", "response", True, False, "The answer to a request."),
@@ -163,5 +164,10 @@ def _message(c: Channel) -> dict[str, Any]:
         "name": c.message,
         "title": c.message.capitalize(),
         "contentType": "text/plain" if plain else "application/json",
-        "payload": {"$ref": _SCHEMAS + c.message.capitalize()},
+        "payload": {"$ref": _SCHEMAS + _type(c.message)},
     }
+
+
+def _type(message: str) -> str:
+    kind = jsonschema.MESSAGES.get(message)
+    return kind.__name__ if kind is not None else message.capitalize()

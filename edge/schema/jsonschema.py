@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from edge.config import Config
-from edge.contract import Event, Health, Info, Request, Response, State
+from edge.contract import AudienceHour, Event, Health, Info, Request, Response, State
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -18,6 +18,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MESSAGES: dict[str, type[Struct]] = {
     "event": Event,
     "state": State,
+    "audience": AudienceHour,
     "health": Health,
     "info": Info,
     "request": Request,

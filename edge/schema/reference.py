@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from edge.config import Config
 from edge.configfile import DEFAULT_PATH, ENV_PREFIX, LISTS, allowed
 from edge.problems import REASONS
+from edge.profiles import PROFILES
 
 _HEAD = f"""\
 # Configuration
@@ -30,11 +31,29 @@ def markdown() -> str:
     """Return the reference."""
     parts = [_HEAD]
     for section in msgspec.structs.fields(Config):
+        if section.name == "profile":
+            parts.append(_profiles())
+            continue
         kind: type[Struct] = LISTS.get(section.name, section.type)
         head = f"[[{section.name}]]" if section.name in LISTS else f"[{section.name}]"
         said = " ".join((kind.__doc__ or "").split())
         parts.append(f"## `{head}`\n\n{said}\n\n{_table(kind)}")
     return "\n".join(parts)
+
+
+def _profiles() -> str:
+    said = [
+        '## `profile`\n\nOne word before all sections, `profile = "kiosk"`, sets defaults that '
+        "belong together. Keys that are given win, but for those that a profile locks. "
+        "`emotion-edge check` tells what is in effect and why.\n"
+    ]
+    for name, profile in PROFILES.items():
+        said.append(f"`{name}`: {profile.what}.\n\n| key | value | why |\n|---|---|---|")
+        for s in profile.settings:
+            value = json.dumps(s.value) + (", locked" if s.locked else "")
+            said.append(f"| `{s.key}` | `{value}` | {_cell(s.why)} |")
+        said.append("")
+    return "\n".join(said)
 
 
 def reasons() -> str:

@@ -60,7 +60,7 @@ def test_the_table_of_reasons_stands_in_a_page_and_has_every_word() -> None:
     page = (DOCS / "troubleshooting.md").read_text()
     assert documents()["reasons"].text in page
     assert page.index("| symptom |") < page.index("| reason |")  # written by hand, and made
-    not_in_health = {Reason.STOPPED, Reason.LOST, Reason.PICTURE}
+    not_in_health = {Reason.STOPPED, Reason.LOST, Reason.PICTURE, Reason.EMOTION_OFF}
     assert {*Problem, *Reason} - not_in_health == REASONS.keys()
     items = schema.message_schema("health")["properties"]["reasons"]["items"]
     assert items["anyOf"][0]["enum"] == list(REASONS)

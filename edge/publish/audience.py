@@ -1,0 +1,178 @@
+"""Counts an audience by the hour: how many came, how many looked, for how long.
+
+It lives of what is published anyway. No identity, no embedding: who comes twice is counted twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from edge.clock import rfc3339
+from edge.config import Audience
+from edge.contract import AudienceHour, AudienceNow
+from edge.messages import ConditionKind, Estimate
+
+log = logging.getLogger(__name__)
+
+SUFFIX = ".audience.json"  # after the outbox's name
+MAX_BYTES = 4096  # a bound against nonsense; a count takes about 120
+HOUR_S = 3600  # s
+LONGEST_STEP_S = 2.0  # s: between two looks at the scene, no more is credited to the first
+DIGITS = 1  # of seconds
+
+
+class Count(Struct):
+    """What was counted in one hour."""
+
+    hour: int  # s since 1970: when the hour began
+    begin: float  # s since 1970: since when it was counted
+    end: float  # s since 1970: until when
+    seen: int = 0
+    looked: int = 0
+    dwell_s: float = 0.0
+    attention_s: float = 0.0
+
+
+class AudienceCounter:
+    """Counts in the loop's thread; what is kept is written by another."""
+
+    def __init__(
+        self, config: Audience, outbox: Path | None, finished: Callable[[AudienceHour], None]
+    ) -> None:
+        """Go on with the hour that the file beside `outbox` holds; None: kept nowhere.
+
+        `finished` is given each hour when it is over.
+        """
+        self._path = outbox.with_name(outbox.name + SUFFIX) if outbox is not None else None
+        self._finished = finished
+        self._count: Count | None = self._read() if config.enabled else None
+        self._tracks: dict[str, bool] = {}  # in view: whether it was counted as one who looked
+        self._t: float | None = None
+        self._watched: tuple[int, int] = (0, 0)  # people, lookers since `_t`
+        self._kept: bytes = b""  # ready to be written
+        self._written: bytes = b""
+        self._failed = False
+        self.configure(config)
+
+    def configure(self, config: Audience) -> None:
+        """Go on by other settings."""
+        self._config = config
+        if not config.enabled:
+            self._count = self._t = None
+            self._tracks.clear()
+
+    def update(self, t: float, wall: float, estimates: Sequence[Estimate], *, synced: bool) -> None:
+        """Take who is in view now.
+
+        Args:
+            t: seconds, monotonic.
+            wall: seconds since 1970; where it jumps to another hour, the hour ends.
+            estimates: of faces that subscribers were told of.
+            synced: whether `wall` can be believed.
+        """
+        if not self._config.enabled:
+            return
+        count = self._hour(wall, synced=synced)
+        step = min(max(t - self._t, 0.0), LONGEST_STEP_S) if self._t is not None else 0.0
+        people, looking = self._watched
+        count.dwell_s += people * step
+        count.attention_s += looking * step
+        living = [e for e in estimates if not e.track.still]
+        for e in living:
+            if e.track.id not in self._tracks:
+                self._tracks[e.track.id] = False
+                count.seen += 1
+            looked = e.sums is not None and e.sums.looked_s >= self._config.look_s
+            if looked and not self._tracks[e.track.id]:
+                self._tracks[e.track.id] = True
+                count.looked += 1
+        self._tracks = {e.track.id: self._tracks[e.track.id] for e in living}
+        self._t = t
+        self._watched = len(living), sum(map(_looks, living))
+        self._kept = msgspec.json.encode(count)
+
+    @property
+    def hour(self) -> int | None:
+        """When the hour began that is counted, s since 1970; None: nothing is counted."""
+        return self._count.hour if self._count is not None else None
+
+    def now(self) -> AudienceNow | None:
+        """Return the counts of the hour so far; None: they are not asked for."""
+        count = self._count
+        if count is None:
+            return None
+        return AudienceNow(
+            since=rfc3339(count.begin),
+            now=self._watched[0],
+            looking=self._watched[1],
+            seen=count.seen,
+            looked=count.looked,
+            dwell_s=round(count.dwell_s, DIGITS),
+            attention_s=round(count.attention_s, DIGITS),
+        )
+
+    def _hour(self, wall: float, *, synced: bool) -> Count:
+        """Return the count of the present hour; hand on the one that is over."""
+        hour = int(wall // HOUR_S) * HOUR_S
+        count = self._count
+        if count is not None and count.hour != hour:
+            # Not beyond the hour: after a restart or a jump of the clock, `wall` is another day's.
+            self._finished(_told(count, synced=synced))
+            count = None
+        if count is None:
+            count = Count(hour, wall, wall)
+        count.end = wall
+        self._count = count
+        return count
+
+    def write(self) -> None:
+        """Keep the present hour on the disk, if it is news; never raises for one."""
+        kept = self._kept
+        if self._path is None or kept == self._written:
+            return
+        new = self._path.with_name(self._path.name + ".new")
+        try:
+            new.write_bytes(kept)
+            new.replace(self._path)
+            self._written, self._failed = kept, False
+        except OSError as e:
+            if not self._failed:
+                log.warning("%s: %s; a restart would begin to count anew", self._path, e.strerror)
+            self._failed = True
+            with contextlib.suppress(OSError):
+                new.unlink(missing_ok=True)
+
+    def _read(self) -> Count | None:
+        if self._path is None:
+            return None
+        try:
+            with self._path.open("rb") as f:
+                return msgspec.json.decode(f.read(MAX_BYTES), type=Count)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as e:
+            log.warning("%s: %s; this hour is counted anew", self._path, e)
+            return None
+
+
+def _looks(estimate: Estimate) -> bool:
+    return any(c.kind is ConditionKind.ATTENTION and c.ended is None for c in estimate.conditions)
+
+
+def _told(count: Count, *, synced: bool) -> AudienceHour:
+    return AudienceHour(
+        time=rfc3339(count.end),
+        begin=rfc3339(count.begin),
+        end=rfc3339(count.end),
+        time_synced=synced,
+        seen=count.seen,
+        looked=count.looked,
+        dwell_s=round(count.dwell_s, DIGITS),
+        attention_s=round(count.attention_s, DIGITS),
+    )
