@@ -90,6 +90,12 @@ def test_nothing_opens_a_lock_of_driver(key: str, tmp_path: Path) -> None:
         load(driver, {variable: "true"})
 
 
+def test_several_alerts_open_no_lock_either(tmp_path: Path) -> None:
+    file = written(tmp_path, 'profile = "driver"\n[[alert]]\nname = "sad"\n')
+    with pytest.raises(ConfigError, match=r"alert\.enabled: got True; allowed: false"):
+        load(file)
+
+
 @pytest.mark.parametrize("given", ["car", "kiosk"])
 def test_a_locked_service_takes_no_other_profile(given: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=f"profile: got '{given}'; allowed: driver"):
