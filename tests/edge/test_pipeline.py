@@ -84,7 +84,7 @@ def other(value: Any) -> Any:
 KEYS = [
     (section, key)
     for section in Config.__struct_fields__
-    if section != "attribute"
+    if section not in ("attribute", "profile")
     for key in getattr(Config(), section).__struct_fields__
 ]
 

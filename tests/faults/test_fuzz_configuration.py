@@ -32,8 +32,7 @@ EXAMPLE = (ROOT / "systemd" / "config.example.toml").read_text().encode()
 KEYS = [
     f"{s.name}.{key}"
     for s in msgspec.structs.fields(Config)
-    if s.name != "attribute"
-    for key in s.type.__struct_fields__
+    for key in getattr(s.type, "__struct_fields__", ())  # of sections that stand once
 ]
 
 
