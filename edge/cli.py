@@ -30,6 +30,7 @@ COMMANDS = (
     "homeassistant",
     "fleet",
     "exporter",
+    "record",
     "report",
 )
 

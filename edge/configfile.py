@@ -23,7 +23,7 @@ DEFAULT_PATH = Path("/etc/emotion-edge/config.toml")
 ENVIRONMENT_FILE = Path("/etc/emotion-edge/environment")  # read by the unit; root's alone
 ENV_PREFIX = "EMOTION_EDGE_"  # EMOTION_EDGE_MQTT_PORT is mqtt.port
 # Variables with the prefix that are no keys: the file's path, and those of the project's own tests.
-NO_KEYS = ("CONFIG", "DATA", "FUZZ", "PATIENCE_S", "TEST_CACHE", "VENVS")
+NO_KEYS = ("CONFIG", "DATA", "FUZZ", "HISTORY", "PATIENCE_S", "TEST_CACHE", "VENVS")
 MAX_FILE_BYTES = 1024 * 1024  # a bound against nonsense
 LISTS: dict[str, Any] = {"alert": Alert, "attribute": Attribute}  # [[section]]; alert also [alert]
 MAX_TABLES = 16  # of each

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import paho.mqtt.client as paho
 from paho.mqtt.packettypes import PacketTypes
@@ -28,7 +28,14 @@ MAX_MESSAGE_BYTES = 64 * 1024  # a state of 32 faces has about 12 kB; a bound ag
 CLOSE_S = 2.0
 WAITS = Waits(most_s=30.0)  # a refused login or subscription waits longest, as a device's does
 
+AWAITED_S = 0.01  # the same, while somebody owes acknowledgements
+BURST = 200  # messages read before anything else is looked after
+
 Filter = tuple[str, int]  # a topic filter and the QoS asked for
+# Names a message that has to be acknowledged: the connection it came by, and MQTT's packet id,
+# which means something else on the next connection.
+Token = tuple[int, int]
+Hold = Callable[[str, bytes, Token | None], None]
 
 
 class Connection:
@@ -44,6 +51,10 @@ class Connection:
         take: gets topic, whether it was retained, and payload; in the thread of the connection.
         keep_s: seconds that the broker keeps a session for us, MQTT 5 only.
         waits: between two tries.
+        hold: gets what is not retained in place of `take`, and is to `acknowledge` it by its token;
+            without a token (QoS 0) it need not. The broker keeps what is not acknowledged.
+        unacknowledged: most messages that the broker sends ahead of their acknowledgement.
+        leave: filters to unsubscribe from, of an earlier use of the same session.
     """
 
     def __init__(
@@ -54,6 +65,10 @@ class Connection:
         take: Callable[[str, bool, bytes], None],
         keep_s: int = 0,
         waits: Waits = WAITS,
+        *,
+        hold: Hold | None = None,
+        unacknowledged: int = 65_535,
+        leave: Sequence[str] = (),
     ) -> None:
         self.mqtt = mqtt
         self._client_id = client_id
@@ -61,6 +76,13 @@ class Connection:
         self._take = take
         self._keep_s = keep_s
         self._waits = waits
+        self._hold = hold
+        self._unacknowledged = unacknowledged
+        self._leave = leave
+        self._made = 0  # connections
+        self._came = 0  # messages
+        self._owed = 0  # acknowledgements, on this connection
+        self._acks: deque[Token] = deque()
         self._outgoing: deque[tuple[str, bytes]] = deque()
         self._stop = threading.Event()
         self._subscribed = threading.Event()
@@ -127,6 +149,10 @@ class Connection:
         """Send a message with QoS 1, as soon as there is a connection; from any thread."""
         self._outgoing.append((topic, payload))
 
+    def acknowledge(self, tokens: Iterable[Token]) -> None:
+        """Tell the broker that these messages are safe; in the order they came; from any thread."""
+        self._acks.extend(tokens)
+
     # Everything below belongs to the thread.
 
     def _run(self) -> None:
@@ -159,6 +185,8 @@ class Connection:
         granted: dict[int, list[ReasonCode]] = {}
         said: list[Failure] = []  # by the broker, in a DISCONNECT
         client = session.new_client(self.mqtt, self._client_id, self._login)
+        client.manual_ack_set(self._hold is not None)
+        self._made, self._owed = self._made + 1, 0
         client.on_connect = lambda _c, _u, _f, code, _p: answers.append(
             reasons.answered(code) if code.is_failure else None
         )
@@ -172,6 +200,8 @@ class Connection:
             self._loop_until(client, lambda: bool(answers))
             if not answers or answers[0] is not None:
                 return (answers or [None])[0] or reasons.hung_up(self.mqtt)
+            for topic in self._leave:
+                client.unsubscribe(topic)
             for filters in self._steps:
                 _, mid = client.subscribe(list(filters))
                 assert mid is not None  # connected, or _loop_until says why not
@@ -188,10 +218,11 @@ class Connection:
                 )
             self._subscribed.set()
             self._tried.set()
-            while not self._stop.is_set() and client.loop(TICK_S) == 0:
+            while not self._stop.is_set() and self._loop(client):
                 while self._outgoing:
                     client.publish(*self._outgoing.popleft(), qos=1)
             if self._stop.is_set():
+                self._send_acks(client)
                 client.disconnect()
                 client.loop(TICK_S)
             return (said or [Failure("the connection was lost")])[0]
@@ -205,9 +236,29 @@ class Connection:
         began = time.monotonic()
         while not true():
             silent = time.monotonic() - max(began, self.last_retained)
-            if self._stop.is_set() or silent > ANSWER_S or client.loop(TICK_S) != 0:
+            if self._stop.is_set() or silent > ANSWER_S or not self._loop(client):
                 return true()
         return True
+
+    def _loop(self, client: paho.Client) -> bool:
+        """Serve once; return whether the connection stands."""
+        if client.loop(AWAITED_S if self._owed else TICK_S) != 0:
+            return False
+        if self._hold is not None:
+            # paho reads one message each time it has waited for the socket.
+            for _ in range(BURST):
+                came = self._came
+                if client.loop_read() != 0 or self._came == came:
+                    break
+            self._send_acks(client)
+        return True
+
+    def _send_acks(self, client: paho.Client) -> None:
+        while self._acks:
+            made, mid = self._acks.popleft()
+            if made == self._made:  # else the broker sends it again on this connection
+                client.ack(mid, 1)
+                self._owed -= 1
 
     def _connect(self, client: paho.Client) -> None:
         m = self.mqtt
@@ -217,14 +268,24 @@ class Connection:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
         properties.MaximumPacketSize = MAX_MESSAGE_BYTES
         properties.SessionExpiryInterval = self._keep_s
+        if self._hold is not None:
+            properties.ReceiveMaximum = self._unacknowledged
         client.connect(
             m.host, m.port, m.keepalive_s, clean_start=not self._keep_s, properties=properties
         )
 
     def _message(self, message: paho.MQTTMessage) -> None:
+        self._came += 1
         if message.retain:
             self.last_retained = time.monotonic()
         try:
+            if self._hold is not None:
+                token = (self._made, message.mid) if message.qos else None
+                self._owed += message.qos > 0
+                if not message.retain:
+                    self._hold(message.topic, bytes(message.payload), token)
+                    return
+                self._acks += [token] if token else []
             self._take(message.topic, message.retain, bytes(message.payload))
         except Exception:  # one message must not cost the connection, and with it all others
             log.exception("%.100r: a message could not be taken", message.topic)

@@ -32,6 +32,11 @@ def test_every_package_has_hashes_and_no_address(path: Path) -> None:
 def test_the_lock_has_what_the_project_asks_for(version: str) -> None:
     versions = locked(ROOT / f"packaging/lock/python{version}.txt")
     extras = PROJECT["optional-dependencies"]
-    for line in [*PROJECT["dependencies"], *extras["metrics"], *extras["web"]]:
+    for line in [
+        *PROJECT["dependencies"],
+        *extras["metrics"],
+        *extras["web"],
+        *extras["history"],
+    ]:
         wanted = Requirement(line)
         assert wanted.specifier.contains(versions[wanted.name]), f"{line}: packaging/lock/update"

@@ -16,7 +16,7 @@ from edge.configfile import load
 SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
 EXAMPLE = SYSTEMD / "config.example.toml"
 UNITS = ["emotion-edge.service", "emotion-edge@.service"]
-ALL = [*UNITS, "emotion-edge-dashboard.service"]
+ALL = [*UNITS, "emotion-edge-dashboard.service", "emotion-edge-record.service"]
 
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="needs systemd-analyze (package systemd)"

@@ -13,9 +13,9 @@ from tests import postgresql
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgresql.PostgreSQL]:
+def server() -> Iterator[postgresql.PostgreSQL]:
     """One PostgreSQL for all tests; each makes a database of its own."""
-    with postgresql.running(tmp_path_factory.mktemp("postgresql") / "server") as s:
+    with postgresql.running() as s:
         yield s
 
 

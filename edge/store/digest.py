@@ -1,0 +1,288 @@
+"""Turns events that were stored into visits, sums and gaps; each event counts once.
+
+Events are stored first and acknowledged; which of them are in no sum yet is in the table `batches`,
+written with them. A digest takes some of these batches, works out what they change, and removes
+them, all in one transaction: killed at any moment, it is done or not done. One at a time does it,
+whichever recorder comes first; so several store events without waiting for each other's sums.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+
+from edge.store.database import Store
+from edge.store.models import (
+    Base,
+    Batch,
+    Event,
+    Gap,
+    Hour,
+    HourDwell,
+    HourEmotion,
+    HourKind,
+    Loss,
+    Setting,
+    Visit,
+)
+from edge.store.models import Stream as StreamRow
+from edge.store.streams import Era, Step, Stream
+from edge.store.visits import HOUR_MS, Figures, Sums, TrackEvent, figures
+
+LOCK = 0x64696765737400  # PostgreSQL's advisory lock: one digest at a time
+BATCHES = 40  # in one transaction: some 20,000 events
+KEYS = 500  # in one query; SQLite takes some 30,000 parameters
+PURGED = "purged"  # setting: events before this time were deleted
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OF_TRACK = [getattr(Event, name) for name in TrackEvent._fields]
+
+_T = TypeVar("_T")
+_Track = tuple[int, str]  # device, track
+
+
+def digest(store: Store) -> int:
+    """Work on some batches; return how many are still waiting, or 0 when another is at it.
+
+    Raises:
+        DBAPIError: the database is away.
+    """
+    with store.begin() as connection:
+        if store.postgresql and not connection.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
+            return 0
+        waiting = connection.scalars(select(Batch.id).order_by(Batch.id)).all()
+        ids = set(waiting[:BATCHES])
+        if ids:
+            _Digest(connection, ids).run()
+        return len(waiting) - len(ids)
+
+
+class _Digest:
+    def __init__(self, connection: Connection, ids: set[int]) -> None:
+        self._c = connection
+        self._ids = ids
+        self._now = datetime.now(UTC)
+        self._sums = Sums()
+
+    def run(self) -> None:
+        """Do it; the caller commits."""
+        new = self._new_events()
+        streams = self._follow(new)
+        new = self._without_purged(new, streams)
+        for row in new:
+            self._sums.add_event(row.device_id, row.time, row.kind)
+        self._losses(new)
+        self._visits({(row.device_id, row.track) for row in new if row.track})
+        self._write_sums()
+        self._c.execute(delete(Batch).where(Batch.id.in_(self._ids)))
+
+    def _new_events(self) -> Sequence[Any]:
+        columns = (Event.device_id, Event.track, Event.id, Event.lost_before)
+        return self._c.execute(
+            select(*columns, Event.seq, Event.boot_id, Event.uptime_s, Event.time, Event.kind)
+            .where(Event.batch.in_(self._ids))
+            .order_by(Event.device_id, Event.seq)
+        ).all()
+
+    # Numbers
+
+    def _follow(self, new: Sequence[Any]) -> dict[int, Stream]:
+        """Note which numbers came; return the streams as they were before."""
+        before: dict[int, Stream] = {}
+        known = self._streams({row.device_id for row in new})
+        for device, rows in itertools.groupby(new, key=lambda r: r.device_id):
+            stream = known.get(device, Stream())
+            before[device] = Stream(
+                Era(e.number, e.first, e.last, list(e.gaps)) for e in stream.eras
+            )
+            stream.take(Step(r.seq, r.boot_id, r.uptime_s, r.time) for r in rows)
+            self._write_stream(device, before[device], stream)
+        return before
+
+    def _streams(self, devices: Collection[int]) -> dict[int, Stream]:
+        gaps: dict[tuple[int, int], list[tuple[int, int, datetime]]] = defaultdict(list)
+        eras: dict[int, list[Era]] = defaultdict(list)
+        for keys in _chunks(devices):
+            for g in self._c.execute(
+                select(Gap.device_id, Gap.era, Gap.first_seq, Gap.last_seq, Gap.time)
+                .where(Gap.device_id.in_(keys))
+                .order_by(Gap.first_seq)
+            ):
+                gaps[g.device_id, g.era].append((g.first_seq, g.last_seq, g.time))
+            for s in self._c.execute(
+                select(StreamRow.__table__).where(StreamRow.device_id.in_(keys))
+            ):
+                last = Step(s.last_seq, s.boot_id, s.uptime_s, s.time)
+                eras[s.device_id].append(
+                    Era(s.era, s.first_seq, last, gaps.get((s.device_id, s.era), []))
+                )
+        return {device: Stream(found) for device, found in eras.items()}
+
+    def _write_stream(self, device: int, before: Stream, after: Stream) -> None:
+        old = {e.number: e for e in before.eras}
+        for era in after.eras:
+            was = old.get(era.number)
+            if was is not None and (was.first, was.last, was.gaps) == (
+                era.first,
+                era.last,
+                era.gaps,
+            ):
+                continue
+            key = {"device_id": device, "era": era.number}
+            told = {
+                "first_seq": era.first,
+                "last_seq": era.last.seq,
+                "boot_id": era.last.boot_id,
+                "uptime_s": era.last.uptime_s,
+                "time": era.last.time,
+            }
+            self._upsert(StreamRow, [key | told], replace=told)
+            gone = {g[:2] for g in was.gaps} - {g[:2] for g in era.gaps} if was else set()
+            for first, _ in gone:
+                self._c.execute(
+                    delete(Gap).where(
+                        Gap.device_id == device, Gap.era == era.number, Gap.first_seq == first
+                    )
+                )
+            kept = {g[:2] for g in was.gaps} if was else set()
+            more = [
+                key | {"first_seq": f, "last_seq": n, "time": t, "noticed": self._now}
+                for f, n, t in era.gaps
+                if (f, n) not in kept
+            ]
+            if more:
+                self._c.execute(insert(Gap), more)
+
+    def _without_purged(self, new: Sequence[Any], before: dict[int, Stream]) -> Sequence[Any]:
+        """Leave out, and delete again, what came a second time after the first was deleted."""
+        told = self._c.scalar(select(Setting.value).where(Setting.name == PURGED))
+        if told is None:
+            return new
+        purged = datetime.fromisoformat(told)
+        again = [r for r in new if r.time < purged and before[r.device_id].seen(r.seq)]
+        for keys in _chunks([(r.device_id, r.track, r.id) for r in again]):
+            self._c.execute(
+                delete(Event).where(tuple_(Event.device_id, Event.track, Event.id).in_(keys))
+            )
+        gone = {r.id for r in again}
+        return [r for r in new if r.id not in gone] if gone else new
+
+    def _losses(self, new: Sequence[Any]) -> None:
+        rows = [
+            {
+                "device_id": r.device_id,
+                "event_id": r.id,
+                "seq": r.seq,
+                "time": r.time,
+                "events": r.lost_before,
+            }
+            for r in new
+            if r.lost_before
+        ]
+        self._upsert(Loss, rows)
+
+    # Visits
+
+    def _visits(self, tracks: set[_Track]) -> None:
+        found: dict[_Track, list[TrackEvent]] = defaultdict(list)
+        for keys in _chunks(sorted(tracks)):
+            for row in self._c.execute(
+                select(Event.device_id, Event.track, *_OF_TRACK).where(
+                    tuple_(Event.device_id, Event.track).in_(keys)
+                )
+            ):
+                found[row[0], row[1]].append(TrackEvent(*row[2:]))
+            self._c.execute(delete(Visit).where(tuple_(Visit.device_id, Visit.track).in_(keys)))
+        # Asked after the events: what another recorder stored meanwhile is among these.
+        others = set(self._c.scalars(select(Batch.id))) - self._ids
+        rows = []
+        for (device, track), events in sorted(found.items()):
+            mine = [e for e in events if e.batch not in others]
+            known = [e for e in mine if e.batch not in self._ids]
+            visits = figures(mine)
+            if known:
+                self._sums.add(device, figures(known), -1)
+            self._sums.add(device, visits)
+            rows += [_row(device, track, n, v) for n, v in enumerate(visits)]
+        if rows:
+            self._c.execute(insert(Visit), rows)
+
+    # Sums
+
+    def _write_sums(self) -> None:
+        s = self._sums
+        self._add(Hour, ("device_id", "hour"), Sums.COLUMNS, ((*k, *v) for k, v in s.hours.items()))
+        for model, last, value, counter in (
+            (HourDwell, "bucket", "visits", s.dwells),
+            (HourEmotion, "emotion", "ms", s.emotions),
+            (HourKind, "kind", "events", s.kinds),
+        ):
+            rows = ((*key, count) for key, count in counter.items() if count)
+            self._add(model, ("device_id", "hour", last), (value,), rows)
+
+    def _add(
+        self,
+        model: type[Base],
+        key: tuple[str, ...],
+        columns: tuple[str, ...],
+        rows: Iterable[tuple[Any, ...]],
+    ) -> None:
+        # In one order, so that reading plans and locks are the same each time.
+        made = [dict(zip((*key, *columns), row, strict=True)) for row in sorted(rows, key=str)]
+        for row in made:
+            row["hour"] = _EPOCH + timedelta(milliseconds=row["hour"] * HOUR_MS)
+        self._upsert(model, made, add=columns)
+
+    def _upsert(
+        self,
+        model: type[Base],
+        rows: Sequence[dict[str, Any]],
+        add: Sequence[str] = (),
+        replace: Collection[str] = (),
+    ) -> None:
+        """Insert rows; where the key is there, add to columns, replace them, or do nothing."""
+        if not rows:
+            return
+        table = model.__table__
+        assert isinstance(table, Table)
+        kind = postgresql if self._c.dialect.name == "postgresql" else sqlite
+        statement = kind.insert(table)
+        new = statement.excluded
+        values = {n: table.c[n] + new[n] for n in add} | {n: new[n] for n in replace}
+        statement = (
+            statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=values)
+            if values
+            else statement.on_conflict_do_nothing()
+        )
+        self._c.execute(statement, rows)
+
+
+def _row(device: int, track: str, number: int, v: Figures) -> dict[str, Any]:
+    return {
+        "device_id": device,
+        "track": track,
+        "number": number,
+        "started": _time(v.started),
+        "ended": None if v.ended is None else _time(v.ended),
+        "last": _time(v.last),
+        "dwell_ms": v.dwell_ms,
+        "attention_ms": v.attention_ms,
+        "emotions": v.emotions,
+        "reason": v.reason,
+        "events": v.events,
+    }
+
+
+def _time(ms: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=ms)
+
+
+def _chunks(items: Collection[_T]) -> Iterator[list[_T]]:
+    every = list(items)
+    for at in range(0, len(every), KEYS):
+        yield every[at : at + KEYS]

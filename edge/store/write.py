@@ -1,0 +1,102 @@
+"""Stores events: each once, many in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+
+from edge.store.database import Store
+from edge.store.incoming import COLUMNS, NewEvent, values
+from edge.store.models import Batch, Device, Event
+
+_ALL = ("device_id", "batch", *COLUMNS)
+_NAMES = ", ".join(_ALL)
+_INCOMING = (
+    "CREATE TEMP TABLE IF NOT EXISTS incoming (LIKE events) ON COMMIT DELETE ROWS",
+    f"COPY incoming ({_NAMES}) FROM STDIN",
+    f"INSERT INTO events ({_NAMES}) SELECT {_NAMES} FROM incoming "
+    "ORDER BY device_id, track, id ON CONFLICT DO NOTHING",
+)
+_IGNORE = sqlite.insert(Event).on_conflict_do_nothing()
+
+
+class Writer:
+    """Writes events; knows the devices' numbers. For one thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ids: dict[str, int] = {}
+
+    def write(self, events: Sequence[NewEvent]) -> int:
+        """Store those that are new, and return how many: all of them or, by an exception, none.
+
+        What they change in visits and sums waits for the digest, in the same transaction.
+
+        Raises:
+            DBAPIError: the database is away, or refuses one of them.
+        """
+        if not events:
+            return 0
+        ids = self.devices({e.device for e in events}, events[0].received)
+        # In one order for all recorders: two with the same events would wait for each other.
+        events = sorted(events, key=lambda e: (ids[e.device], e.track, e.id))
+        with self._store.engine.connect() as connection, connection.begin() as transaction:
+            made = connection.execute(
+                insert(Batch).values(received=events[0].received).returning(Batch.id)
+            )
+            batch = made.scalar_one()
+            put = _copy if self._store.postgresql else _insert
+            new = put(connection, [(ids[e.device], batch, *values(e)) for e in events])
+            if not new:
+                transaction.rollback()
+        return new
+
+    def devices(self, names: Collection[str], now: datetime) -> dict[str, int]:
+        """Return the numbers of devices by name; new ones are given one.
+
+        Raises:
+            DBAPIError: the database is away.
+        """
+        missing = sorted(n for n in names if n not in self._ids)
+        if missing:
+            kind = postgresql if self._store.postgresql else sqlite
+            rows = [{"name": n, "first_seen": now, "last_seen": now, "tags": []} for n in missing]
+            with self._store.begin() as c:
+                c.execute(kind.insert(Device).on_conflict_do_nothing(), rows)
+                found = c.execute(
+                    select(Device.name, Device.id).where(Device.name.in_(missing))
+                ).all()
+            self._ids |= {row.name: row.id for row in found}  # only what is committed
+        return {n: self._ids[n] for n in names}
+
+
+def _insert(connection: Connection, rows: Sequence[tuple[object, ...]]) -> int:
+    done = connection.execute(_IGNORE, [dict(zip(_ALL, row, strict=True)) for row in rows])
+    return done.rowcount
+
+
+def _copy(connection: Connection, rows: Sequence[tuple[object, ...]]) -> int:
+    """COPY is the fastest way in; it knows no conflicts, so it goes by a table of its own."""
+    make, copy, move = _INCOMING
+    connection.execute(text(make))
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    import psycopg
+
+    try:
+        with driver.cursor() as cursor:
+            with cursor.copy(copy) as stream:
+                for row in rows:
+                    stream.write_row(row)
+            cursor.execute(move)
+            return int(cursor.rowcount)
+    except psycopg.Error as e:  # as SQLAlchemy does it for what goes through it
+        if driver.closed:
+            connection.invalidate(e)
+        raise DBAPIError.instance(
+            copy, None, e, psycopg.Error, connection_invalidated=bool(driver.closed)
+        ) from e
