@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,21 +83,25 @@ class PostgreSQL:
             "fsync": "off",  # what a killed process wrote is the kernel's
         }
         options = [o for k, v in settings.items() for o in ("-c", f"{k}={v}")]
-        log = (self.folder / "log").open("ab")
-        with log:
-            self._process = subprocess.Popen(
-                [*self._as, str(self._bin / "postgres"), "-D", str(self.folder / "data"), *options],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self.folder,
-            )
-        process = self._process
-        ready = [str(self._bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        wait_until(
-            lambda: subprocess.run(ready).returncode == 0 or process.poll() is not None,
-            "PostgreSQL answers",
-        )
-        assert process.poll() is None, (self.folder / "log").read_text()
+        command = [*self._as, str(self._bin / "postgres"), "-D", str(self.folder / "data")]
+
+        def tried() -> bool:
+            # Children of a server that was killed end a little later, and it waits for them.
+            with (self.folder / "log").open("ab") as log:
+                self._process = process = subprocess.Popen(
+                    [*command, *options], stdout=log, stderr=log, cwd=self.folder
+                )
+            while process.poll() is None:
+                if self._ready():
+                    return True
+                time.sleep(0.05)
+            return False
+
+        wait_until(tried, f"PostgreSQL answers; see {self.folder}/log")
+
+    def _ready(self) -> bool:
+        where = ["-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run([str(self._bin / "pg_isready"), "-q", *where]).returncode == 0
 
     def create(self, name: str) -> str:
         """Make a place of its own in the database, which is quick; return its URL."""

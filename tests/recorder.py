@@ -98,8 +98,12 @@ class Sender(threading.Thread):
         """Whether the broker has acknowledged all."""
         return len(self._acknowledged) == len(self._payloads)
 
+    def arrived(self) -> int:
+        """How many the broker has acknowledged."""
+        return len(self._acknowledged)
+
     def wait(self) -> None:
-        """Wait for that."""
+        """Wait until it has acknowledged all."""
         wait_until(self.done, "the broker has all events")
 
     def close(self) -> None:

@@ -174,11 +174,11 @@ def run(args: argparse.Namespace) -> int:
     from edge.store import open_store, parse_address
     from edge.store.recorder import Recorder, Settings
 
+    url = parse_address(address)
     logs.setup("info")
     # Alembic tells of each step; the store says what matters.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     log = logging.getLogger(__name__)
-    url = parse_address(address)
     if args.history and secrets_in([args.history]) and url.password:
         log.warning("--to: holds a password, which `ps` shows; better: --to-file")
     settings = Settings(

@@ -17,7 +17,6 @@ from edge.store.models import (
     Event,
     Gap,
     Hour,
-    HourDwell,
     HourEmotion,
     HourKind,
     Loss,
@@ -27,39 +26,9 @@ from edge.store.models import (
 from edge.store.purge import purge
 from edge.store.write import Writer
 from tests.edge.store.sender import START, Device, read
+from tests.edge.store.tables import SUMS, chunks, keep, rows
 
-SUMS = (Hour, HourDwell, HourEmotion, HourKind)
 NINE = START
-
-
-def keep(store: Store, device: Device, payloads: list[bytes] | None = None) -> int:
-    new = Writer(store).write([read(device.name, p) for p in payloads or device.sent])
-    while digest(store):
-        pass
-    return new
-
-
-def rows(store: Store, *models: Any) -> list[Any]:
-    """All rows of tables, those of sums without what is nothing."""
-    found = []
-    with store.connect() as c:
-        for model in models:
-            for row in c.execute(select(model.__table__)).all():
-                values = row._asdict()
-                values.pop("noticed", None)
-                if model not in SUMS or any(
-                    v for k, v in values.items() if k not in ("device_id", "hour", model_key(model))
-                ):
-                    found.append((model.__tablename__, *sorted(values.items(), key=str)))
-    return sorted(found, key=str)
-
-
-def chunks(items: list[Any], size: int) -> list[list[Any]]:
-    return [items[at : at + size] for at in range(0, len(items), size)]
-
-
-def model_key(model: Any) -> str:
-    return str(list(model.__table__.primary_key)[-1].name)
 
 
 def one(store: Store, model: Any) -> Any:
@@ -365,4 +334,4 @@ def test_devices_are_told_apart_by_their_topic(store: Store) -> None:
 def gaps(store: Store) -> list[tuple[int, int]]:
     with store.connect() as c:
         found = c.execute(select(Gap.first_seq, Gap.last_seq).order_by(Gap.first_seq)).all()
-    return [tuple(row) for row in found]
+    return [(row.first_seq, row.last_seq) for row in found]
