@@ -3,6 +3,7 @@
 import { Card } from "./card.js";
 import { Device, SEVERITY } from "./device.js";
 import { glyph, ORDER } from "./emotions.js";
+import { inOrder, ORDERS, settle } from "./order.js";
 import { duration, el, fill, hideToken, live, mark, remember, remembered, text, themes } from "./parts.js";
 import { COLUMNS, Row } from "./row.js";
 import { Steps } from "./timeline.js";
@@ -11,12 +12,12 @@ const $ = (id) => document.getElementById(id);
 const DRAW_MS = 1000; // the timelines and times move on
 const CARDS_MOST = 24; // devices that are shown as cards unless one says otherwise
 const ALERTS_MOST = 6; // shown at the top; the others are counted
-const collator = new Intl.Collator(undefined, { numeric: true });
 
 const places = new Map(); // by device's name, in no order
 let offset = 0; // s: the server's clock beyond this one's
 let keep = 600; // s of timeline
 let view = null; // "cards" or "table"
+let order = ORDERS.name;
 let connected = true;
 let words = ""; // what is wrong with the broker
 let lost = false; // whether what is shown is old
@@ -129,15 +130,14 @@ function heard(message) {
   for (const [name, part] of Object.entries(message.devices)) {
     let place = places.get(name);
     if (!place) places.set(name, (place = new Place(name)));
-    const { severity, count, tags } = place.device;
+    const before = order.key(place.device);
     try {
       place.device.merge(part);
       place.steps.add(part.steps, message.all, now() - keep);
     } catch (e) {
       console.error(name, e);
     }
-    const d = place.device;
-    stale ||= !place.root || d.severity !== severity || d.count !== count || d.tags !== tags;
+    stale ||= !place.root || order.key(place.device) !== before;
     if (place.root) place.update();
     if (opened?.device.name === name) opened.update(now());
   }
@@ -151,15 +151,6 @@ function trouble() {
   $("trouble").hidden = !said;
   document.body.classList.toggle("old", !connected || lost);
 }
-
-const byName = (a, b) => collator.compare(a.device.name, b.device.name);
-const orders = {
-  name: byName,
-  trouble: (a, b) => b.device.severity - a.device.severity || byName(a, b),
-  faces: (a, b) => b.device.count - a.device.count || byName(a, b),
-  tag: (a, b) =>
-    collator.compare(a.device.tags[0] ?? "\uffff", b.device.tags[0] ?? "\uffff") || byName(a, b),
-};
 
 // Which view, and the devices in their order; only what has to move moves.
 function arrange() {
@@ -176,8 +167,9 @@ function arrange() {
   if (other || stale) place(other);
   stale = false;
   const totals = { online: 0, faces: 0, trouble: 0, shown: 0 };
+  const [find, show] = [$("find").value.trim().toLowerCase(), $("show").value];
   for (const { device, root } of sorted) {
-    const hidden = !fits(device);
+    const hidden = !fits(device, find, show);
     if (root.hidden !== hidden) root.hidden = hidden;
     totals.shown += hidden ? 0 : 1;
     totals.online += device.online ? 1 : 0;
@@ -194,24 +186,17 @@ function arrange() {
 
 function place(anew) {
   const chosen = $("order").value;
-  const order = chosen !== "auto" ? chosen : view === "table" ? "trouble" : "name";
-  sorted = [...places.values()].sort(orders[order]);
-  const parent = view === "table" ? $("rows") : $("devices");
-  let at = parent.firstElementChild;
-  for (const p of sorted) {
-    if (anew || !p.root) p.settle();
-    if (p.root === at) at = at.nextElementSibling;
-    else parent.insertBefore(p.root, at);
-  }
+  order = ORDERS[chosen !== "auto" ? chosen : view === "table" ? "trouble" : "name"];
+  sorted = inOrder(order, [...places.values()]);
+  for (const p of sorted) if (anew || !p.root) p.settle();
+  settle(view === "table" ? $("rows") : $("devices"), sorted.map((p) => p.root));
   $("devices").classList.toggle("few", places.size <= 2);
   $("devices").classList.toggle("many", places.size > 12);
 }
 
-function fits(device) {
-  const find = $("find").value.trim().toLowerCase();
+function fits(device, find, show) {
   const here = [device.name, ...device.tags.map((t) => `#${t}`)];
   if (!here.some((s) => s.toLowerCase().includes(find))) return false;
-  const show = $("show").value;
   if (show === "faces") return device.count > 0;
   return show === "all" || device.severity >= SEVERITY.paused;
 }

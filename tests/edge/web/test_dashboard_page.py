@@ -354,6 +354,18 @@ def test_hundreds_of_devices_are_no_trouble(folder: Path, tmp_path: Path, page: 
         page.get_by_role("button", name="car-499").click()
         expect(page.locator("dialog .status")).to_have_text("⚠ camera lost")
         page.get_by_role("button", name="Close").click()
+        # Back where it came from: only this one moves, though 499 stand before it now.
+        page.evaluate(
+            """() => {
+              window.moved = [];
+              new MutationObserver((records) => {
+                for (const r of records) for (const e of r.addedNodes) moved.push(e.dataset.device);
+              }).observe(document.getElementById("rows"), { childList: true });
+            }"""
+        )
+        s.publish("emotion/car-499/state", state("happy"), retain=True)
+        expect(page.locator("tr.device").last).to_contain_text("car-499")
+        assert page.evaluate("moved") == ["car-499"]
         # What cannot be seen is not there, and does no work.
         for view in ("table", "cards"):
             page.get_by_label("View").select_option(view)
