@@ -84,8 +84,10 @@ def test_sigterm_says_goodbye_by_itself(broker, tmp_path: Path) -> None:
 
 def _kill_at_random(times: int, seed: int, tmp_path: Path) -> None:
     path, rng, quick = tmp_path / "outbox.db", random.Random(seed), "outbox__resend_rate=10000"
+    lives = last = 0
     with running(tmp_path / "b") as b, subscribed(b) as s:
-        for _ in range(times):
+        while lives < times or last <= times:  # on a busy machine some lives are too short
+            lives += 1
             with child(b.port, path, 300, tmp_path / "log", quick):
                 time.sleep(rng.uniform(0.0, 0.6))
             waiting, last = kept(path)
@@ -96,7 +98,6 @@ def _kill_at_random(times: int, seed: int, tmp_path: Path) -> None:
         with child(b.port, path, 0, tmp_path / "log", quick):
             wait_until(lambda: len(set(s.seqs())) == last, "every event")
         events = s.events()
-    assert last > times  # it did something in between
     ids = {e["data"]["seq"]: e["id"] for e in events}
     assert set(ids) == set(range(1, last + 1))
     assert all(ids[e["data"]["seq"]] == e["id"] for e in events)  # what comes again is the same

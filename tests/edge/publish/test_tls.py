@@ -102,4 +102,4 @@ def test_tls_of_a_broker_with_a_bad_certificate(
             wait_until(lambda: says in caplog.text, "the reason in the log")
             p.publish(change(time.monotonic()))
             wait_until(lambda: p.stats().depth == 1, "it is kept")
-            assert "broker_refused" in p.stats().problems
+            wait_until(lambda: "broker_refused" in p.stats().problems, "it is said")
