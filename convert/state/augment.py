@@ -347,5 +347,5 @@ def drawn(faces: Faces) -> NDArray[np.float64]:
     weights += 1.0 * (np.abs(v[:, PITCH]) > 16)
     weights += 2.5 * (v[:, MOUTH] > 0.3) + 2.5 * (v[:, MOUTH] > 0.5)
     weights += 1.0 * (v[:, 3:5].min(axis=1) < 0.2)
-    weights += 1.5 * (faces.source == "closed_eyes")
+    weights += 1.5 * (faces.source == "closed_eyes") + 3.0 * (faces.source == "yawn")
     return weights

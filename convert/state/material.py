@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.state.augment import clear_glasses, cut, dark_glasses, mask, with_eyes
-from convert.state.faces import PATCH, Faces, archive, box_of_points, held_out, person
+from convert.state.faces import KEPT, PATCH, Faces, archive, box_of_points, held_out, person
 from convert.state.outputs import EYE_LEFT, EYE_RIGHT, YAW
 from convert.state.teacher import FIELD, FRAME, angles
 from edge.image import resize
@@ -38,7 +38,7 @@ def judged(faces: Faces, *, calibrating: bool = False) -> Faces:
     second = np.array(
         [zlib.crc32(person(str(n)).encode()) // 24 % 3 == 0 for n in faces.name], bool
     )
-    kept = np.isin(faces.source, ("yawn", "masks_chandrika"))
+    kept = np.isin(faces.source, KEPT)
     rows = held & second & ~kept if calibrating else held & (~second | kept)
     return faces.take(rows)
 

@@ -40,6 +40,7 @@ MOST_APART = 0.05
 SAME_TOLD = 0.97  # fraction of the values that both tell, or both do not
 # Mean error of faces about as unsure, up to which a value is told: degrees, and shares.
 MOST_WRONG = {"deg": 8.0, "share": 0.2}
+MOST_UNSURE = {"deg": 10.0, "share": 0.25}  # standard deviation above which nothing is told
 
 
 def add_parser(subparsers: Any) -> None:
@@ -197,7 +198,8 @@ def known_below(device: TflitePredictor, said: Said, values: Floats, held: Faces
     for k, output in enumerate(OUTPUTS):
         covered = sigmas[covers[k]][:, k] if k in covers else np.zeros(0, np.float32)
         error = said.value[:, k] - values[:, k]
-        limits.append(surest(error, said.sigma[:, k], covered, MOST_WRONG[output.unit]))
+        limit = surest(error, said.sigma[:, k], covered, MOST_WRONG[output.unit])
+        limits.append(min(limit, MOST_UNSURE[output.unit]))
     both = min(limits[EYE_LEFT], limits[EYE_RIGHT])
     limits[EYE_LEFT] = limits[EYE_RIGHT] = both
     return [round(limit, 4) for limit in limits]

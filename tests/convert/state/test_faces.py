@@ -48,6 +48,12 @@ def test_nobody_is_on_both_sides(faces: Faces) -> None:
     assert not calibrating & {str(n) for n in judged(faces).name}
 
 
+def test_a_film_is_trained_on_whole_though_its_source_is_kept(faces: Faces) -> None:
+    few = faces.take(np.flatnonzero(faces.source == "yawn")[:3])
+    few.name[:] = ["Yawning_mp4-0037_jpg yawn", "Yawning_mp4-0134_jpg", "yt-M3-0017_jpg yawn"]
+    assert held_out(few).tolist() == [False, False, True]
+
+
 def test_teachers_that_disagree_are_left_out(tmp_path: Path) -> None:
     folder = data_folder(tmp_path / "data", n=8)
     path = folder / "state" / "lfw_state.npz"
