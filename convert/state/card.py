@@ -19,9 +19,11 @@ NOT_FOR = """\
 LIMITS = """\
 Pose, eyes, mouth and smile were labelled by MediaPipe's Face Landmarker (Apache 2.0), which looked
 at the same grey pictures; its mistakes are this model's too. Faces of `closed_eyes` were marked as
-shut by people. Few faces are turned by more than 40 degrees. Most pictures show adults of the news
-of 2002 to 2007, mostly men, mostly light-skinned. Gaze is not told: the teachers' own gaze differs
-by 11 degrees between a picture and its mirror image.
+shut by people; `eyes.npz` holds eyes out of the same collection, in part out of the same pictures.
+Few faces are turned by more than 40 degrees. Most pictures show adults of the news of 2002 to 2007,
+mostly men, mostly light-skinned. Before a film of one dark-skinned woman was trained on, most yawns
+that were missed were hers: expect open mouths to be missed in dark skin and little light. Gaze is
+not told: the teachers' own gaze differs by 11 degrees between a picture and its mirror image.
 """
 
 
@@ -147,7 +149,7 @@ def _other(m: dict[str, Any]) -> list[str]:
         "eyes_put_in": "eyes of eyes.npz put into held-out faces",
     }
     rows = [(text, m["eyes"].get(key)) for key, text in names.items()]
-    rows += [("yawns from other faces of yawn.npz, never trained on", m["mouth"])]
+    rows += [("yawns from other faces of yawn.npz, films never trained on", m["mouth"])]
     rows += [("happy from other faces of FER2013, never trained on", m["smile"])]
     for text, own in rows:
         if own:

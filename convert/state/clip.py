@@ -17,7 +17,7 @@ from convert.state.teacher import Teacher
 from edge.errors import NoInputError
 from edge.geometry import Box
 
-DETECTOR = "yunet@640"
+DETECTOR = "face@640"
 
 
 def follow(model: FolderPredictor, path: Path, teachers: Path) -> dict[str, Any]:
