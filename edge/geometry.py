@@ -131,3 +131,18 @@ def turned_pose(
         math.degrees(math.asin(max(-1.0, min(1.0, c * y - s * x)))),
         math.degrees(-math.atan2(*ups)),
     )
+
+
+def axes(yaw: float, pitch: float, roll: float) -> tuple[tuple[float, float], ...]:
+    """Return a head's axes as a picture shows them: to its side, up, and where it looks.
+
+    Each is (right, up) in the picture, of an axis of length 1; angles in degrees, as `turned_pose`.
+    """
+    (sy, cy), (sp, cp), (sr, cr) = (
+        (math.sin(math.radians(a)), math.cos(math.radians(a))) for a in (yaw, pitch, roll)
+    )
+    return (
+        (cy * cr + sy * sp * sr, -sr * cp),
+        (cy * sr - sy * sp * cr, cr * cp),
+        (sy * cp, sp),
+    )

@@ -89,6 +89,7 @@ class FleetCollector(Collector):
                 model = _short(d.info.model.name)
                 info.add_metric([name, _short(d.info.version), model, _short(d.info.detector)], 1)
         yield from (online, faces, status, problem, info, self._counted())
+        yield from _doing(devices)
         yield from _health(devices)
 
     def _counted(self) -> Metric:
@@ -100,6 +101,28 @@ class FleetCollector(Collector):
                 for kind in EventType:
                     family.add_metric([name, kind.value], counts[kind.value])
         return family
+
+
+def _doing(devices: dict[str, Device]) -> Iterator[Metric]:
+    """Yield what the largest face is doing, where that is told and known."""
+    angles = _of_devices("face_angle_degrees", "Of the largest face: its head.", "angle")
+    eyes = _of_devices("face_eye_open_ratio", "Of the largest face: how far open.", "eye")
+    mouth = _of_devices("face_mouth_open_ratio", "Of the largest face: how far open.")
+    smile = _of_devices("face_smile_ratio", "Of the largest face.")
+    for name, d in devices.items():
+        state = d.state.faces[0].state if d.online and d.state and d.state.faces else None
+        if state is None:
+            continue
+        samples = [
+            *((angles, [name, of], getattr(state, of)) for of in ("yaw", "pitch", "roll")),
+            *((eyes, [name, of], getattr(state.eyes, of)) for of in ("left", "right")),
+            (mouth, [name], state.mouth),
+            (smile, [name], state.smile),
+        ]
+        for family, labels, value in samples:
+            if value is not None:
+                family.add_metric(labels, value)
+    yield from (angles, eyes, mouth, smile)
 
 
 def _health(devices: dict[str, Device]) -> Iterator[Metric]:

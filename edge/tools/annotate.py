@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import NoInputError, StorageError
+from edge.geometry import Box, axes
 from edge.image import resize
-from edge.messages import UNKNOWN, Estimate, Frame
+from edge.messages import UNKNOWN, Estimate, FaceState, Frame
 
 MIN_WIDTH = 640  # pixels: smaller frames are enlarged, else text covers the face
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -25,6 +26,8 @@ COLOURS = (
     (233, 180, 86),
     (200, 200, 200),
 )
+AXES = ((0, 94, 213), (115, 158, 0), (233, 180, 86))  # to the face's side, up, ahead
+AXIS = 0.4  # face widths: length of an axis that lies in the picture
 GREY = (150, 150, 150)
 
 Picture = NDArray[np.uint8]
@@ -47,6 +50,8 @@ def _face(picture: Picture, estimate: Estimate, factor: float) -> None:
     x, y, right = round(box.x), round(box.y), round(box.x + box.width)
     colour = _colour(estimate)
     cv2.rectangle(picture, (x, y), (right, round(box.y + box.height)), colour, 2)
+    if estimate.state is not None:
+        _doing(picture, estimate.state, box)
     words = (
         estimate.emotion
         if estimate.emotion != UNKNOWN
@@ -56,6 +61,24 @@ def _face(picture: Picture, estimate: Estimate, factor: float) -> None:
         words += f" {estimate.confidence:.2f}"
     _text(picture, f"{estimate.track.id[:4]} {words}", (max(x, 2), max(y - 6, 14)), colour)
     _bars(picture, estimate, right + 6 if right + 130 < picture.shape[1] else max(x - 130, 0), y)
+
+
+def _doing(picture: Picture, state: FaceState, box: Box) -> None:
+    """Draw where a head points as three axes, and how far its eyes are open as two bars below."""
+    if state.yaw is not None and state.pitch is not None and state.roll is not None:
+        middle, reach = box.centre, AXIS * box.width
+        for axis, colour in zip(axes(state.yaw, state.pitch, state.roll), AXES, strict=True):
+            end = (round(middle[0] + reach * axis[0]), round(middle[1] - reach * axis[1]))
+            cv2.line(picture, (round(middle[0]), round(middle[1])), end, colour, 2, cv2.LINE_AA)
+    top, width = round(box.y + box.height) + 4, round(0.4 * box.width)
+    for openness, share in ((state.eyes.right, 0.05), (state.eyes.left, 0.55)):
+        left = round(box.x + share * box.width)
+        cv2.rectangle(picture, (left, top), (left + width, top + 8), (60, 60, 60), -1)
+        if openness is None:
+            _text(picture, "?", (left + width // 2 - 4, top + 8), (255, 255, 255), 0.38)
+        elif openness > 0:
+            end = (left + round(width * openness), top + 8)
+            cv2.rectangle(picture, (left, top), end, (255, 255, 255), -1)
 
 
 def _bars(picture: Picture, estimate: Estimate, x: int, y: int) -> None:

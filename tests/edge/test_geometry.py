@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from edge.geometry import MOST_ROLL, NOSE, Box, Points, blended, roll, yaw
+from edge.geometry import MOST_ROLL, NOSE, Box, Points, axes, blended, roll, turned_pose, yaw
 
 BOX = Box(100, 50, 80, 100)
 
@@ -76,3 +76,29 @@ def test_the_nose_tells_how_far_a_face_is_turned(degrees: float, tilted: float) 
 
 def test_landmarks_in_one_point_say_nothing() -> None:
     assert yaw(((5.0, 5.0),) * 5) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("pose", "side", "up", "ahead"),
+    [
+        ((0, 0, 0), (1, 0), (0, 1), (0, 0)),
+        ((90, 0, 0), (0, 0), (0, 1), (1, 0)),  # looks to the picture's right
+        ((0, 90, 0), (1, 0), (0, 0), (0, 1)),  # looks up
+        ((0, 0, 90), (0, -1), (1, 0), (0, 0)),  # the head's top to the right
+        ((90, 0, 90), (0, -1), (0, 0), (1, 0)),
+    ],
+)
+def test_axes_of_a_head_as_a_picture_shows_them(
+    pose: tuple[float, float, float],
+    side: tuple[float, float],
+    up: tuple[float, float],
+    ahead: tuple[float, float],
+) -> None:
+    for got, wanted in zip(axes(*pose), (side, up, ahead), strict=True):
+        assert got == pytest.approx(wanted, abs=1e-9)
+
+
+def test_axes_agree_with_a_pose_turned_back() -> None:
+    yaw_, pitch, roll_ = turned_pose(20.0, -10.0, 5.0, 30.0)
+    (_, _, before), (_, _, after) = axes(20.0, -10.0, 5.0), axes(yaw_, pitch, roll_)
+    assert math.hypot(*after) == pytest.approx(math.hypot(*before))  # it looks as far aside

@@ -104,11 +104,12 @@ function doing(c, state, x, y, w, h) {
 export function pose({ yaw, pitch, roll }) {
   if (yaw == null || pitch == null || roll == null) return null;
   const [a, b, r] = [yaw, pitch, roll].map((v) => (v * Math.PI) / 180);
-  // The face turns by its pitch, then its yaw, then its roll; x to the right, y up, z to us.
+  // Roll about where the face looks, then up, then aside (`turned_pose` in edge/geometry.py); x to
+  // the right, y up, z to us.
   const turned = ([px, py, pz]) => {
-    const [y1, z1] = [py * Math.cos(b) + pz * Math.sin(b), pz * Math.cos(b) - py * Math.sin(b)];
-    const [x2, y2] = [px * Math.cos(a) + z1 * Math.sin(a), y1];
-    return [x2 * Math.cos(r) + y2 * Math.sin(r), -(y2 * Math.cos(r) - x2 * Math.sin(r))];
+    const [x1, y1] = [px * Math.cos(r) + py * Math.sin(r), py * Math.cos(r) - px * Math.sin(r)];
+    const [y2, z2] = [y1 * Math.cos(b) + pz * Math.sin(b), pz * Math.cos(b) - y1 * Math.sin(b)];
+    return [x1 * Math.cos(a) + z2 * Math.sin(a), -y2];
   };
   return { right: turned([1, 0, 0]), up: turned([0, 1, 0]), ahead: turned([0, 0, 1]) };
 }

@@ -7,9 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from edge.clock import SystemClock
+from edge.messages import Eyes, FaceState
 from tests.broker import Broker, subscribed
 from tests.conftest import ROOT
 from tests.edge.publish.rig import change, estimate, publishing
@@ -34,7 +36,9 @@ def test_every_device_without_a_port_of_its_own(tmp_path: Path) -> None:
             wait_until(lambda: values(scrape(port))[connected] == 1, "it is connected")
             with publishing(broker.port) as p, subscribed(broker) as s:
                 p.health(HEALTH)
-                p.state(SystemClock().now(), [estimate()], "running")
+                doing = FaceState(yaw=-20.0, eyes=Eyes(left=0.25), smile=0.0)
+                known = replace(estimate(), state=doing)
+                p.state(SystemClock().now(), [known], "running")
                 p.publish(change(SystemClock().now()))
                 s.publish('emotion/x"y\\nz/availability', "offline", retain=True)
                 s.publish("emotion/odd/health", b"{")
@@ -53,6 +57,11 @@ def test_every_device_without_a_port_of_its_own(tmp_path: Path) -> None:
     assert v["emotion_edge_online{device=kiosk}"] == 1
     assert v["emotion_edge_faces{device=kiosk}"] == 1
     assert v["emotion_edge_status{device=kiosk,status=running}"] == 1
+    assert {k: x for k, x in v.items() if "edge_face_" in k} == {
+        "emotion_edge_face_angle_degrees{angle=yaw,device=kiosk}": -20,
+        "emotion_edge_face_eye_open_ratio{device=kiosk,eye=left}": 0.25,
+        "emotion_edge_face_smile_ratio{device=kiosk}": 0,
+    }
     assert v["emotion_edge_problem{device=kiosk,reason=broker_away}"] == 1
     assert v["emotion_edge_frames_total{device=kiosk}"] == 1500
     assert v["emotion_edge_temperature_celsius{device=kiosk}"] == 51.5

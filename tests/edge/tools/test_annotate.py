@@ -11,8 +11,8 @@ import pytest
 
 from edge.errors import NoInputError, StorageError
 from edge.geometry import Box
-from edge.messages import Frame, Reason
-from edge.tools.annotate import COLOURS, GREY, MIN_WIDTH, Annotator, draw
+from edge.messages import Eyes, FaceState, Frame, Reason
+from edge.tools.annotate import AXES, COLOURS, GREY, MIN_WIDTH, Annotator, draw
 from tests.edge.publish.rig import estimate
 
 FRAME = Frame(7, 0.5, np.full((240, 320), 90, np.uint8))
@@ -46,6 +46,19 @@ def test_bars_are_as_long_as_their_scores() -> None:
     rest = dict.fromkeys(HAPPY.scores, 0.0)
     low, high = coloured({**rest, "angry": 0.2}), coloured({**rest, "angry": 0.8})
     assert high - low == pytest.approx(0.6 * 60 * 11, rel=0.05)  # 60 pixels long, 11 high
+
+
+def test_what_a_face_is_doing_is_drawn_axes_in_it_and_lids_below() -> None:
+    doing = FaceState(yaw=60.0, pitch=0.0, roll=0.0, eyes=Eyes(left=0.5, right=0.0))
+    picture = draw(FRAME, [replace(HAPPY, state=doing)])
+    # The box is 160 wide and 200 high at (80, 120) once the frame is enlarged.
+    assert at(picture, 160 + 40, 220) == AXES[2], "it looks to the right"
+    assert at(picture, 160, 220 - 40) == AXES[1]
+    assert at(picture, 160 - 10, 220) == (90, 90, 90)
+    lids = [at(picture, x, 120 + 200 + 8) for x in (100, 176, 220)]
+    assert lids == [(60, 60, 60), (255, 255, 255), (60, 60, 60)], "shut, half open"
+    unknown = draw(FRAME, [replace(HAPPY, state=FaceState())])
+    assert at(unknown, 200, 220) == (90, 90, 90)
 
 
 def test_a_folder_gets_one_picture_a_frame_by_its_number(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def test_one_person_has_one_track_and_no_flicker(data: Path, name: str, detector
     frames = replay(clip, "--frames", *options)
     tracks = {f["track"] for line in frames for f in line["faces"]}
     assert len(tracks) == 1
+    assert "turned_away" not in {f["reason"] for line in frames for f in line["faces"]}
     first, last = frames[0]["t"], frames[-1]["t"]
     seen = [line["t"] for line in frames if line["faces"]]
     assert seen[0] <= first + 1

@@ -83,18 +83,21 @@ def test_it_shows_what_a_face_is_doing_where_that_is_asked_for(folder: Path, pag
         page.goto(preview.url())
         said = page.locator(".face").first.locator(".doing")
         expect(said).to_contain_text(
-            re.compile(r"head \d+°.* (left|right), .*; eyes \d+ % left, \d+ % right; mouth \d+ %")
+            re.compile(r"head \d+°.*; eyes \d+ % left, \d+ % right; mouth \d+ %")
         )
         expect(page.get_by_label("state.rate", exact=True)).to_have_value("15")
         axes = page.evaluate(
             """async () => {
               const { pose } = await import("./static/overlay.js");
               const of = (yaw, pitch, roll) => pose({ yaw, pitch, roll });
-              return [of(90, 0, 0).ahead, of(0, 90, 0).ahead, of(0, 0, 90).up, of(0, 0, null)];
+              return [
+                of(90, 0, 0).ahead, of(0, 90, 0).ahead, of(0, 0, 90).up, of(90, 0, 90).ahead,
+                of(0, 0, null),
+              ];
             }"""
         )
     # In the picture y points down: to the right, up, and the head's top to the right.
-    wanted = [[1, 0], [0, -1], [1, 0], None]
+    wanted = [[1, 0], [0, -1], [1, 0], [1, 0], None]
     assert [a and [round(v, 6) + 0 for v in a] for a in axes] == wanted
 
 
