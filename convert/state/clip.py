@@ -51,12 +51,15 @@ def follow(model: FolderPredictor, path: Path, teachers: Path) -> dict[str, Any]
     if not said:
         raise NoInputError(f"{path}: no frame with a face in it")
     gap, known = np.abs(np.array(said) - np.array(true)), np.array(told)
+    least, most = np.min(true, axis=0), np.max(true, axis=0)
     return {
         "name": path.stem,
         "frames": frames,
         "faces": len(said),
         **{
             name: {
+                "teacher_from": float(least[k]),
+                "teacher_to": float(most[k]),
                 "told": float(known[:, k].mean()),
                 "mean_error_told": float(gap[known[:, k], k].mean()) if known[:, k].any() else None,
                 "most": float(gap[known[:, k], k].max()) if known[:, k].any() else None,
