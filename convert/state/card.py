@@ -145,7 +145,7 @@ def _other(m: dict[str, Any]) -> list[str]:
     ]
     names = {
         "closed_eyes": "shut eyes (closed_eyes) from open ones of LFW and YouTube, held-out people",
-        "closed_eyes_and_other_open": "the same shut eyes from open ones of a source never trained on",
+        "closed_eyes_and_other_open": "the same from open eyes of a source never trained on",
         "eyes_put_in": "eyes of eyes.npz put into held-out faces",
     }
     rows = [(text, m["eyes"].get(key)) for key, text in names.items()]
