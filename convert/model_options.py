@@ -17,13 +17,14 @@ class ModelOptions:
     Attributes:
         labels: names of the outputs with commas between, or None.
         luma_range: a key of `RANGES`, or None when the model itself says it.
-        margin: added on each side of a detector's box, fraction of the box.
+        margin: added on each side of a detector's box, fraction of the box; None: what is known of
+            a published file, else 0.
         runtime: of `.tflite` models, one of `RUNTIMES`.
     """
 
     labels: str | None = None
     luma_range: str | None = None
-    margin: float = 0.0
+    margin: float | None = None
     runtime: str = "auto"
 
 
@@ -49,7 +50,7 @@ def add_model_options(parser: argparse.ArgumentParser, *, runtime: bool = True) 
         type=float,
         default=USUAL.margin,
         help="added on each side of a detector's box on the device, fraction of the box "
-        "(default %(default)s)",
+        "(default: what is known of a published file, else 0)",
     )
     if runtime:
         parser.add_argument(

@@ -131,7 +131,9 @@ def build(
         if model
         else NoEmotions(),
         baseline=BaselineCorrector(labels, config.baseline),
-        smoother=TemporalSmoother(labels, config.smooth),
+        smoother=TemporalSmoother(
+            labels, config.smooth, {a.name: a.window_s for a in config.attribute}
+        ),
         rules=EventRules(config.alerts()),
         publisher=publisher(identity),
         observers=observers,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -80,11 +80,10 @@ def turned_away(track: Track, max_yaw: float, max_pitch: float) -> bool:
 
 @dataclass(slots=True)
 class _Limiters:
-    """When a track is next scored, and what its attributes were."""
+    """When a track is next scored."""
 
     emotion: RateLimiter
     attribute: dict[str, RateLimiter]
-    known: dict[str, tuple[str, float]] = field(default_factory=dict)
 
 
 class TrackClassifier:
@@ -156,15 +155,15 @@ class TrackClassifier:
             return Scores(track.id, None, Reason.LOW_LIGHT)
         if sharpness(face) < self._config.min_sharpness:
             return Scores(track.id, None, Reason.BLURRED)
+        answers: dict[str, dict[str, float]] = {}
         for name, model, _ in self._attributes:
             if limiters.attribute[name].due(frame.t):
                 probabilities = model.infer(model.crop(frame.luma, track.box, landmarks))
-                best = int(probabilities.argmax())
-                limiters.known[name] = (model.labels[best], float(probabilities[best]))
+                answers[name] = dict(zip(model.labels, probabilities.tolist(), strict=True))
         scores = self._model.infer(face)
         if self._prior is not None:
             scores = weighed(scores, *self._prior)
-        return Scores(track.id, scores, None, dict(limiters.known))
+        return Scores(track.id, scores, None, answers)
 
 
 class NoEmotions:

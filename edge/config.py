@@ -578,6 +578,9 @@ class Attribute(Struct, frozen=True, forbid_unknown_fields=True):
     ]
     model: Annotated[str, Meta(min_length=1, description="model folder, or a shipped one's name")]
     rate: Annotated[float, Meta(gt=0, le=120, description="times a second, each face")] = 2.0
+    window_s: Annotated[
+        float, Meta(gt=0, le=60, description="over which its shares are averaged")
+    ] = 5.0
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):

@@ -73,7 +73,11 @@ class Attribute(Struct, frozen=True):
     """Answer of an additional classifier."""
 
     label: str
-    confidence: Unit
+    confidence: Annotated[float, Meta(ge=0, le=1, description="averaged share of `label`")]
+    scores: Annotated[
+        dict[str, Unit],
+        Meta(description="of every label, averaged over the classifier's window; adds up to 1"),
+    ] = {}
 
 
 Rest = Annotated[

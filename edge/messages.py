@@ -229,11 +229,19 @@ class Scores:
     track: str
     probabilities: NDArray[np.float32] | None  # (classes,), adding up to 1; None: see `reason`
     reason: Reason | None = None
-    attributes: dict[str, tuple[str, float]] = field(
-        default_factory=dict
-    )  # name: (label, probability)
+    # Fresh answers of additional classifiers: by name, the probability of each label.
+    attributes: dict[str, dict[str, float]] = field(default_factory=dict)
     # By what scores were multiplied because the face has them at rest; {}: nothing was.
     baseline: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeEstimate:
+    """The smoothed answer of an additional classifier."""
+
+    label: str
+    confidence: float  # smoothed share of `label`, [0, 1]
+    scores: dict[str, float]  # of every label, adding up to 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -248,7 +256,7 @@ class Estimate:
     since: float  # s: when `emotion` began
     reason: Reason | None
     window_s: float  # seconds of observation behind the scores, up to the configured window
-    attributes: dict[str, tuple[str, float]] = field(default_factory=dict)
+    attributes: dict[str, AttributeEstimate] = field(default_factory=dict)  # by name
     state: FaceState | None = None  # the track's, with `looking`; None: nobody asked
     conditions: tuple[Condition, ...] = ()
     sums: Sums | None = None  # None: nobody counts

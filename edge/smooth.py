@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.attributes import WINDOW_S, AttributeWindow
 from edge.change import ChangeDetector
 from edge.config import Smooth
-from edge.messages import UNKNOWN, Estimate, Reason, Scores, Track
+from edge.messages import UNKNOWN, AttributeEstimate, Estimate, Reason, Scores, Track
 
 # s: a first emotion is said after so much observation, so that it need not be taken back at once.
 SETTLE_S = 0.4
@@ -79,7 +80,8 @@ class _History:
     scores: NDArray[np.float32] | None = None
     named: dict[str, float] = field(default_factory=dict)  # the same by label, shared by estimates
     reason: Reason | None = None
-    attributes: dict[str, tuple[str, float]] = field(default_factory=dict)
+    windows: dict[str, AttributeWindow] = field(default_factory=dict)
+    attributes: dict[str, AttributeEstimate] = field(default_factory=dict)
     baseline: Mapping[str, float] = field(default_factory=dict)
     began: float | None = None  # s: first score, for settling
     counted: float = 0.0  # s: scores before then are forgotten: the face has changed since
@@ -90,8 +92,17 @@ class _History:
 class TemporalSmoother:
     """Smooths each track's scores over a window in seconds; two people never share one."""
 
-    def __init__(self, labels: Sequence[str], config: Smooth) -> None:
-        """Smooth scores in the order of `labels` as the section `smooth` says."""
+    def __init__(
+        self,
+        labels: Sequence[str],
+        config: Smooth,
+        windows_s: Mapping[str, float] | None = None,
+    ) -> None:
+        """Smooth scores in the order of `labels` as the section `smooth` says.
+
+        `windows_s` are the windows of additional classifiers by name, seconds.
+        """
+        self._windows_s = dict(windows_s or {})
         self._labels = list(labels)
         self._histories: dict[str, _History] = {}
         self.configure(config)
@@ -154,7 +165,10 @@ class TemporalSmoother:
                 self._become(t, history, UNKNOWN, fresh.reason)
             return
         history.window.append((t, fresh.probabilities))
-        history.attributes.update(fresh.attributes)
+        for name, shares in fresh.attributes.items():
+            if name not in history.windows:
+                history.windows[name] = AttributeWindow(self._windows_s.get(name, WINDOW_S))
+            history.attributes[name] = history.windows[name].update(t, shares)
         history.baseline = fresh.baseline
         history.began = t if history.began is None else history.began
         history.scores = self._mean(history.window, self._config.window_s)

@@ -76,7 +76,7 @@ def _loose(path: Path, how: ModelOptions, classes: tuple[str, ...]) -> Scorer:
         "name": path.stem,
         "task": "attribute",
         "labels": labels,
-        "input": {**spec, "mean": mean, "scale": scale, "margin": how.margin},
+        "input": {**spec, "mean": mean, "scale": scale, "margin": how.margin or 0.0},
         "quantisation": "int8" if network.input_dtype == np.int8 else "float32",
         "sha256": sha256_of(path),
     }

@@ -102,6 +102,10 @@ def table(devices: Mapping[str, Device], title: str, trouble: str = "") -> list[
         for face in [*d.state.faces, *d.state.still] if d.state is not None else []:
             bar = "#" * round(face.confidence * _BAR)
             why = f"  {plain(face.reason)}" if face.reason else ""
+            why += "".join(
+                f"  {plain(name)}: {plain(a.label)} {a.confidence:.2f}"
+                for name, a in face.attributes.items()
+            )
             lines.append(
                 f"  {plain(face.track)[:12]:12}  {plain(face.emotion)[:10]:10} "
                 f"{face.confidence:5.2f} {bar:{_BAR}}  {face.since_s:6.1f} s{why}"

@@ -151,6 +151,6 @@ def _shares(scores: Mapping[str, float]) -> dict[str, float]:
 
 def _attributes(estimate: Estimate) -> dict[str, Attribute]:
     return {
-        name: Attribute(label=label, confidence=share(value))
-        for name, (label, value) in estimate.attributes.items()
+        name: Attribute(a.label, share(a.confidence), _shares(a.scores))
+        for name, a in estimate.attributes.items()
     }

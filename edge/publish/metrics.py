@@ -126,8 +126,8 @@ class HealthCollector(Collector):
         alerts = CounterMetricFamily(
             "emotion_edge_alerts", "Alerts begun since the start.", labels=["alert"]
         )
-        for name, count in list(self.alerts.items()):
-            alerts.add_metric([name], count)
+        for alert, count in list(self.alerts.items()):
+            alerts.add_metric([alert], count)
         yield alerts
         yield from self._outbox(self._publisher.stats())
         if self.health is not None:

@@ -60,6 +60,10 @@ def _face(picture: Picture, estimate: Estimate, factor: float) -> None:
     if estimate.scores and estimate.emotion != UNKNOWN:
         words += f" {estimate.confidence:.2f}"
     _text(picture, f"{estimate.track.id[:4]} {words}", (max(x, 2), max(y - 6, 14)), colour)
+    for i, a in enumerate(estimate.attributes.items()):
+        line = f"{a[0]}: {a[1].label} {a[1].confidence:.2f}"
+        bottom = round(box.y + box.height) + 16 * (i + 1)
+        _text(picture, line, (max(x, 2), min(bottom, picture.shape[0] - 24)), colour, 0.45)
     _bars(picture, estimate, right + 6 if right + 130 < picture.shape[1] else max(x - 130, 0), y)
 
 

@@ -53,6 +53,8 @@ def pretty(event: Event, t: float, *, colour: bool) -> str:
         answer = f"{d.level or '':<10} {d.seconds or 0.0:.1f} s"
     if d.event_type == "face_left" and d.duration_s is not None:
         answer += f" after {d.duration_s:.1f} s"
+    for name, a in d.attributes.items():
+        answer += f"  {name}: {a.label} {a.confidence:.2f}"
     if d.alert:
         answer += f" [{d.alert}]"
     return f"{t:7.2f}s  {name} {d.track:<9} {answer}".rstrip()

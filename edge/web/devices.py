@@ -19,6 +19,7 @@ MAX_LABELS = 32  # of a face's scores
 MAX_REASONS = 16
 MAX_TAGS = 16
 MAX_ALERTS = 16  # of a device
+MAX_ATTRIBUTES = 8  # of a face
 MAX_TEXT = 80  # characters of a label, a reason, a name
 MAX_STEPS = 2000  # of one device's timeline
 MAX_ALL_STEPS = 300_000  # of all: about 60 MB
@@ -225,6 +226,10 @@ def _face(face: FaceInView, *, scores: bool) -> Plain:
         "confidence": face.confidence,
         "since_s": face.since_s,
         "reason": _short(face.reason) if face.reason else None,
+        "attributes": [
+            [_short(name), _short(a.label), a.confidence]
+            for name, a in list(face.attributes.items())[:MAX_ATTRIBUTES]
+        ],
     }
     if face.state is not None:
         plain["state"] = to_builtins(face.state)

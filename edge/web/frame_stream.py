@@ -91,6 +91,9 @@ def _face(frame: Frame, estimate: Estimate, spec: InputSpec, upright: bool) -> d
         "scores": {k: round(v, 3) for k, v in estimate.scores.items()},
         "reason": estimate.reason,
         "state": to_builtins(rounded(estimate.state)),
+        "attributes": {
+            name: [a.label, round(a.confidence, 3)] for name, a in estimate.attributes.items()
+        },
         "still": track.still,
         "since_s": round(frame.t - estimate.since, 1),
         "unseen_s": round(frame.t - track.seen, 2),

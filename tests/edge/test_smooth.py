@@ -204,10 +204,11 @@ def test_ema_step_after_one_time_constant_is_63_percent_of_the_way() -> None:
 
 def test_attributes_stay_with_their_face() -> None:
     s = TemporalSmoother(LABELS, Smooth())
-    given = replace(scores("happy", 0.9), attributes={"glasses": ("yes", 0.8)})
+    given = replace(scores("happy", 0.9), attributes={"glasses": {"no": 0.25, "yes": 0.75}})
     s.update(0, [track()], [given])
     (estimate,) = s.update(0.1, [track()], [scores("happy", 0.9)])
-    assert estimate.attributes == {"glasses": ("yes", 0.8)}
+    said = estimate.attributes["glasses"]
+    assert (said.label, said.confidence, said.scores) == ("yes", 0.75, {"no": 0.25, "yes": 0.75})
 
 
 def test_what_becomes_a_picture_loses_its_emotion_at_once_and_begins_anew_when_it_moves() -> None:

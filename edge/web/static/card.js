@@ -13,6 +13,10 @@ const EVENTS = new Map([
   ["alert_ended", (e) => `alert${e.alert ? ` ${e.alert}` : ""} ended`],
 ]);
 
+// What additional classifiers say of a face.
+const attributes = (face) =>
+  (face?.attributes ?? []).map(([name, label, share]) => `, ${name}: ${label} ${percent(share)}`).join("");
+
 export class Card {
   // `steps` belong to the timeline; they are the device's, for it outlives its card.
   constructor(device, steps) {
@@ -73,13 +77,14 @@ export class Card {
     const [face] = d.seen;
     const why = face?.reason ? `${reason(face.reason)}, ` : "";
     const sure = face && face.emotion !== "unknown" ? `${percent(face.confidence)}, ` : "";
-    text(this.sub, `${why}${sure}${d.since(now)}`);
+    text(this.sub, `${why}${sure}${d.since(now)}${attributes(face)}`);
   }
 
   rest(faces, count) {
     const rows = faces.map((f) => {
       const why = f.reason ? ` (${reason(f.reason)})` : "";
-      return [f.emotion, f.emotion === "unknown" ? why : ` ${percent(f.confidence)}${why}`];
+      const words = f.emotion === "unknown" ? why : ` ${percent(f.confidence)}${why}`;
+      return [f.emotion, words + attributes(f)];
     });
     const beyond = count - 1 - rows.length;
     fill(this.others, JSON.stringify([rows, beyond]), () => {

@@ -70,6 +70,7 @@ function one(c, place, face) {
   const why = face.reason ? reason(face.reason) : "looking";
   const words = unsure ? `unknown: ${why}` : `${face.emotion} ${percent(face.confidence)}`;
   label(c, place, `${face.track.slice(0, 4)}  ${words}`, x, y, face.emotion);
+  extras(c, place, face, x, y + h + (face.state ? LID + 6 : 0)); // below the eyes
   bars(c, place, face, x, y, w);
 }
 
@@ -112,6 +113,15 @@ export function pose({ yaw, pitch, roll }) {
     return [x1 * Math.cos(a) + z2 * Math.sin(a), -y2];
   };
   return { right: turned([1, 0, 0]), up: turned([0, 1, 0]), ahead: turned([0, 0, 1]) };
+}
+
+// What additional classifiers say, under the box.
+function extras(c, place, face, x, bottom) {
+  c.font = SMALL;
+  Object.entries(face.attributes ?? {}).forEach(([name, [label, share]], i) => {
+    const y = Math.min(bottom + 16 * (i + 1), place.y + place.height - 4);
+    outlined(c, `${name}: ${label} ${percent(share)}`, Math.max(x, place.x + 2), y, "#ffffff");
+  });
 }
 
 function label(c, place, words, x, y, emotion) {

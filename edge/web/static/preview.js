@@ -141,7 +141,10 @@ class FaceCard {
     }
     const why = face.reason ? ` (${reason(face.reason)})` : "";
     const sure = face.emotion === "unknown" ? "" : ` ${percent(face.confidence)}`;
-    text(this.word, `${face.emotion}${sure}${why}`);
+    const also = Object.entries(face.attributes ?? {}).map(
+      ([name, [label, share]]) => `, ${name}: ${label} ${percent(share)}`,
+    );
+    text(this.word, `${face.emotion}${sure}${why}${also.join("")}`);
     text(this.track, `face ${face.track.slice(0, 4)}, ${duration(face.since_s)}`);
     text(this.doing, doing(face.state));
     this.doing.hidden = !face.state;
