@@ -7,6 +7,7 @@ from pathlib import Path
 from convert.data.dataset import Dataset
 from convert.data.errors import DataError, MissingDataError
 from convert.data.folders import is_folders, read_folders
+from convert.data.imdb import is_imdb, read_imdb
 from convert.data.kaggle import is_kaggle, read_kaggle
 from convert.data.kdef import is_kdef, read_kdef
 from convert.data.listing import is_listing, read_listing
@@ -16,7 +17,7 @@ from convert.data.pictures import SIZE
 KNOWN = (
     "FER2013's mosaics (labels.csv with file,tile,name,split,label), "
     "FER2013's table (emotion,pixels,Usage), a table with path,label, "
-    "KDEF's pictures, or folders of pictures named after classes"
+    "KDEF's pictures, IMDB's list (imdb.mat, wiki.mat), or folders of pictures named after classes"
 )
 
 
@@ -44,6 +45,8 @@ def open_dataset(path: Path, size: tuple[int, int] = SIZE) -> Dataset:
     """
     if not path.exists():
         raise MissingDataError(path, "no such file or folder")
+    if is_imdb(path):
+        return read_imdb(path, size)
     if is_mosaic(path):
         return read_mosaic(path)
     if is_kaggle(path):
