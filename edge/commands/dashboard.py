@@ -5,6 +5,13 @@ from __future__ import annotations
 import argparse
 
 from edge.commands.preview import add_web_options, needs_web
+from edge.commands.report import (
+    add_reading_options,
+    add_store_option,
+    check_few,
+    named_history,
+    open_history,
+)
 from edge.commands.watch import add_broker_options, broker
 from edge.errors import UsageError
 
@@ -19,7 +26,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="show the devices and faces on a broker as a page in the browser",
         description="A page with every device on a broker: who is online, what each sees, what "
         "it saw over the last minutes, alerts and health. It holds no pictures: there are none. "
-        "Needs the extra [web].",
+        "With a history (--store) it has a second page: today and the last weeks. Needs the extra "
+        "[web], and [history] for that.",
     )
     add_broker_options(p)
     add_web_options(p, PORT)
@@ -29,6 +37,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default=10.0,
         help="length of the timeline (default: %(default)g)",
     )
+    add_store_option(p)
+    add_reading_options(p)
     p.set_defaults(run=run)
 
 
@@ -43,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """
     if not 0 < args.minutes <= MAX_MINUTES:
         raise UsageError(f"--minutes: got {args.minutes:g}; allowed: up to {MAX_MINUTES:g}")
+    check_few(args.few)
     needs_web()
 
     import logging
@@ -50,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
     from edge.client import Client, Device, Message
     from edge.config import Mqtt
+    from edge.report.period import zone as zone_of
     from edge.service import logs
     from edge.service.stopper import stop_signal
     from edge.web.dashboard import TICK_S, DashboardHub
@@ -62,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     mqtt = broker(args)
     listen = parse(args.listen, PORT, args.token_file)
     keep_s = 60 * args.minutes
+    zone, zone_name = zone_of(args.zone)
     devices = Devices(keep_s)
 
     def heard(message: Message, device: Device | None) -> None:
@@ -71,10 +84,17 @@ def run(args: argparse.Namespace) -> int:
     title = f"Emotions on {mqtt.host}" + (f":{args.port}" if args.port else "")
     if mqtt.base != Mqtt().base:
         title += f", {mqtt.base}/"
-    hub = DashboardHub(client, devices, title, keep_s)
+    pages, store = [], None
+    if named_history(args):
+        from edge.web.history import History, HistoryPage
+
+        store = open_history(args)
+        history = History(store, zone, zone_name, args.few)
+        pages = [(r"/history", HistoryPage, {"history": history})]
+    hub = DashboardHub(client, devices, title, keep_s, history=store is not None)
     wait = stop_signal()
     with client:  # what is wrong with files and options is said before the page is there
-        server = WebServer(listen, "dashboard.html", hub, TICK_S)
+        server = WebServer(listen, "dashboard.html", hub, TICK_S, pages)
         server.start()
         print(f"The dashboard is at {server.url}", flush=True)
         try:
@@ -82,4 +102,6 @@ def run(args: argparse.Namespace) -> int:
             log.info("stopping")
         finally:
             server.stop()
+            if store is not None:
+                store.close()
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -159,6 +160,11 @@ def check_few(few: int) -> None:
         raise UsageError(f"--few: got {few}; allowed: 1 to {K_MOST}, 1 gives every sum out")
 
 
+def named_history(args: argparse.Namespace) -> str:
+    """Return the address that `--store` or the environment names; empty: none."""
+    return args.store or os.environ.get("EMOTION_EDGE_HISTORY", "")
+
+
 def open_history(args: argparse.Namespace) -> Store:
     """Open the history that `--store` or the environment names, to read it.
 
@@ -168,9 +174,7 @@ def open_history(args: argparse.Namespace) -> Store:
         ConfigError: the address is wrong, or the history is of another version.
         UnavailableError: the database is away, or the extra is not installed.
     """
-    import os
-
-    address = args.store or os.environ.get("EMOTION_EDGE_HISTORY", "")
+    address = named_history(args)
     if not address:
         raise UsageError(
             "--store: got nothing; allowed: a file, or postgresql://USER@HOST/DATABASE"

@@ -17,13 +17,16 @@ ALIVE_S = 5.0  # s without news after which they hear that there is none
 class DashboardHub(Hub):
     """The browsers; all are told the same."""
 
-    def __init__(self, client: Client, devices: Devices, title: str, keep_s: float) -> None:
-        """Tell what `devices` know, and whether `client` hears the broker."""
+    def __init__(
+        self, client: Client, devices: Devices, title: str, keep_s: float, *, history: bool = False
+    ) -> None:
+        """Tell what `devices` know, if `client` hears the broker, and if there is a history."""
         super().__init__()
         self._client = client
         self._devices = devices
         self._title = title
         self._keep_s = keep_s
+        self._history = history
         self._trouble = ""
         self._told = 0.0
 
@@ -55,5 +58,6 @@ class DashboardHub(Hub):
             "trouble": self._trouble_now(),
             "lost": bool(self._client.trouble),
             "keep_s": self._keep_s,
+            "history": self._history,
         }
         return msgspec.json.encode(about | news).decode()

@@ -135,7 +135,9 @@ class Viewer(Socket):
 class WebServer:
     """One page with its assets and its WebSocket `/live`."""
 
-    def __init__(self, listen: Listen, page: str, hub: Hub, tick_s: float) -> None:
+    def __init__(
+        self, listen: Listen, page: str, hub: Hub, tick_s: float, more: Sequence[Any] = ()
+    ) -> None:
         """Bind the address.
 
         Args:
@@ -143,6 +145,7 @@ class WebServer:
             page: name of the HTML file.
             hub: has the browsers.
             tick_s: seconds between two calls of `hub.tick`.
+            more: Tornado's routes to other pages; their handlers are `Guarded`.
 
         Raises:
             UnavailableError: the address is taken or not ours.
@@ -165,6 +168,7 @@ class WebServer:
             (r"/", Page, {"path": STATIC / page}),
             (r"/live", Viewer, {"hub": hub}),
             (r"/static/(.*)", Asset, {"path": str(STATIC)}),
+            *more,
         ]
         self._app = tornado.web.Application(
             routes,

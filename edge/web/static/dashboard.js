@@ -116,6 +116,7 @@ function heard(message) {
   words = message.trouble;
   lost = message.lost;
   text($("title"), message.title);
+  $("pages").hidden = !message.history;
   const gone = message.all
     ? [...places.keys()].filter((name) => !Object.hasOwn(message.devices, name))
     : message.gone;
