@@ -13,10 +13,11 @@ import pytest
 from edge.cli import main
 from edge.store import Store, open_store
 from tests.edge.report.rows import gap, heard, hour, listened
-from tests.edge.web.conftest import Command, command, too_wide, violations
+from tests.edge.web.conftest import PATIENCE_MS, Command, command, too_wide, violations
 from tests.waiting import free_port
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is missing").expect
+expect.set_options(timeout=PATIENCE_MS)
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0, tzinfo=None)
 DARK = {"color_scheme": "dark"}
@@ -65,7 +66,7 @@ def test_from_now_to_the_last_weeks(dashboard: Command, page: Any) -> None:
     expect(page.locator(".devices")).to_contain_text("10 events are missing")
     page.get_by_role("link", name="4 weeks").click()
     expect(tiles.nth(0)).to_contain_text("852")
-    page.get_by_label("Device").select_option("lobby")
+    page.get_by_label("Device", exact=True).select_option("lobby")
     expect(tiles.nth(0)).to_contain_text("9")
     assert re.search(r"days=28&device=lobby", page.url)
     page.get_by_role("link", name="Today").click()
