@@ -111,7 +111,14 @@ def table(devices: Mapping[str, Device], title: str, trouble: str = "") -> list[
                 f"{face.confidence:5.2f} {bar:{_BAR}}  {face.since_s:6.1f} s{why}"
             )
             if face.state is not None:
-                lines.append(f"  {'':12}  {doing(face.state)}")
+                words = "  ".join([doing(face.state), *map(plain, face.conditions)])
+                lines.append(f"  {'':12}  {words}")
+        if d.state is not None and d.state.audience is not None:
+            a = d.state.audience
+            lines.append(
+                f"  audience since {plain(a.since)}: {a.now} here, {a.looking} looking; "
+                f"{a.seen} seen, {a.looked} looked, {a.dwell_s:.0f} s and {a.attention_s:.0f} s"
+            )
         if d.last is not None:
             e = d.last.data
             late = "  (replayed)" if e.replayed else ""

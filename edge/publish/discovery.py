@@ -142,6 +142,10 @@ def _components(who: Identity) -> dict[str, dict[str, Any]]:
     made |= {f"score_{label}": _score(label) | state for label in labels}
     if who.state_model is not None:
         made |= {key: component | state for key, component in _doing().items()}
+        made |= {key: component | state for key, component in _conditions().items()}
+    audience = who.config.get("audience")
+    if isinstance(audience, dict) and audience.get("enabled"):
+        made |= {key: component | state for key, component in _audience().items()}
     made |= _diagnostics(who.topic("health"))
     return made
 
@@ -189,6 +193,51 @@ def _doing() -> dict[str, dict[str, Any]]:
         | percent
         | {"name": "Smile", "icon": "mdi:emoticon-happy-outline"}
         | {"value_template": _of_state("smile", 100, 0)},
+    }
+
+
+def _conditions() -> dict[str, dict[str, Any]]:
+    """Return what the largest face is in now; off when nobody is there."""
+    said = {
+        "attention": ("looking", "Looking", "mdi:eye-check-outline"),
+        "eyes_closed": ("eyes_closed", "Eyes closed", "mdi:eye-closed"),
+        "drowsy": ("drowsy", "Drowsy", "mdi:sleep"),
+        "yawn": ("yawning", "Yawning", "mdi:emoticon-outline"),
+        "distracted": ("distracted", "Distracted", "mdi:car-emergency"),
+    }
+    return {
+        key: {
+            "platform": "binary_sensor",
+            "name": name,
+            "icon": icon,
+            "value_template": (
+                f"{{% set c = {_FACE}.conditions if value_json.faces else [] %}}"
+                f"{{{{ 'ON' if '{kind}' in c else 'OFF' }}}}"
+            ),
+        }
+        for kind, (key, name, icon) in said.items()
+    }
+
+
+def _audience() -> dict[str, dict[str, Any]]:
+    """Return the audience of the hour so far."""
+    said = {
+        "now": ("People", "mdi:account-group"),
+        "looking": ("People looking", "mdi:eye-outline"),
+        "seen": ("People seen this hour", "mdi:account-multiple-plus"),
+        "looked": ("People who looked this hour", "mdi:eye-plus-outline"),
+    }
+    return {
+        f"audience_{key}": {
+            "platform": "sensor",
+            "name": name,
+            "icon": icon,
+            "state_class": "measurement",
+            "value_template": (
+                f"{{{{ value_json.audience.{key} if value_json.audience else none }}}}"
+            ),
+        }
+        for key, (name, icon) in said.items()
     }
 
 

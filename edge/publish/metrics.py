@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from edge import config
 from edge.contract import Health
-from edge.messages import Estimate, EventType, FaceState, PipelineEvent, Status
+from edge.messages import ConditionKind, Estimate, EventType, FaceState, PipelineEvent, Status
 from edge.problems import Problem
 from edge.publish import Identity
 from edge.publish.metrics_server import MetricsServer
@@ -62,6 +62,9 @@ class MeteredPublisher:
         """Remember the present and hand it on."""
         self._collector.faces = sum(not e.track.still for e in estimates)
         self._collector.doing = next((e.state for e in estimates if not e.track.still), None)
+        self._collector.conditions = collections.Counter(
+            c.kind.value for e in estimates for c in e.conditions if c.ended is None
+        )
         self._collector.status = status
         self._inner.state(t, estimates, status)
 
@@ -90,6 +93,7 @@ class HealthCollector(Collector):
         self.alerts: collections.Counter[str] = collections.Counter()  # by name
         self.faces = 0
         self.doing: FaceState | None = None  # of the largest face
+        self.conditions: collections.Counter[str] = collections.Counter()  # faces in each
         self.status = Status.RUNNING
         self.health: Health | None = None
 
@@ -111,6 +115,14 @@ class HealthCollector(Collector):
         yield _gauge("faces", "Faces in view.", self.faces)
         if who.state_model is not None:
             yield from doing(self.doing or FaceState())
+            conditions = GaugeMetricFamily(
+                "emotion_edge_faces_in_condition",
+                "Faces that look, have their eyes closed, are drowsy, yawn, are distracted.",
+                labels=["condition"],
+            )
+            for kind in ConditionKind:
+                conditions.add_metric([kind.value], self.conditions[kind.value])
+            yield conditions
         status = GaugeMetricFamily(
             "emotion_edge_status", "1 for what the daemon does now, else 0.", labels=["status"]
         )

@@ -18,6 +18,7 @@ MAX_FACES = 6  # of a device, the largest first; the others are counted
 MAX_LABELS = 32  # of a face's scores
 MAX_REASONS = 16
 MAX_TAGS = 16
+MAX_CONDITIONS = 8  # of a face
 MAX_ALERTS = 16  # of a device
 MAX_ATTRIBUTES = 8  # of a face
 MAX_TEXT = 80  # characters of a label, a reason, a name
@@ -195,6 +196,7 @@ def _plain(h: History, kinds: frozenset[str] | set[str], steps: list[Step]) -> P
             "state_at": h.state_at,
             "faces": [_face(f, scores=i == 0) for i, f in enumerate(faces[:MAX_FACES])],
             "face_count": len(faces),
+            "audience": to_builtins(d.state.audience) if d.state is not None else None,
         }
     if "health" in kinds and d.health is not None:
         plain["health"] = _health(d.health) | {"fps": d.fps}
@@ -233,6 +235,8 @@ def _face(face: FaceInView, *, scores: bool) -> Plain:
     }
     if face.state is not None:
         plain["state"] = to_builtins(face.state)
+        plain["conditions"] = [_short(c) for c in face.conditions[:MAX_CONDITIONS]]
+        plain["sums"] = to_builtins(face.sums)
     if scores:
         some = list(face.scores.items())[:MAX_LABELS]
         plain["scores"] = {_short(label): score for label, score in some}

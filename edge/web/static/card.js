@@ -4,6 +4,21 @@ import { glyph, reason } from "./emotions.js";
 import { Bars, doing, duration, el, fill, mark, percent, text } from "./parts.js";
 import { Timeline } from "./timeline.js";
 
+// Conditions in words; those that a driver is warned of.
+const CONDITIONS = new Map([
+  ["attention", "looks"],
+  ["eyes_closed", "eyes closed"],
+  ["drowsy", "drowsy"],
+  ["yawn", "yawns"],
+  ["distracted", "distracted"],
+]);
+const URGENT = new Set(["eyes_closed", "drowsy", "distracted"]);
+
+function audience(a) {
+  if (!a) return "";
+  return `audience this hour: ${a.seen} seen, ${a.looked} looked, ${duration(a.dwell_s)} here, ${duration(a.attention_s)} looking`;
+}
+
 const OTHERS = 5; // rows beside the first face
 const EVENTS = new Map([
   ["face_appeared", (e) => `a face appeared: ${e.emotion}`],
@@ -27,6 +42,8 @@ export class Card {
     this.more = el("span", { class: "more" });
     this.sub = el("p", { class: "sub faint" });
     this.doing = el("p", { class: "doing faint" });
+    this.conditions = el("ul", { class: "conditions" });
+    this.audience = el("p", { class: "audience faint" });
     this.bars = new Bars();
     this.others = el("ul", { class: "others" });
     this.timeline = new Timeline(steps);
@@ -42,7 +59,9 @@ export class Card {
         this.icon,
         el("div", {}, el("p", {}, this.word, this.more), this.sub),
       ),
+      this.conditions,
       this.doing,
+      this.audience,
       this.bars.root,
       this.others,
       this.timeline.canvas,
@@ -61,6 +80,9 @@ export class Card {
     mark(this.more, "title", d.count > 1 ? `${d.count} faces` : "");
     text(this.doing, doing(face?.state));
     this.doing.hidden = !face?.state;
+    this.inNow(face);
+    text(this.audience, audience(d.audience));
+    this.audience.hidden = !d.audience;
     const scored = face?.scores && Object.keys(face.scores).length > 0;
     this.bars.root.classList.toggle("blank", !scored);
     if (scored) this.bars.update(face.scores, face.emotion);
@@ -69,6 +91,21 @@ export class Card {
     this.wellbeing(d);
     this.events(d.log);
     this.tick(now);
+  }
+
+  // What the first face is in now, and its sums.
+  inNow(face) {
+    const on = face?.conditions ?? [];
+    const sums = face?.sums;
+    const words = on.map((c) => [CONDITIONS.get(c) ?? c, URGENT.has(c)]);
+    if (sums?.looked_s >= 1) words.push([`looked ${duration(sums.looked_s)}`, false]);
+    if (sums?.blinks) words.push([`${sums.blinks} blinks`, false]);
+    if (sums?.yawns) words.push([`${sums.yawns} yawns`, false]);
+    if (sums?.perclos != null) words.push([`PERCLOS ${percent(sums.perclos)}`, false]);
+    fill(this.conditions, JSON.stringify(words), () =>
+      words.map(([word, urgent]) => el("li", { class: urgent ? "bad" : "faint" }, word)),
+    );
+    this.conditions.hidden = !words.length;
   }
 
   // Words that go on by themselves.

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from edge import cli
+from edge.contract import ModelInfo
 from edge.publish import Identity
 from edge.publish.discovery import discovery, object_id
 from edge.publish.requests import Requests
@@ -133,6 +134,37 @@ def test_everything_that_was_promised_is_there() -> None:
     assert len({c["unique_id"] for c in components.values()}) == len(components)
 
 
+CONDITIONS = {"looking", "eyes_closed", "drowsy", "yawning", "distracted"}
+
+
+def test_what_a_face_is_in_is_on_while_it_is() -> None:
+    told = dataclasses.replace(WHO, state_model=WHO.model)
+    found = json.loads(discovery(told, "homeassistant").payload)["components"]
+    faces = [{"conditions": ["attention", "drowsy"]}, {"conditions": ["yawn"]}]
+    on = {key for key in CONDITIONS if shown(found[key]["value_template"], faces) == "ON"}
+    assert on == {"looking", "drowsy"}
+    assert {shown(found[key]["value_template"], []) for key in CONDITIONS} == {"OFF"}
+
+
+def test_an_audience_is_there_where_it_is_counted() -> None:
+    counting = dataclasses.replace(WHO, config={"audience": {"enabled": True}})
+    found = json.loads(discovery(counting, "homeassistant").payload)
+    jsonschema.Draft202012Validator(DOCUMENTED).validate(found)
+    more = set(found["components"]) - set(message()["components"])
+    assert more == {f"audience_{key}" for key in ("now", "looking", "seen", "looked")}
+    template = jinja2.Template(found["components"]["audience_seen"]["value_template"])
+    assert template.render(value_json={"audience": {"seen": 7}}) == "7"
+    assert template.render(value_json={"audience": None}) == "None"
+
+
+def test_without_an_emotion_model_there_is_no_emotion() -> None:
+    driver = dataclasses.replace(WHO, model=ModelInfo(name="", sha256="", labels=[], runtime=""))
+    found = json.loads(discovery(driver, "homeassistant").payload)
+    jsonschema.Draft202012Validator(DOCUMENTED).validate(found)
+    assert "emotion" not in found["components"]
+    assert found["device"]["model"] == WHO.detector
+
+
 def test_what_a_face_is_doing_is_there_where_it_is_told() -> None:
     told = dataclasses.replace(WHO, state_model=WHO.model)
     found = json.loads(discovery(told, "homeassistant").payload)
@@ -141,8 +173,9 @@ def test_what_a_face_is_doing_is_there_where_it_is_told() -> None:
     assert more == {
         *("head_yaw", "head_pitch", "head_roll"),
         *("eye_left", "eye_right", "mouth", "smile"),
+        *CONDITIONS,
     }
-    templates = {key: found["components"][key]["value_template"] for key in more}
+    templates = {key: found["components"][key]["value_template"] for key in more - CONDITIONS}
     face = {"state": {"yaw": -12.34, "eyes": {"left": 0.5, "right": None}, "mouth": 0.0}}
     assert shown(templates["head_yaw"], [face]) == "-12.3"
     assert float(shown(templates["eye_left"], [face])) == 50

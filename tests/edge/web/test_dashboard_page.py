@@ -22,6 +22,16 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
+AUDIENCE = {
+    "since": "2026-11-20T13:00:00.000Z",
+    "now": 1,
+    "looking": 1,
+    "seen": 41,
+    "looked": 17,
+    "dwell_s": 512.4,
+    "attention_s": 133.9,
+}
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -107,13 +117,22 @@ def test_it_shows_what_a_face_is_doing_where_that_is_told(
         for name, told in (("doing-1", doing), ("doing-2", None)):
             known = json.loads(state("happy"))
             known["faces"][0]["state"] = told
+            if told:
+                known["faces"][0] |= {"conditions": ["drowsy"], "sums": {"blinks": 9, "yawns": 2}}
+                known["audience"] = AUDIENCE
             s.publish(f"emotion/{name}/availability", "online")
             s.publish(f"emotion/{name}/state", json.dumps(known))
         expect(card(page, "doing-1").locator(".doing")).to_have_text(
             "head 20° left, 3° up, tilted ?; eyes 50 % left, ? right; mouth ?; smile ?; "
             "looking away"
         )
+        expect(card(page, "doing-1").locator(".conditions")).to_have_text("drowsy9 blinks2 yawns")
+        expect(card(page, "doing-1").locator(".conditions .bad")).to_have_text("drowsy")
+        expect(card(page, "doing-1").locator(".audience")).to_have_text(
+            "audience this hour: 41 seen, 17 looked, 8 min 32 s here, 2 min 13 s looking"
+        )
         expect(card(page, "doing-2").locator(".word")).to_have_text("happy")
+        expect(card(page, "doing-2").locator(".audience")).to_be_hidden()
         expect(card(page, "doing-2").locator(".doing")).to_be_hidden()
 
 
