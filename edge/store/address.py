@@ -13,6 +13,8 @@ from edge.redact import redacted, remember, secrets_in
 ALLOWED = "allowed: a file such as history.db, sqlite:///FILE, or postgresql://USER@HOST/DATABASE"
 # psycopg would wait for ever for a host that does not answer; seconds.
 CONNECT_TIMEOUT_S = 10
+# A server that is cut off says nothing; Linux would wait for two hours. Seconds.
+SILENT_S = 30
 _DRIVERS = {
     "sqlite": "sqlite",
     "postgresql": "postgresql+psycopg",
@@ -50,6 +52,8 @@ def parse_address(text: str) -> URL:
     return url.update_query_dict(
         {
             "connect_timeout": str(CONNECT_TIMEOUT_S),
+            "keepalives_idle": str(SILENT_S),
+            "tcp_user_timeout": str(1000 * SILENT_S),
             "application_name": "emotion-edge",
             **{k: v if isinstance(v, str) else v[-1] for k, v in url.query.items()},
         }
