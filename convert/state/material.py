@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.state.augment import clear_glasses, cut, dark_glasses, mask, with_eyes
+from convert.state.augment import cut
+from convert.state.cover import clear_glasses, dark_glasses, mask, with_eyes
 from convert.state.faces import KEPT, PATCH, Faces, archive, box_of_points, held_out, person
 from convert.state.outputs import EYE_LEFT, EYE_RIGHT, YAW
 from convert.state.teacher import FIELD, FRAME, angles

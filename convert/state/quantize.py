@@ -18,16 +18,18 @@ from convert.detector.checkpoint import BEST, RECORD, load_weights, put
 from convert.load import use_tensorflow
 from convert.quantize.folder import GateError, staged, write
 from convert.quantize.tflite import run_converter, spanning
-from convert.state.augment import Recipe, crop_of, dark_glasses, mask
+from convert.state.augment import Recipe, crop_of
 from convert.state.card import card
 from convert.state.charts import risk_chart
 from convert.state.command import add_data
-from convert.state.faces import Faces, held_out, read_faces, sources_of
+from convert.state.cover import dark_glasses, mask
+from convert.state.faces import Faces, held_out, read_faces
 from convert.state.material import central, judged
 from convert.state.network import Shape, build
 from convert.state.outputs import EYE_LEFT, EYE_RIGHT, MOUTH, OUTPUTS, SCALES, SMILE, N
 from convert.state.predict import FloatPredictor, Said, TflitePredictor
 from convert.state.scores import surest, temperature
+from convert.state.sources import sources_of
 from edge.errors import ConfigError, UsageError
 from edge.model.manifest import MANIFEST, MODEL, InputSpec, Manifest, StateOutput
 

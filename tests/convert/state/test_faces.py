@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convert.state.augment import MIRROR, Batches, Recipe, cut, eye_of, with_eyes
+from convert.state.augment import MIRROR, Batches, Recipe, cut
+from convert.state.cover import eye_of, with_eyes
 from convert.state.faces import PATCH, Faces, held_out, person, read_faces
 from convert.state.material import CONDITIONS, central, judged, narrowed, under
 from convert.state.outputs import EYE_LEFT, EYE_RIGHT, MOUTH, SCALES, N
