@@ -120,8 +120,8 @@ class HealthCollector(Collector):
                 "Faces that look, have their eyes closed, are drowsy, yawn, are distracted.",
                 labels=["condition"],
             )
-            for kind in ConditionKind:
-                conditions.add_metric([kind.value], self.conditions[kind.value])
+            for condition in ConditionKind:
+                conditions.add_metric([condition.value], self.conditions[condition.value])
             yield conditions
         status = GaugeMetricFamily(
             "emotion_edge_status", "1 for what the daemon does now, else 0.", labels=["status"]
