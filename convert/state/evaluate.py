@@ -245,7 +245,12 @@ def bars(v: dict[str, Any]) -> list[dict[str, Any]]:
     pose_of, cost_of = v["pose"], v["cost"]
     put_in, closed = v["eyes"].get("eyes_put_in"), v["eyes"].get("closed_eyes_and_other_open")
     rows: list[tuple[str, float | None, str, bool]] = [
-        ("F1 of shut eyes, told, closed_eyes", closed and closed["of_told"]["f1"], "eye_f1", True),
+        (
+            "F1 of shut eyes, told, closed_eyes, other people",
+            closed and closed["of_told"]["f1"],
+            "eye_f1",
+            True,
+        ),
         ("F1 of shut eyes, told, eyes put in", put_in and put_in["of_told"]["f1"], "eye_f1", True),
         ("pose beside MediaPipe, degrees", pose_of["mediapipe"]["mean"], "pose_degrees", False),
         ("pose beside OpenVINO, degrees", pose_of["openvino"]["mean"], "pose_degrees", False),
