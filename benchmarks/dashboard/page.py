@@ -9,11 +9,12 @@ from typing import Any
 FRAME_MS = 1000 / 60
 LATE = 1.5  # of a frame's time: the picture stood still for one frame that it should have had
 LONG_MS = 50.0  # a long task, by the Long Tasks API of the W3C
+FRAMES_LEAST = 10  # drawn before a measurement ends, however long that takes
 WARM_S = 2.0  # s at most, before anything is measured
 PATIENCE_MS = 300_000
 
-# Deltas of requestAnimationFrame and long tasks for some seconds; moves the page on the way.
-WATCH = """([ms, speed]) => new Promise((resolve) => {
+# Deltas of requestAnimationFrame and long tasks for some time and frames, the page moved or not.
+WATCH = """([ms, least, speed]) => new Promise((resolve) => {
   const frames = [], tasks = [];
   const observer = new PerformanceObserver((list) => {
     for (const e of list.getEntries()) tasks.push(e.duration);
@@ -29,7 +30,7 @@ WATCH = """([ms, speed]) => new Promise((resolve) => {
       scrollBy(0, down * speed * (last === undefined ? 0 : t - last) / 1000);
     }
     last = t;
-    if (t - first < ms) return requestAnimationFrame(frame);
+    if (t - first < ms || frames.length < least) return requestAnimationFrame(frame);
     for (const e of observer.takeRecords()) tasks.push(e.duration);
     observer.disconnect();
     resolve({ frames, tasks });
@@ -61,11 +62,11 @@ def visit(page: Any, url: str, devices: int, view: str, speed: float, seconds: f
         "n => document.getElementById('counts').textContent.startsWith(`${n} online`)", arg=devices
     )
     page.get_by_label("View").select_option(view)
-    page.evaluate(WATCH, [1000 * min(seconds, WARM_S), speed])  # built, compiled, cached
+    page.evaluate(WATCH, [1000 * min(seconds, WARM_S), 1, speed])  # built, compiled, cached
     protocol = page.context.new_cdp_session(page)
     protocol.send("Performance.enable")
     before = _metrics(protocol)
-    seen = page.evaluate(WATCH, [1000 * seconds, speed])
+    seen = page.evaluate(WATCH, [1000 * seconds, FRAMES_LEAST, speed])
     after = _metrics(protocol)
     took_s = sum(seen["frames"]) / 1000
     spent = {k: 1000 * (after[v] - before[v]) / took_s for k, v in SPENT.items()}

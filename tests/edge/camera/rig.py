@@ -152,9 +152,20 @@ def children() -> list[psutil.Process]:
 
 
 def program() -> psutil.Process:
-    """The one camera program that runs, a child of the process that was started to watch it."""
-    (found,) = {c for child in psutil.Process().children() for c in child.children()}
-    return found
+    """The one camera program that runs, a child of the process that was started to watch it.
+
+    Waited for: on a busy machine one may just be taking another's place.
+    """
+    found: list[psutil.Process] = []
+
+    def one() -> bool:
+        found.clear()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.extend({c for child in psutil.Process().children() for c in child.children()})
+        return len(found) == 1
+
+    wait_until(one, f"one camera program, not {found}")
+    return found[0]
 
 
 def ended(process: psutil.Process) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker import running, subscribed
+from tests.broker import Subscriber, running, subscribed
 from tests.conftest import ROOT
 from tests.edge.publish.child import main as child_main
 from tests.edge.publish.rig import kept
@@ -114,6 +114,11 @@ def test_fifty_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     _kill_at_random(50, 2, tmp_path)
 
 
+def onlines(subscriber: Subscriber) -> int:
+    """How many connections of the publisher were seen."""
+    return sum(m.payload == b"online" for m in list(subscriber.messages))
+
+
 @pytest.mark.slow
 def test_a_hundred_kills_of_daemon_broker_and_both_lose_nothing_and_keep_order(
     tmp_path: Path,
@@ -134,7 +139,8 @@ def test_a_hundred_kills_of_daemon_broker_and_both_lose_nothing_and_keep_order(
     with running(tmp_path / "b", settings, durable=True) as b, subscribed(b) as s:
         s._client.reconnect_delay_set(0.05, 0.05)
         process = daemon(200)
-        for _ in range(100):
+        # On a busy machine most lives are too short for anything: then there are more of them.
+        while counts.total() < 100 or len(s.seqs()) <= 300 or onlines(s) <= 50:
             what = rng.choice(("daemon", "daemon", "broker", "both"))
             counts[what] += 1
             time.sleep(rng.uniform(0.0, 0.2))
@@ -160,9 +166,7 @@ def test_a_hundred_kills_of_daemon_broker_and_both_lose_nothing_and_keep_order(
         process.kill()
         process.join()
         messages = list(s.messages)
-    assert last > 300, counts
     ids: dict[int, str] = {}
-    assert sum(m.payload == b"online" for m in messages) > 50
     newest_of_connection = 0
     for message in messages:
         if message.payload == b"online":  # the first message of each connection
