@@ -31,7 +31,9 @@ def seen_of(process: subprocess.Popen[bytes], stop: threading.Event, into: set[s
     while not stop.is_set():
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                line = (
+                    (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                )
                 parent = (folder / "stat").read_text().rpartition(") ")[2].split()[1]
             except OSError:
                 continue
@@ -140,12 +142,13 @@ def test_a_camera_program_that_tells_its_password_is_not_repeated(tmp_path: Path
         }
         keys = ["mqtt.host=127.0.0.1", f"mqtt.port={b.port}", "device.name=kiosk"]
         keys += ["outbox.path=memory", "output.health_s=1"]
+        cores = resource.getrlimit(resource.RLIMIT_CORE)[1]  # as large as anybody may have them
         process = subprocess.Popen(
             [sys.executable, "-m", "edge", "run", *(w for k in keys for w in ("--set", k))],
             env=env,
             stdout=err,
             stderr=err,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (-1, -1)),
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (cores, cores)),
         )
         told = b""
         try:
