@@ -23,8 +23,8 @@ OPEN_TAU_S = 20.0  # s: time constant with which it is learned
 REOPEN = 1.5  # times the level at which eyes count as closed: there they count as open again
 BLINK_MOST_S = 0.5  # longer is no blink but a microsleep, Euro NCAP
 LONG_BLINKS = 5  # in a minute, before their mean length says anything
-# degrees: beyond, lids are seen from above or from the side and say nothing.
-LOWEST_PITCH, WIDEST_YAW = -22.0, 40.0
+# degrees: beyond, lids are seen from above, from below or from the side and say nothing.
+LOWEST_PITCH, HIGHEST_PITCH, WIDEST_YAW = -22.0, 20.0, 40.0
 UNSEEN_S = 1.0  # s: eyes that are not seen for so long are no longer called closed
 STALE_S = 0.8  # s: a state measured longer ago says nothing of now
 LONGEST_STEP_S = 1.0  # s: between two measurements, no more is credited to the first
@@ -212,7 +212,7 @@ class DrowsinessJudge:
 
 def openness(state: FaceState) -> float | None:
     """Return how far the eyes are open, 0 to 1: the mean of those that are seen; None: neither."""
-    if state.pitch is not None and state.pitch < LOWEST_PITCH:
+    if state.pitch is not None and not LOWEST_PITCH <= state.pitch <= HIGHEST_PITCH:
         return None
     if state.yaw is not None and abs(state.yaw) > WIDEST_YAW:
         return None

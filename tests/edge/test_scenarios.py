@@ -117,6 +117,10 @@ SCENARIOS: dict[str, tuple[list[Do], Expected]] = {
             ("attention_began", 11.0),
         ],
     ),
+    "the head is raised, lids are seen from below": (
+        [AHEAD, Do(2.0, pitch=32.0, eyes=0.08), AHEAD],
+        [("attention_ended", 5.0), ("attention_began", 7.0)],
+    ),
     "dim: nothing can be told": ([Do(60.0, yaw=None, pitch=None, eyes=None, mouth=None)], []),
     "the pose is lost for a moment": (
         [AHEAD, Do(4.0, yaw=None, pitch=None), AHEAD],
