@@ -6,6 +6,7 @@ import logging
 import random
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,7 +15,7 @@ from edge import __version__, host
 from edge.baseline import BaselineCorrector
 from edge.camera import open_camera
 from edge.classify import Model, NoEmotions, TrackClassifier
-from edge.config import Config
+from edge.config import Config, State
 from edge.configfile import effective
 from edge.contract import ModelInfo
 from edge.detect import open_detector
@@ -55,6 +56,30 @@ NO_MODEL = ModelInfo(name="", sha256="", labels=[], runtime="")
 PublisherMaker = Callable[[Identity], Publisher]  # who speaks is known once models are loaded
 
 
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What is loaded once, however many recordings go through it."""
+
+    emotion: Model | None  # None: `classify` is off
+    detector: FaceDetector
+    attributes: Sequence[tuple[str, Model, float]]  # (name, model, rate)
+    state: StateModel | None  # None: it is off
+
+
+def load_models(config: Config) -> Models:
+    """Load and warm every model that the configuration names.
+
+    Raises:
+        EdgeError: what is missing or wrong, and what to do.
+    """
+    return Models(
+        load_emotion(config) if config.classify.enabled else None,
+        load_detector(config),
+        [(a.name, load_attribute(a.model, a.name, config), a.rate) for a in config.attribute],
+        load_state(config) if config.state.enabled else None,
+    )
+
+
 def build(
     config: Config,
     clock: Clock,
@@ -62,6 +87,7 @@ def build(
     rng: random.Random,
     *,
     boot_id: str,
+    models: Models | None = None,
     camera: Camera | None = None,
     publisher: PublisherMaker,
     observers: Sequence[Observer] = (),
@@ -75,6 +101,7 @@ def build(
         control: shared with requests from outside and signals.
         rng: source of track ids and of back-off times.
         boot_id: identifies this boot in events.
+        models: loaded before, for the same configuration.
         camera: instead of the configured one.
         publisher: makes what events are handed to.
         observers: see `edge.stages.Observer`.
@@ -85,13 +112,9 @@ def build(
     """
     # One core is the budget; OpenCV's own threads cost more than they gain on small pictures.
     cv2.setNumThreads(1)
-    model = load_emotion(config) if config.classify.enabled else None
+    models = models or load_models(config)
+    model, attributes, state = models.emotion, models.attributes, models.state
     labels = model.labels if model else []
-    detector = load_detector(config)
-    attributes = [
-        (a.name, load_attribute(a.model, a.name, config), a.rate) for a in config.attribute
-    ]
-    state = load_state(config) if config.state.enabled else None
     identity = Identity(
         base=config.mqtt.base,
         device=device_name(config),
@@ -118,7 +141,7 @@ def build(
             config.budget, scale, whole_cpu_s if cpu_s else None, host.temperature_c, host.throttled
         ),
         motion=MotionGate(config.motion, config.track.lost_s),
-        detector=detector,
+        detector=models.detector,
         detect_limiter=RateLimiter(config.detect.rate, scale, LEAST_DETECT_RATE),
         tracker=FaceTracker(config.track, rng),
         stillness=StillnessDetector(config.track),
@@ -137,7 +160,7 @@ def build(
         rules=EventRules(config.alerts()),
         publisher=publisher(identity),
         observers=observers,
-        state=_state_stage(state, config, scale) if state else None,
+        state=state_stage(state, config.state, scale) if state else None,
         judges=_judges(config) if state else (),
     )
 
@@ -197,10 +220,11 @@ def load_state(config: Config) -> StateModel:
         raise ConfigError(f"state.model: {e}") from e
 
 
-def _state_stage(model: StateModel, config: Config, scale: RateScale) -> StateEstimator:
+def state_stage(model: StateModel, config: State, scale: RateScale | None = None) -> StateEstimator:
+    """Return the stage that gives tracks their state; see `edge.state.TrackStateEstimator`."""
     from edge.state import TrackStateEstimator
 
-    return TrackStateEstimator(model, config.state, scale)
+    return TrackStateEstimator(model, config, scale)
 
 
 def _judges(config: Config) -> tuple[Judge, ...]:

@@ -19,6 +19,7 @@ from edge.redact import redact
 COMMANDS = (
     "run",
     "replay",
+    "analyze",
     "check",
     "doctor",
     "watch",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shlex
 import sys
 import time
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.commands.common import add_config_options, load_config
+from edge.errors import UsageError
 
 if TYPE_CHECKING:
     from edge.publish import Identity
@@ -27,9 +29,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "replay",
         help="run a recording through the pipeline, every frame, and print its events",
         description="Prints one CloudEvents JSON line an event, or with --frames one JSON line a "
-        "frame. The same file and configuration give the same lines.",
+        "frame. The same file and configuration give the same lines. For photographs: analyze.",
     )
-    parser.add_argument("file", metavar="FILE", help="video, GIF, image or folder of images")
+    parser.add_argument(
+        "file", metavar="FILE", help="video, GIF, or folder of images: the frames of one recording"
+    )
     parser.add_argument("--frames", action="store_true", help="one line a frame instead of events")
     parser.add_argument(
         "--annotate",
@@ -43,10 +47,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replay; events or frames go to standard output, progress and figures to standard error."""
+    """Replay; events or frames go to standard output, progress and figures to standard error.
+
+    Raises:
+        UsageError: it is one picture, in which nobody can be followed.
+    """
     config = load_config(
         args, [f"camera.source={args.file}", "camera.every_frame=true", "camera.loop=false"]
     )
+    _refuse_picture(args.file)
     from edge.build import build
     from edge.camera import open_camera
     from edge.health import HealthMonitor
@@ -97,6 +106,16 @@ def run(args: argparse.Namespace) -> int:
     if args.stats:
         _stats(health.frames, loaded - began, time.monotonic() - loaded)
     return 0
+
+
+def _refuse_picture(file: str) -> None:
+    from edge.camera.reader import IMAGE_SUFFIXES
+
+    if Path(file).suffix.lower() in IMAGE_SUFFIXES and Path(file).is_file():
+        raise UsageError(
+            f"{file}: one picture; allowed: a video, GIF or folder of frames, in which faces are "
+            f"followed. What a photograph shows: emotion-edge analyze {shlex.quote(file)}"
+        )
 
 
 def _print(text: str) -> None:

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import NoInputError, StorageError
+from edge.camera.reader import IMAGE_SUFFIXES
+from edge.errors import NoInputError, StorageError, UsageError
 from edge.geometry import Box, axes
 from edge.image import resize
 from edge.messages import UNKNOWN, Estimate, FaceState, Frame
@@ -29,19 +30,27 @@ COLOURS = (
 AXES = ((0, 94, 213), (115, 158, 0), (233, 180, 86))  # to the face's side, up, ahead
 AXIS = 0.4  # face widths: length of an axis that lies in the picture
 GREY = (150, 150, 150)
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi")
 
 Picture = NDArray[np.uint8]
 
 
-def draw(frame: Frame, estimates: Sequence[Estimate]) -> Picture:
-    """Return the frame with its faces drawn in, BGR, at least MIN_WIDTH pixels wide."""
+def draw(frame: Frame, estimates: Sequence[Estimate], *, clock: bool = True) -> Picture:
+    """Return the frame with its faces drawn in, BGR, at least MIN_WIDTH pixels wide.
+
+    Args:
+        frame: to draw.
+        estimates: of its faces.
+        clock: write the frame's time into a corner.
+    """
     height, width = frame.luma.shape
     factor = max(1.0, MIN_WIDTH / width)
     big = resize(frame.luma, round(width * factor), round(height * factor))
     picture = np.asarray(cv2.cvtColor(big, cv2.COLOR_GRAY2BGR), np.uint8)
     for estimate in estimates:
         _face(picture, estimate, factor)
-    _text(picture, f"{frame.t:7.2f} s", (8, picture.shape[0] - 8), (255, 255, 255))
+    if clock:
+        _text(picture, f"{frame.t:7.2f} s", (8, picture.shape[0] - 8), (255, 255, 255))
     return picture
 
 
@@ -117,13 +126,19 @@ class Annotator:
         """Write to `out`; a name without one of these endings is a folder.
 
         Raises:
+            UsageError: the name is that of a single picture.
             NoInputError: the folder it is to be in does not exist.
             StorageError: it cannot be written.
         """
+        if out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():
+            raise UsageError(
+                f"--annotate: got {out}; allowed for a recording: a name that ends in "
+                f"{', '.join(VIDEO_SUFFIXES)}, or a folder"
+            )
         self._out = out
         self._fps = fps
         self._video: cv2.VideoWriter | None = None
-        self._is_video = out.suffix.lower() in (".mp4", ".mkv", ".avi")
+        self._is_video = out.suffix.lower() in VIDEO_SUFFIXES
         if self._is_video and not out.parent.is_dir():
             raise NoInputError(f"--annotate: {out.parent}: no such folder")
         if not self._is_video:

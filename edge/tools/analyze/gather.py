@@ -1,0 +1,97 @@
+"""Gathers from one file what the page shows of it: thumbnails, curves, the strongest moments."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+from edge.analysis import Summary
+from edge.camera.opencv import Luma
+from edge.messages import UNKNOWN, Estimate, Frame
+from edge.publish.event_builder import share
+from edge.tools.analyze.job import Moment, Part
+from edge.tools.analyze.written import thumbnail
+
+MOST_FACES = 24  # of a picture, with a thumbnail each
+STEP_S = 0.25  # s of a curve while it is drawn up
+MOST_STEPS = 300  # of a curve when it is done: pixels of the page
+BETTER = 0.02  # of a score, that makes a moment the strongest so far
+SURE = 0.5  # score from which a moment counts
+
+
+def of_picture(name: str, luma: Luma, estimates: Sequence[Estimate]) -> Part:
+    """Return what the page shows of a picture."""
+    return Part(name, [_moment(luma, e, None) for e in estimates[:MOST_FACES]])
+
+
+class Gatherer:
+    """An observer of a recording."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        """Draw curves of `labels`."""
+        self._labels = labels
+        self._strongest: dict[str, Moment] = {}
+        self._faces: dict[str, Moment] = {}
+        self._steps: list[tuple[float, float, list[float]]] = []  # (frames, seen, sums by label)
+
+    def frame(self, frame: Frame, estimates: Sequence[Estimate], /) -> None:
+        """Take one frame."""
+        living = [e for e in estimates if not e.track.still]
+        for estimate in living:
+            self._keep(frame, estimate)
+        step = int(frame.t / STEP_S)
+        while len(self._steps) <= step:
+            self._steps.append((0.0, 0.0, [0.0] * len(self._labels)))
+        count, seen, sums = self._steps[step]
+        scored = [e.scores for e in living if e.scores]
+        if scored:
+            for i, label in enumerate(self._labels):
+                sums[i] += sum(s[label] for s in scored) / len(scored)
+        self._steps[step] = (count + 1, seen + bool(scored), sums)
+
+    def part(self, name: str, summary: Summary) -> Part:
+        """Return what the page shows."""
+        merge = -(-len(self._steps) // MOST_STEPS) or 1
+        curves: dict[str, list[float]] = {label: [] for label in self._labels}
+        present = []
+        for start in range(0, len(self._steps), merge):
+            steps = self._steps[start : start + merge]
+            frames, seen = sum(s[0] for s in steps), sum(s[1] for s in steps)
+            present.append(share(seen / frames) if frames else 0.0)
+            for i, label in enumerate(self._labels):
+                total = sum(s[2][i] for s in steps)
+                curves[label].append(share(total / seen) if seen else 0.0)
+        return Part(
+            name,
+            [self._strongest[n] for n in self._labels if n in self._strongest],
+            summary,
+            list(self._faces.values()),
+            STEP_S * merge,
+            curves,
+            present,
+        )
+
+    def _keep(self, frame: Frame, estimate: Estimate) -> None:
+        best = self._faces.get(estimate.track.id)
+        if best is None or (estimate.track.score > 0.5 and _better(best, estimate)):
+            self._faces[estimate.track.id] = _moment(frame.luma, estimate, frame.t)
+        if estimate.emotion == UNKNOWN or estimate.confidence < SURE:
+            return
+        strongest = self._strongest.get(estimate.emotion)
+        if strongest is None or estimate.confidence > strongest.confidence + BETTER:
+            self._strongest[estimate.emotion] = _moment(frame.luma, estimate, frame.t)
+
+
+def _better(best: Moment, estimate: Estimate) -> bool:
+    return estimate.emotion != UNKNOWN and estimate.confidence > best.confidence + 10 * BETTER
+
+
+def _moment(luma: Luma, estimate: Estimate, t: float | None) -> Moment:
+    return Moment(
+        emotion=estimate.emotion,
+        confidence=share(estimate.confidence),
+        scores={label: share(v) for label, v in estimate.scores.items()},
+        thumbnail=base64.b64encode(thumbnail(luma, estimate)).decode(),
+        face=estimate.track.id,
+        t=None if t is None else round(t, 2),
+    )

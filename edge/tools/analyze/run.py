@@ -1,0 +1,206 @@
+"""An analysis from start to end: files out, results in, in the order of the files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from edge.config import Config
+from edge.errors import NoInputError
+from edge.model.manifest import Manifest, find_model, load_manifest
+from edge.tools.analyze.cluster import Cluster
+from edge.tools.analyze.engine import Engine
+from edge.tools.analyze.files import find
+from edge.tools.analyze.job import Format, Job, Result, Source, Tally, Task
+from edge.tools.analyze.journal import Journal, Output, Record, StandardOutput
+from edge.tools.analyze.lines import head, shown
+from edge.tools.analyze.pool import Pool
+from edge.tools.analyze.progress import Progress, duration
+from edge.tools.analyze.report import Report
+from edge.tools.analyze.targets import tasks_of
+from edge.tools.analyze.written import write_file
+
+# Results that may wait for a file before them: a recording of hours holds up no more than that.
+AHEAD = 2000
+SOME_BROKEN = 65  # EX_DATAERR
+# What results depend on, beside models and files.
+SECTIONS = ("detect", "motion", "track", "classify", "attribute", "state", "smooth", "alert")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for on the command line."""
+
+    paths: Sequence[str]
+    format: Format = Format.TEXT
+    summary: bool = False
+    output: Path | None = None
+    annotate: Path | None = None
+    crop: Path | None = None
+    html: Path | None = None
+    workers: int = 0  # 0: one a core
+    dask: str = ""
+
+
+def analyze(config: Config, options: Options) -> int:
+    """Analyze everything; return the exit code: 0, or 65 where a file could not be read.
+
+    Raises:
+        NoInputError: not one could be.
+        EdgeError: what is wrong with options, models, workers or what is written.
+    """
+    out = [options.output, options.annotate, options.crop, options.html]
+    items = find(options.paths, [p for p in out if p is not None])
+    if not items:
+        raise NoInputError(f"{', '.join(options.paths)}: no picture and no recording there")
+    if options.html is not None and not options.html.absolute().parent.is_dir():
+        raise NoInputError(f"--html: {options.html.parent}: no such folder")
+    tasks = tasks_of(items, options.annotate, options.crop)
+    job = Job(config, options.format, options.summary, report=options.html is not None)
+    manifest = load_manifest(find_model(config.classify.model))
+    report = Report(manifest.labels) if options.html is not None else None
+    run = _Run(job, tasks, _output(job, options, manifest), report)
+    try:
+        run.go(options)
+    finally:
+        run.close()
+    if report is not None and options.html is not None:
+        write_file(str(options.html), report.page(run.tally).encode("utf-8", "replace"))
+    return run.verdict(options)
+
+
+def _output(job: Job, options: Options, manifest: Manifest) -> Output:
+    start = head(job.format, manifest.labels, summary=job.summary)
+    if options.output is None:
+        return StandardOutput(start)
+    what = hashlib.sha256(manifest.sha256.encode())
+    what.update(repr((job.format, job.summary, job.report, job.config.camera.rotate)).encode())
+    for section in SECTIONS:
+        what.update(msgspec.json.encode(getattr(job.config, section)))
+    return Journal(options.output, start, what.hexdigest(), time.monotonic)
+
+
+class _Run:
+    """Writes results in order, whatever order they come in."""
+
+    def __init__(
+        self, job: Job, tasks: Sequence[Task], output: Output, report: Report | None
+    ) -> None:
+        self._job, self._output, self._report = job, output, report
+        self.tally = Tally()
+        known = {task.item.name for task in tasks}
+        done = set()
+        for record in output.records if isinstance(output, Journal) else []:
+            done.add(record.name)
+            if record.name in known:
+                self._count(record)
+        self._before = len(done & known)
+        self._tasks = [t for t in tasks if t.item.name not in done]
+        self._held: dict[int, Result] = {}
+        self._given = self._written = 0
+        self._began = time.monotonic()
+
+    def go(self, options: Options) -> None:
+        """Analyze what is left."""
+        if not self._tasks:
+            return
+        workers = min(options.workers or len(os.sched_getaffinity(0)), len(self._tasks))
+        self._progress = Progress(self._tasks, self._before, workers, time.monotonic)
+        try:
+            for result in self._results(workers, options.dask):
+                self._progress.done(result)
+                self._take(result)
+        finally:
+            self._progress.close()
+
+    def close(self) -> None:
+        """Leave everything written so far."""
+        self._output.close()
+
+    def verdict(self, options: Options) -> int:
+        """Say what there was; return the exit code."""
+        t = self.tally
+        files = t.pictures + t.recordings + t.broken
+        if options.summary or files > 1 or t.broken:
+            print(f"emotion-edge: {self._said()}", file=sys.stderr)
+        if options.summary and options.format is Format.TEXT and files > 1:
+            sys.stdout.write(_overall(t))
+        if not t.pictures + t.recordings:
+            raise NoInputError("nothing could be read")
+        return SOME_BROKEN if t.broken else 0
+
+    def _results(self, workers: int, dask: str) -> Iterator[Result]:
+        if dask:
+            yield from Cluster(self._job, dask, self._progress.tick).run(self._source)
+        elif len(self._tasks) == 1:  # a process of its own would take longer than the file
+            task = self._tasks[0]
+            progress = self._progress
+            yield Engine(self._job).analyze(task, lambda part: progress.part(task, part))
+        else:
+            pool = Pool(self._job, workers, self._progress.tick, self._progress.part)
+            yield from pool.run(self._source)
+
+    @property
+    def _source(self) -> Source:
+        return self._next
+
+    def _next(self) -> Task | None:
+        if self._given >= min(len(self._tasks), self._written + AHEAD):
+            return None
+        self._given += 1
+        return self._tasks[self._given - 1]
+
+    def _take(self, result: Result) -> None:
+        self._held[result.index] = result
+        while (
+            self._written < len(self._tasks)
+            and (ready := self._held.pop(self._tasks[self._written].index, None)) is not None
+        ):
+            self._written += 1
+            record = Record(ready.name, 0, ready.error, ready.tally, ready.part)
+            self._output.write(record, ready.data)
+            self._count(record)
+            if ready.error is not None:
+                name = shown(ready.name)
+                self._progress.above(f"emotion-edge: skipped {name}: {ready.error}")
+
+    def _count(self, record: Record) -> None:
+        self.tally += record.tally
+        if self._report is not None:
+            self._report.add(record)
+
+    def _said(self) -> str:
+        t = self.tally
+        parts = [f"{t.pictures} picture{'s' * (t.pictures != 1)}"] if t.pictures else []
+        if t.recordings:
+            parts.append(
+                f"{t.recordings} recording{'s' * (t.recordings != 1)} of {duration(t.seconds)}"
+            )
+        parts.append(f"{t.faces} face{'s' * (t.faces != 1)}")
+        if t.broken:
+            parts.append(f"{t.broken} skipped")
+        if self._before:
+            parts.append(f"{self._before} done before")
+        return f"{', '.join(parts)}, in {duration(time.monotonic() - self._began)}"
+
+
+def _overall(t: Tally) -> str:
+    """Return what all files show together."""
+    lines = ["all files"]
+    if t.pictures:
+        best = sorted(t.shown.items(), key=lambda kv: -kv[1])
+        said = ", ".join(f"{label} {n}" for label, n in best)
+        lines.append(f"  faces in pictures: {said or 'none'}")
+    if t.recordings:
+        seconds = sorted(t.shown_s.items(), key=lambda kv: -kv[1])
+        total = max(t.face_seconds, 1e-9)
+        said = ", ".join(f"{label} {s:.1f} s ({s / total:.0%})" for label, s in seconds)
+        lines.append(f"  seconds of a face in recordings: {t.face_seconds:.1f}: {said or 'none'}")
+    return "\n".join(lines) + "\n"

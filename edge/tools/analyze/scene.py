@@ -1,0 +1,85 @@
+"""A still picture as a scene of its own: no confirmation, no settling, nothing carried over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from edge.build import Models, state_stage
+from edge.camera.opencv import Luma
+from edge.classify import TrackClassifier
+from edge.config import Config, Detect
+from edge.messages import UNKNOWN, Estimate, Face, Frame, Reason, Scores, Track
+from edge.stages import FaceDetector
+
+# Pixels: a photograph takes no part in a frame rate, so faces may be looked for at twice the size.
+WIDTH = 640
+ALL = 10**6  # faces: a group photograph has more than a kiosk
+
+
+def for_stills(config: Detect) -> Detect:
+    """Return the section `detect` for photographs."""
+    return msgspec.structs.replace(config, width=max(config.width, WIDTH))
+
+
+def find_faces(detector: FaceDetector, config: Detect, luma: Luma) -> tuple[Face, ...]:
+    """Return the faces of a photograph, largest first.
+
+    Args:
+        detector: any; its settings are those for photographs afterwards.
+        config: the section `detect`.
+        luma: of the photograph.
+    """
+    detector.configure(for_stills(config))
+    return tuple(sorted(detector.detect(luma), key=lambda f: -f.box.area))
+
+
+@dataclass(frozen=True, slots=True)
+class Scenes:
+    """Says of each picture what its faces show; keeps nothing between pictures."""
+
+    models: Models
+    config: Config
+
+    def estimates(self, luma: Luma) -> tuple[Estimate, ...]:
+        """Return one estimate a face, largest first, each by the scores of this picture alone."""
+        height, width = luma.shape
+        frame = Frame(0, 0.0, luma)
+        tracks = [
+            Track(f"{n}", f.box, f.score, 0.0, 0.0, (width, height), f.landmarks)
+            for n, f in enumerate(find_faces(self.models.detector, self.config.detect, luma))
+        ]
+        classifier = TrackClassifier(
+            self.models.emotion,
+            msgspec.structs.replace(self.config.classify, max_faces=ALL),
+            attributes=self.models.attributes,
+        )
+        if self.models.state is not None:
+            every = msgspec.structs.replace(self.config.state, max_faces=ALL)
+            tracks = list(state_stage(self.models.state, every).update(frame, tracks))
+        scores = {s.track: s for s in classifier.classify(frame, tracks)}
+        return tuple(self._estimate(t, scores[t.id]) for t in tracks)
+
+    def _estimate(self, track: Track, scores: Scores) -> Estimate:
+        emotion, confidence, reason = UNKNOWN, 0.0, scores.reason
+        named: dict[str, float] = {}
+        if scores.probabilities is not None:
+            labels = self.models.emotion.labels
+            named = dict(zip(labels, scores.probabilities.tolist(), strict=True))
+            best = max(named, key=named.__getitem__)
+            confidence = named[best]
+            sure = confidence >= self.config.smooth.floor
+            emotion, reason = (best, None) if sure else (UNKNOWN, Reason.LOW_CONFIDENCE)
+        return Estimate(
+            track=track,
+            emotion=emotion,
+            confidence=confidence,
+            scores=named,
+            intensity=min(max(1 - named.get("neutral", 1 - confidence), 0.0), 1.0),
+            since=0.0,
+            reason=reason,
+            window_s=0.0,
+            attributes=scores.attributes,
+            state=track.state,
+        )

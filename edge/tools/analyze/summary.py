@@ -1,0 +1,181 @@
+"""A recording in figures: how long each face showed what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from edge.analysis import EmotionShare, FaceSummary, Span, Summary
+from edge.config import Config
+from edge.contract import Health
+from edge.messages import NOBODY, UNKNOWN, Estimate, Frame, PipelineEvent, Status
+from edge.publish.event_builder import share
+from edge.stages import OutboxStats
+
+
+@dataclass(slots=True)
+class Sums:
+    """Seconds of one face, or of all."""
+
+    seconds: float = 0.0
+    scored: float = 0.0  # s with scores
+    shown: dict[str, float] = field(default_factory=dict)  # s by emotion
+    area: dict[str, float] = field(default_factory=dict)  # score x s by label
+    looked: float = 0.0  # s
+    watched: float = 0.0  # s in which it is known whether it looked
+
+    def add(self, estimate: Estimate, dt: float) -> None:
+        """Count `dt` seconds of a face."""
+        self.seconds += dt
+        self.shown[estimate.emotion] = self.shown.get(estimate.emotion, 0.0) + dt
+        if estimate.scores:
+            self.scored += dt
+            for label, score in estimate.scores.items():
+                self.area[label] = self.area.get(label, 0.0) + score * dt
+        if estimate.state is not None and estimate.state.looking is not None:
+            self.watched += dt
+            self.looked += dt * estimate.state.looking
+
+    def emotions(self, labels: Sequence[str]) -> dict[str, EmotionShare]:
+        """Return seconds, share and mean by label."""
+        return {
+            label: EmotionShare(
+                seconds=round(self.shown.get(label, 0.0), 3),
+                share=share(self.shown.get(label, 0.0) / self.seconds) if self.seconds else 0.0,
+                mean=share(self.area.get(label, 0.0) / self.scored) if self.scored else 0.0,
+            )
+            for label in labels
+        }
+
+    def dominant(self) -> str:
+        """Return the emotion that was shown the longest."""
+        known = {label: s for label, s in self.shown.items() if label != UNKNOWN and s > 0}
+        return max(known, key=known.__getitem__) if known else UNKNOWN
+
+    def attention(self) -> float | None:
+        """Return the share of the time in which it looked; None: nobody measured that."""
+        return share(self.looked / self.watched) if self.watched else None
+
+
+@dataclass(slots=True)
+class _Face:
+    began: float
+    ended: float
+    sums: Sums = field(default_factory=Sums)
+    still: bool = False
+
+
+class SummaryCollector:
+    """An observer that adds up; a frame counts until the next one."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        """Add up the emotions `labels`."""
+        self._labels = labels
+        self._faces: dict[str, _Face] = {}
+        self._all = Sums()
+        self._nobody = 0.0
+        self._last: tuple[float, Sequence[Estimate]] | None = None
+        self._first = 0.0
+        self._interval = 0.0  # s between the last two frames
+        self.frames = 0
+
+    def frame(self, frame: Frame, estimates: Sequence[Estimate], /) -> None:
+        """Count the frame before."""
+        if self._last is None:
+            self._first = frame.t
+        else:
+            self._interval = frame.t - self._last[0]
+            self._count(self._interval)
+        self._last = (frame.t, estimates)
+        self.frames += 1
+
+    def finish(self, spans: Sequence[Span]) -> Summary:
+        """Return the whole, the last frame as long as the one before."""
+        self._count(self._interval)
+        last = self._last[0] if self._last else 0.0
+        living = [f for f in self._faces.values() if not f.still]
+        return Summary(
+            frames=self.frames,
+            seconds=round(last - self._first + self._interval, 3),
+            face_seconds=round(self._all.seconds, 3),
+            nobody_seconds=round(self._nobody, 3),
+            dominant=self._all.dominant() if living else NOBODY,
+            emotions=self._all.emotions(self._labels),
+            attention=self._all.attention(),
+            alerts=list(spans),
+            faces=[
+                FaceSummary(
+                    track=track,
+                    from_s=round(f.began, 3),
+                    to_s=round(f.ended, 3),
+                    seconds=round(f.sums.seconds, 3),
+                    dominant=f.sums.dominant(),
+                    emotions=f.sums.emotions(self._labels),
+                    attention=f.sums.attention(),
+                    still=f.still,
+                )
+                for track, f in self._faces.items()
+            ],
+        )
+
+    def _count(self, dt: float) -> None:
+        if self._last is None:
+            return
+        t, estimates = self._last
+        living = False
+        for estimate in estimates:
+            face = self._faces.setdefault(estimate.track.id, _Face(t, t))
+            face.ended = t + dt
+            face.still = estimate.track.still
+            face.sums.add(estimate, dt)
+            if not estimate.track.still:
+                living = True
+                self._all.add(estimate, dt)
+        if not living:
+            self._nobody += dt
+
+
+class Spans:
+    """A publisher that keeps what began and ended."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._open: dict[tuple[str, str], tuple[float, str | None]] = {}
+        self._closed: list[Span] = []
+
+    def publish(self, event: PipelineEvent, /) -> None:
+        """Keep `..._began` until its `..._ended` comes."""
+        what, _, how = event.kind.rpartition("_")
+        key = (what, event.estimate.track.id)
+        if how == "began":
+            self._open[key] = (event.t, event.grade)
+        elif how == "ended" and key in self._open:
+            self._close(key, event.t)
+
+    def finish(self, t: float) -> list[Span]:
+        """Return all in the order they began; what is still on ends at `t` (s)."""
+        for key in list(self._open):
+            self._close(key, t)
+        return sorted(self._closed, key=lambda s: s.from_s)
+
+    def _close(self, key: tuple[str, str], t: float) -> None:
+        began, grade = self._open.pop(key)
+        self._closed.append(
+            Span(what=key[0], track=key[1], from_s=round(began, 3), to_s=round(t, 3), grade=grade)
+        )
+
+    def configure(self, config: Config, /) -> None:
+        """Nothing depends on it."""
+
+    def state(self, t: float, estimates: Sequence[Estimate], status: Status, /) -> None:
+        """Nothing: observers see each frame."""
+
+    def health(self, health: Health, /) -> None:
+        """Nothing: a file has none."""
+
+    def stats(self) -> OutboxStats:
+        """Nothing ever waits."""
+        return OutboxStats()
+
+    def close(self, timeout_s: float, /) -> None:
+        """Nothing is open."""
