@@ -41,6 +41,11 @@ def documents() -> dict[str, Document]:
         )
         for name in jsonschema.MESSAGES
     }
+    made["analyze"] = Document(
+        contract / "schemas" / "analyze.json",
+        "JSON Schema of the lines of `analyze --json`",
+        jsonschema.text(jsonschema.analysis_schema()),
+    )
     made["config"] = Document(
         contract / "schemas" / "config.json",
         "JSON Schema of the configuration",

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from edge.analysis import ErrorLine, PictureLine, SummaryLine
 from edge.config import Config
 from edge.contract import AudienceHour, Event, Health, Info, Request, Response, State
 
@@ -34,6 +35,14 @@ def message_schema(name: str) -> dict[str, Any]:
 def config_schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of the configuration file, as TOML tables."""
     return _schema(Config)
+
+
+def analysis_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of one line of `analyze --json`."""
+    kinds = [PictureLine, SummaryLine, ErrorLine]
+    refs, found = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
+    said = "one line of `analyze --json`"
+    return {"$schema": DIALECT, "description": said, "anyOf": list(refs), "$defs": _tidy(found)}
 
 
 def components(ref_template: str) -> dict[str, Any]:

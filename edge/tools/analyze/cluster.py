@@ -7,6 +7,7 @@ file system. When a worker dies, Dask gives its files to others; each result is 
 from __future__ import annotations
 
 import threading
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,8 @@ class Cluster:
                 done = wait(list(underway), timeout=TICK_S, return_when="FIRST_COMPLETED").done
             except TimeoutError:
                 done = set()
+            except (CancelledError, OSError) as e:
+                raise UnavailableError(f"--dask: {self.address}: the scheduler is gone") from e
             for future in done:
                 yield self._result(future, underway.pop(future))
             self.tick()

@@ -1,0 +1,254 @@
+"""What `analyze` says of pictures, recordings and nonsense, as a person runs it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import cv2
+import jsonschema
+import numpy as np
+import pytest
+
+from edge.schema.jsonschema import analysis_schema
+from tests.conftest import DEMO_CLIP
+from tests.edge.tools.analyze.rig import analyze, clip, empty, face, lines, save
+
+LABELS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+SCHEMA = jsonschema.Draft202012Validator(analysis_schema())
+
+
+def test_a_portrait_has_its_emotion_at_once(tmp_path: Path) -> None:
+    code, out, err = analyze(save(tmp_path / "photo.jpg", face()), "--json")
+    assert (code, err) == (0, "")
+    (line,) = lines(out)
+    SCHEMA.validate(line)
+    assert (line["width"], line["height"]) == (320, 240)
+    (found,) = line["faces"]
+    assert found["emotion"] == "happy" and found["reason"] is None
+    assert found["confidence"] == found["scores"]["happy"] > 0.5
+    assert list(found["scores"]) == LABELS
+    assert sum(found["scores"].values()) == pytest.approx(1, abs=1e-3)
+    x, y, width, height = found["box"]
+    for px, py in found["landmarks"]:
+        assert x < px < x + width and y < py < y + height
+    assert found["state"] is None
+
+
+def test_what_cannot_be_judged_is_unknown_with_its_reason(tmp_path: Path) -> None:
+    dark = (face() * 0.05).astype(np.uint8)
+    for luma, sets, reason in (
+        (face(), "classify.min_face_px=500", "too_small"),
+        (face(), "classify.min_brightness=250", "low_light"),
+        (face(), "classify.min_sharpness=99", "blurred"),
+    ):
+        path = save(tmp_path / "photo.png", luma)
+        (line,) = lines(analyze(path, "--json", "--set", sets)[1])
+        assert [(f["emotion"], f["reason"]) for f in line["faces"]] == [("unknown", reason)]
+    (line,) = lines(analyze(save(tmp_path / "dark.png", dark), "--json")[1])
+    assert all(f["emotion"] == "unknown" for f in line["faces"])
+
+
+def test_more_faces_than_a_kiosk_scores_are_all_scored(tmp_path: Path) -> None:
+    many = np.vstack([np.hstack([face()] * 3)] * 2)
+    (line,) = lines(analyze(save(tmp_path / "group.jpg", many), "--json")[1])
+    assert [f["emotion"] for f in line["faces"]] == ["happy"] * 6
+
+
+def test_a_folder_is_as_many_scenes_and_the_broken_ones_are_listed(tmp_path: Path) -> None:
+    folder = tmp_path / "album"
+    for name in ("2.jpg", "10.jpg", "so\nodd;'\"$x.png"):
+        save(folder / name, face())
+    save(folder / "1.jpg", empty())
+    (folder / "3.jpg").write_bytes(b"\xff\xd8 no more")
+    odd = os.fsdecode(b"latin\xe9.jpg")
+    save(folder / odd, face())
+    code, out, err = analyze(folder, "--json", "--workers", 1)
+    assert code == 65
+    found = lines(out)
+    for line in found:
+        SCHEMA.validate(line)
+    names = [Path(line["file"]).name for line in found]
+    assert names == ["1.jpg", "2.jpg", "3.jpg", "10.jpg", odd, "so\nodd;'\"$x.png"]
+    assert [len(line.get("faces", "-")) for line in found] == [0, 1, 1, 1, 1, 1]
+    assert "3.jpg: cut off before its end" in err and "1 skipped" in err
+    assert found[2]["error"] == "cut off before its end"
+
+
+@pytest.mark.parametrize("what", ["empty folder", "nothing there", "nonsense"])
+def test_nothing_readable_is_66(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "x.jpg"
+    if what == "empty folder":
+        path.mkdir()
+    elif what == "nonsense":
+        path.write_bytes(os.urandom(1000))
+    code, out, err = analyze(path)
+    assert (code, out) == (66, b"")
+    assert str(path) in err
+
+
+def test_a_stream_is_refused_with_the_command_to_use() -> None:
+    code, _, err = analyze("rtsp://camera/1")
+    assert code == 64
+    assert "emotion-edge run" in err
+
+
+def test_a_recording_ends_with_its_summary(tmp_path: Path) -> None:
+    path = clip(tmp_path / "clip.mp4", 4.0)
+    found = lines(analyze(path, "--json")[1])
+    for line in found:
+        SCHEMA.validate(line)
+    frames, last = found[:-1], found[-1]
+    assert [f["frame"] for f in frames] == list(range(60))
+    summary = last["summary"]
+    assert summary["frames"] == 60 and summary["seconds"] == pytest.approx(4, abs=0.01)
+    (one,) = summary["faces"]
+    assert {f["track"] for line in frames for f in line["faces"]} == {one["track"]}
+    in_view = sum(bool(line["faces"]) for line in frames) / 15
+    assert one["seconds"] == summary["face_seconds"] == pytest.approx(in_view, abs=0.01)
+    assert summary["nobody_seconds"] == pytest.approx(4 - in_view, abs=0.01)
+    happy = sum(f["emotion"] == "happy" for line in frames for f in line["faces"]) / 15
+    assert summary["emotions"]["happy"]["seconds"] == pytest.approx(happy, abs=0.01)
+    assert summary["dominant"] == one["dominant"] == "happy"
+
+
+def test_summary_alone_leaves_out_the_frames(tmp_path: Path) -> None:
+    path = clip(tmp_path / "clip.mp4")
+    (line,) = lines(analyze(path, "--json", "--summary")[1])
+    assert line["summary"]["dominant"] == "happy"
+    code, out, _ = analyze(path, "--summary")
+    assert code == 0
+    assert b"shown the longest: happy" in out
+
+
+def test_an_alert_is_in_the_summary(tmp_path: Path) -> None:
+    path = clip(tmp_path / "clip.mp4")
+    sets = ("alert.emotions=['happy']", "alert.after_s=1")
+    options = [o for s in sets for o in ("--set", s)]
+    (line,) = lines(analyze(path, "--json", "--summary", *options)[1])
+    (alert,) = line["summary"]["alerts"]
+    assert alert["what"] == "alert" and alert["grade"] == "more"
+    assert 0.9 < alert["from_s"] < alert["to_s"] <= 3.0
+
+
+def test_csv_is_the_emotion_depth_index(tmp_path: Path) -> None:
+    folder = tmp_path / "album"
+    save(folder / "a,b.jpg", face())
+    save(folder / "none.jpg", empty())
+    clip(folder / "clip.mp4", 2.0)
+    code, out, _ = analyze(folder, "--csv", "--workers", 1)
+    assert code == 0
+    head, *rows = csv.reader(io.StringIO(out.decode()))
+    assert head[:10] == ["file", "face", "predicted", *LABELS]
+    assert rows[0][0].endswith("a,b.jpg") and rows[0][2] == "happy"
+    assert sum(map(float, rows[0][3:10])) == pytest.approx(1, abs=1e-3)
+    assert {r[0].rsplit("/", 1)[1] for r in rows} == {"a,b.jpg", "clip.mp4"}
+    assert len({r[1] for r in rows[1:]}) == 1  # the track
+
+
+def test_a_gif_that_does_not_move_is_a_picture(data: Path, tmp_path: Path) -> None:
+    moving = data / "clips" / "head-pose-face-detection-male.gif"
+    assert lines(analyze(moving, "--json", "--summary")[1])[0]["summary"]["frames"] > 10
+    still = tmp_path / "still.gif"
+    ok, encoded = cv2.imencode(".gif", face()) if cv2.haveImageWriter("x.gif") else (False, None)
+    if not ok:
+        pytest.skip("this OpenCV writes no GIF")
+    still.write_bytes(encoded.tobytes())
+    (line,) = lines(analyze(still, "--json")[1])
+    assert len(line["faces"]) == 1 and "frame" not in line
+
+
+def test_a_recording_of_any_name_is_read(tmp_path: Path) -> None:
+    odd = os.fsencode(tmp_path) + b"/\xff\xe9.mp4"
+    Path(os.fsdecode(odd)).write_bytes(clip(tmp_path / "clip.mp4", 1.0).read_bytes())
+    plain = tmp_path / "no suffix"
+    plain.write_bytes((tmp_path / "clip.mp4").read_bytes())
+    for path in (os.fsdecode(odd), str(plain)):
+        code, out, _ = analyze(path, "--json", "--summary")
+        assert code == 0
+        assert lines(out)[0]["summary"]["frames"] == 15
+
+
+def test_pictures_are_drawn_into_pictures_and_recordings_into_videos(tmp_path: Path) -> None:
+    photo = save(tmp_path / "photo.jpg", face())
+    assert analyze(photo, "--annotate", tmp_path / "out.png")[0] == 0
+    drawn = cv2.imread(str(tmp_path / "out.png"))
+    assert drawn is not None and np.ptp(drawn.astype(int), axis=2).max() > 60  # colour is drawn
+    film = clip(tmp_path / "film.mp4", 1.0)
+    assert analyze(film, "--annotate", tmp_path / "seen.mp4")[0] == 0
+    video = cv2.VideoCapture(str(tmp_path / "seen.mp4"))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 15
+    assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(15)
+    folder = tmp_path / "drawn"
+    assert analyze(photo, film, "--annotate", folder, "--workers", 1)[0] == 0
+    assert sorted(p.name for p in folder.iterdir()) == ["film.mp4", "photo.jpg"]
+
+
+def test_faces_are_cut_out_as_the_model_sees_them(tmp_path: Path) -> None:
+    photo = save(tmp_path / "photo.jpg", np.hstack([face(), face()]))
+    assert analyze(photo, "--crop", tmp_path / "crops")[0] == 0
+    crops = sorted((tmp_path / "crops").iterdir())
+    assert [p.name for p in crops] == ["photo.jpg-0.png", "photo.jpg-1.png"]
+    assert cv2.imread(str(crops[0]), cv2.IMREAD_UNCHANGED).shape == (48, 48)
+    assert analyze(clip(tmp_path / "c.mp4", 3.0), "--crop", tmp_path / "film")[0] == 0
+    assert len(list((tmp_path / "film").iterdir())) == 3  # one a second
+
+
+def test_no_picture_is_written_unless_asked_for(tmp_path: Path) -> None:
+    photo = save(tmp_path / "photo.jpg", face())
+    analyze(photo, "--json", "-o", tmp_path / "out.jsonl")
+    assert {p.name for p in tmp_path.iterdir()} == {"photo.jpg", "out.jsonl", "out.jsonl.journal"}
+    for path in (tmp_path / "out.jsonl", tmp_path / "out.jsonl.journal"):
+        assert len(path.read_bytes()) < 2000
+
+
+def test_a_state_model_fills_the_state(tmp_path: Path) -> None:
+    from edge.errors import ConfigError
+    from edge.model.manifest import find_model
+
+    try:
+        find_model("state")
+    except ConfigError:
+        pytest.skip("no model of a face's state comes with this version")
+    photo = save(tmp_path / "photo.jpg", face())
+    (line,) = lines(analyze(photo, "--json", "--set", "state.enabled=true")[1])
+    SCHEMA.validate(line)
+    assert set(line["faces"][0]["state"]) >= {"yaw", "pitch", "eyes", "mouth"}
+
+
+def test_replay_sends_a_picture_to_analyze(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from edge import cli
+
+    photo = save(tmp_path / "my photo.jpg", face())
+    assert cli.main(["replay", str(photo)]) == 64
+    assert f"emotion-edge analyze '{photo}'" in capsys.readouterr().err
+    assert cli.main(["replay", str(DEMO_CLIP), "--annotate", str(tmp_path / "out.png")]) == 64
+    assert "allowed for a recording: a name that ends in .mp4" in capsys.readouterr().err
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_the_page_shows_faces_and_fetches_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "<b>album</b>"
+    save(folder / "photo.jpg", face())
+    clip(folder / "film.mp4")
+    (folder / "broken.jpg").write_bytes(b"x")
+    page = tmp_path / "page.html"
+    assert analyze(folder, "--html", page, "--workers", 1)[0] == 65
+    text = page.read_text()
+    assert "&lt;b&gt;album" in text and "<b>album" not in text
+    assert text.count("data:image/jpeg") >= 3 and "<polygon" in text
+    assert "http://" not in text and "https://" not in text
+    assert "broken.jpg" in text and "not a readable picture" in text
+
+
+def test_json_lines_are_read_back_as_they_were(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"\xff.jpg")
+    save(tmp_path / odd, face())
+    (line,) = lines(analyze(tmp_path / odd, "--json")[1])
+    assert os.fsencode(line["file"]).endswith(b"/\xff.jpg")
+    assert json.loads(json.dumps(line)) == line

@@ -1,0 +1,146 @@
+"""Which files are found, in what order, and what cannot be read."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.errors import NoInputError, UsageError
+from edge.tools.analyze.files import Kind, find
+from edge.tools.analyze.picture import read_picture
+from edge.tools.analyze.targets import tasks_of
+from tests.edge.tools.analyze.rig import face, save
+
+
+def test_folders_are_walked_in_the_order_people_count(tmp_path: Path) -> None:
+    for name in ("b/img10.jpg", "b/img2.jpg", "a.png", "c.mp4", "notes.txt", ".hidden.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "x.jpg").touch()
+    found = find([str(tmp_path)])
+    assert [i.below for i in found] == ["a.png", "c.mp4", "b/img2.jpg", "b/img10.jpg"]
+    assert [i.kind for i in found[:2]] == [Kind.PICTURE, Kind.RECORDING]
+
+
+def test_a_file_is_found_once_however_often_it_is_named(tmp_path: Path) -> None:
+    one = tmp_path / "one.jpg"
+    one.touch()
+    (tmp_path / "link.jpg").symlink_to(one)
+    (tmp_path / "around").symlink_to(tmp_path)  # a circle
+    assert len(find([str(one), str(tmp_path), str(one)])) == 1
+
+
+def test_what_is_written_is_not_read_again(tmp_path: Path) -> None:
+    for name in ("a.jpg", "out/a.jpg", "page.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = find([str(tmp_path)], [tmp_path / "out", tmp_path / "page.jpg"])
+    assert [i.below for i in found] == ["a.jpg"]
+
+
+def test_a_named_file_is_taken_whatever_its_name_says(tmp_path: Path) -> None:
+    assert [i.kind for i in find([str(tmp_path / "IMG_0001")])] == [Kind.UNKNOWN]
+
+
+def exif(orientation: int) -> bytes:
+    """An EXIF segment that says how a picture is turned."""
+    tiff = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+    body = b"Exif\0\0" + tiff
+    return b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body
+
+
+def test_a_picture_is_upright_as_exif_says(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.jpg", np.asarray(cv2.rotate(face(), cv2.ROTATE_90_COUNTERCLOCKWISE)))
+    plain = path.read_bytes()
+    assert read_picture(str(path)).luma.shape == (320, 240)
+    path.write_bytes(plain[:2] + exif(6) + plain[2:])
+    picture = read_picture(str(path))
+    assert (picture.width, picture.height) == (320, 240)
+    assert np.abs(picture.luma.astype(int) - face()).mean() < 8
+
+
+def test_a_large_jpeg_is_decoded_reduced_and_says_its_own_size(tmp_path: Path) -> None:
+    large = cv2.resize(face(), (8000, 6000))
+    picture = read_picture(str(save(tmp_path / "large.jpg", np.asarray(large, np.uint8))))
+    assert (picture.width, picture.height) == (8000, 6000)
+    assert picture.luma.shape == (1500, 2000)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_picture_that_is_cut_off_is_broken(tmp_path: Path, suffix: str) -> None:
+    path = save(tmp_path / f"a{suffix}", face())
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(NoInputError, match="cut off"):
+        read_picture(str(path))
+
+
+def test_a_thumbnails_end_is_not_the_pictures(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.jpg", face())
+    whole = path.read_bytes()
+    thumbnail = save(tmp_path / "t.jpg", face()[:32, :32]).read_bytes()
+    segment = b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 2) + thumbnail
+    path.write_bytes(whole[:2] + segment + whole[2 : len(whole) // 2])
+    with pytest.raises(NoInputError, match="cut off"):
+        read_picture(str(path))
+    # A phone's picture with a video after it is whole.
+    path.write_bytes(whole + b"\0" * 100_000)
+    assert read_picture(str(path)).width == 320
+
+
+def claims(width: int, height: int) -> bytes:
+    """A JPEG that claims a size and has nothing in it."""
+    frame = b"\xff\xc0" + struct.pack(">HBHHB", 11, 8, height, width, 1) + b"\1\x11\0"
+    return b"\xff\xd8" + frame + b"\xff\xda\0\x08\1\1\0\0\x3f\0" + b"\xff\xd9"
+
+
+BROKEN = {
+    "nothing.jpg": (b"", "is empty"),
+    "text.png": (b"this is not a picture", "not a readable picture"),
+    "bomb.jpg": (claims(65000, 65000), "65000x65000 pixels; allowed"),
+    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_no_picture_says_why(tmp_path: Path, name: str) -> None:
+    data, why = BROKEN[name]
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(NoInputError, match=why):
+        read_picture(str(tmp_path / name))
+
+
+def test_a_pipe_and_a_missing_file_do_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(NoInputError, match="not a regular file"):
+        read_picture(str(tmp_path / "pipe.jpg"))
+    with pytest.raises(NoInputError, match="no such file"):
+        read_picture(str(tmp_path / "gone.jpg"))
+
+
+def test_targets_are_laid_out_as_the_folder_and_never_collide(tmp_path: Path) -> None:
+    for name in ("x/a.jpg", "y/a.jpg", "x/b.gif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    items = find([str(tmp_path / "x"), str(tmp_path / "y")])
+    tasks = tasks_of(items, tmp_path / "drawn", tmp_path / "crops")
+    drawn = [Path(t.annotate or "").name for t in tasks]
+    assert len(set(drawn)) == 3
+    assert drawn[1] == "b.gif.mp4"
+
+
+def test_a_target_never_replaces_what_is_read(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.jpg", face())
+    for target in (tmp_path, path):
+        with pytest.raises(UsageError, match="would replace"):
+            tasks_of(find([str(path)]), target, None)
+    with pytest.raises(UsageError, match="allowed: the name of a folder"):
+        tasks_of(find([str(path), str(tmp_path / "b.jpg")]), tmp_path / "out.png", None)
+    with pytest.raises(UsageError, match="allowed for a picture"):
+        tasks_of(find([str(path)]), tmp_path / "out.mp4", None)

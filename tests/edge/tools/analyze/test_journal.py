@@ -1,0 +1,139 @@
+"""Killed at any instant, an analysis goes on: nothing twice, nothing missing."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+
+from edge.errors import NoInputError, StorageError, UsageError
+from edge.tools.analyze.job import Tally
+from edge.tools.analyze.journal import Journal, Record
+from tests.conftest import DEMO_CLIP
+from tests.edge.tools.analyze.rig import empty, face, save
+from tests.waiting import wait_until
+
+HEAD = b"file,face\n"
+NAMES = ["a.jpg", "b\udce9.jpg", "c.jpg", "d.jpg"]
+
+
+def lines_of(name: str) -> bytes:
+    return os.fsencode(name) * (NAMES.index(name) + 1) + b"\n"
+
+
+def go_on(path: Path) -> list[str]:
+    """Do what a run does; return the files that it did anew."""
+    journal = Journal(path, HEAD, "these settings", itertools.count().__next__)
+    done = {r.name for r in journal.records}
+    todo = [n for n in NAMES if n not in done]
+    for name in todo:
+        journal.write(Record(name, 0, None, Tally(pictures=1)), zlib.compress(lines_of(name)))
+    journal.close()
+    return todo
+
+
+def test_every_instant_of_a_kill_ends_in_the_same_file(tmp_path: Path) -> None:
+    path = tmp_path / "whole"
+    assert go_on(path) == NAMES
+    whole, log = path.read_bytes(), path.with_name("whole.journal").read_bytes()
+    assert whole == HEAD + b"".join(map(lines_of, NAMES))
+    ends = [0, len(HEAD), *itertools.accumulate(map(len, map(lines_of, NAMES)), initial=len(HEAD))]
+    again = tmp_path / "again"
+    beside = tmp_path / "again.journal"
+    for cut in range(len(log) + 1):
+        known = log[:cut].count(b"\n")
+        for extra in (0, 1, 3, len(whole)):  # the output is ahead of the journal by any amount
+            end = ends[known + 1] if known else 0
+            again.write_bytes(whole[: end + extra])
+            beside.write_bytes(log[:cut])
+            anew = go_on(again)
+            assert again.read_bytes() == whole, (cut, extra)
+            assert len(anew) == len(NAMES) - max(known - 1, 0)
+
+
+def test_a_run_that_is_done_does_nothing_again(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    assert go_on(path) == NAMES
+    assert go_on(path) == []
+
+
+def test_what_is_not_ours_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "thesis.csv"
+    path.write_text("years of work")
+    with pytest.raises(UsageError, match="allowed: a new file"):
+        go_on(path)
+    assert path.read_text() == "years of work"
+
+
+def test_other_settings_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    go_on(path)
+    with pytest.raises(UsageError, match="other settings"):
+        Journal(path, HEAD, "those settings", itertools.count().__next__)
+
+
+def test_a_damaged_journal_and_a_shortened_output_are_told(tmp_path: Path) -> None:
+    path, beside = tmp_path / "out", tmp_path / "out.journal"
+    go_on(path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UsageError, match="is shorter than"):
+        go_on(path)
+    beside.write_bytes(b"nonsense\n" + beside.read_bytes())
+    with pytest.raises(UsageError, match="line 1 is damaged"):
+        go_on(path)
+
+
+def test_two_runs_never_write_the_same_file(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    journal = Journal(path, HEAD, "these settings", itertools.count().__next__)
+    with pytest.raises(StorageError, match="another run"):
+        go_on(path)
+    journal.close()
+
+
+def test_a_folder_that_is_not_there_and_a_full_disk(tmp_path: Path) -> None:
+    with pytest.raises(NoInputError, match="no such folder"):
+        go_on(tmp_path / "gone" / "out")
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+def test_kill_9_of_the_command_loses_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    for n in range(12):
+        save(folder / f"{n}.jpg", face() if n % 2 else empty())
+    (folder / "5.mp4").write_bytes(DEMO_CLIP.read_bytes())
+    (folder / "7x.jpg").write_bytes(b"broken")
+    command = [sys.executable, "-m", "edge", "analyze", str(folder), "--json"]
+
+    def started(out: Path) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*command, "-o", str(out), "--workers", "2"],
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    whole = tmp_path / "whole.jsonl"
+    assert started(whole).wait(600) == 65
+    out = tmp_path / "out.jsonl"
+    journal = tmp_path / "out.jsonl.journal"
+    done = 0
+    for _ in range(3):
+
+        def further(done: int = done) -> bool:
+            return journal.exists() and journal.read_bytes().count(b"\n") > done + 1
+
+        process = started(out)
+        wait_until(lambda: further() or process.poll() is not None, "another file", 300)
+        os.kill(process.pid, signal.SIGKILL)  # its workers end by themselves
+        process.wait()
+        done = journal.read_bytes().count(b"\n") - 1
+    assert started(out).wait(600) == 65
+    assert out.read_bytes() == whole.read_bytes()
+    assert whole.read_bytes().count(b'"summary"') == 1
