@@ -68,11 +68,12 @@ Emotions = Annotated[
 class Span(Struct, frozen=True, kw_only=True):
     """An alert, or something else that began and ended."""
 
-    what: Annotated[str, Meta(description="`alert`, or the name of another rule")]
+    what: Annotated[str, Meta(description="alert, distracted, drowsy, eyes_closed, yawn, ...")]
+    name: Annotated[str | None, Meta(description="of the alert, where it has one")] = None
     track: TrackId
     from_s: Seconds
     to_s: Seconds
-    grade: Annotated[str | None, Meta(description="alerts: less, moderate or more")] = None
+    grade: Annotated[str | None, Meta(description="less, moderate, more; or a level")] = None
 
 
 class FaceSummary(Struct, frozen=True, kw_only=True):
@@ -104,7 +105,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     attention: Annotated[
         Unit | None, Meta(description="share of the face seconds; null: not measured")
     ] = None
-    alerts: Annotated[list[Span], Meta(description="in order; needs `alert.enabled`")]
+    alerts: Annotated[list[Span], Meta(description="in the order they began")]
     faces: Annotated[list[FaceSummary], Meta(description="in order of appearance")]
 
 

@@ -83,8 +83,7 @@ def run(args: argparse.Namespace) -> int:
                 f"{path}: allowed: files and folders; a stream: emotion-edge run --set "
                 "camera.source=ADDRESS"
             )
-    # Alerts are part of a summary; `--set alert.enabled=false` leaves them out.
-    config = load_config(args, ["alert.enabled=true"])
+    config = load_config(args)
 
     from edge.service import logs
     from edge.tools.analyze.job import Format
@@ -100,7 +99,9 @@ def run(args: argparse.Namespace) -> int:
         args.annotate,
         args.crop,
         args.html,
-        args.workers,
-        args.dask,
+        # Part of a summary unless somebody says no.
+        alerts=not any(s.startswith("alert.enabled=") for s in args.sets),
+        workers=args.workers,
+        dask=args.dask,
     )
     return analyze(config, options)

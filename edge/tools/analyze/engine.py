@@ -21,7 +21,6 @@ from edge.build import Models, build, load_models
 from edge.camera.file import FileCamera
 from edge.camera.opencv import capture
 from edge.camera.reader import Reader, open_reader
-from edge.config import Config
 from edge.errors import EdgeError, NoInputError, StorageError
 from edge.health import HealthMonitor
 from edge.loop import run as run_loop
@@ -57,7 +56,9 @@ class Engine:
         self._job = job
         self._models: Models = load_models(job.config)
         self._labels = self._models.emotion.labels
-        self._config = _for_files(job, self._labels)
+        # Every frame of a file, once.
+        camera = msgspec.structs.replace(job.config.camera, every_frame=True, loop=False)
+        self._config = msgspec.structs.replace(job.config, camera=camera)
         self._scenes = Scenes(self._models, self._config)
 
     def analyze(self, task: Task, progress: Progress = lambda _: None) -> Result:
@@ -208,15 +209,6 @@ class _Told:
         self._count += 1
         if self._frames and self._count % 50 == 0:
             self._progress(min(self._count / self._frames, 1.0))
-
-
-def _for_files(job: Job, labels: Sequence[str]) -> Config:
-    """Return the configuration with every frame of a file taken, and alerts as the model can."""
-    config = job.config
-    camera = msgspec.structs.replace(config.camera, every_frame=True, loop=False)
-    able = set(config.alert.emotions) <= set(labels)
-    alert = msgspec.structs.replace(config.alert, enabled=config.alert.enabled and able)
-    return msgspec.structs.replace(config, camera=camera, alert=alert)
 
 
 def _seconds(summary: Summary) -> dict[str, float]:

@@ -225,8 +225,9 @@ def table(summary: Summary) -> str:
         )
     for span in summary.alerts:
         grade = f", {span.grade}" if span.grade else ""
+        name = f" {span.name}" if span.name else ""
         lines.append(
-            f"  {span.what}: face {span.track}, {span.from_s:.1f} to {span.to_s:.1f} s{grade}"
+            f"  {span.what}{name}: face {span.track}, {span.from_s:.1f} to {span.to_s:.1f} s{grade}"
         )
     return "\n".join(lines) + "\n"
 

@@ -109,8 +109,9 @@ class Report:
             out.append(self._faces_table(part))
         for alert in s.alerts:
             grade = f" ({escape(alert.grade)})" if alert.grade else ""
+            what = escape(alert.name or alert.what)
             out.append(
-                f"<p class='alert'>{escape(alert.what)}{grade}: face {escape(alert.track)}, "
+                f"<p class='alert'>{what}{grade}: face {escape(alert.track)}, "
                 f"{alert.from_s:.1f} to {alert.to_s:.1f} s</p>"
             )
         return "".join([*out, "</section>"])
@@ -118,21 +119,24 @@ class Report:
     def _faces_table(self, part: Part) -> str:
         assert part.summary is not None  # only called for recordings
         thumbs = {m.face: m for m in part.faces}
+        measured = part.summary.attention is not None
         rows = []
         for face in part.summary.faces:
             if face.still:
                 continue
             thumb = thumbs.get(face.track)
             looked = "–" if face.attention is None else f"{face.attention:.0%}"
+            attention = f"<td>{looked}</td>" if measured else ""
             rows.append(
                 f"<tr><td>{_image(thumb.thumbnail) if thumb else ''}</td>"
                 f"<td>{face.from_s:.1f}–{face.to_s:.1f} s</td><td>{face.seconds:.1f} s</td>"
                 f"<td class='wide'>{bar(_shares(face.emotions), self._labels)}</td>"
-                f"<td>{escape(face.dominant)}</td><td>{looked}</td></tr>"
+                f"<td>{escape(face.dominant)}</td>{attention}</tr>"
             )
         return (
             "<h4>Faces</h4><div class='scroll'><table><thead><tr><th></th><th>seen</th>"
-            "<th>in view</th><th>share of time</th><th>mostly</th><th>attention</th></tr></thead>"
+            "<th>in view</th><th>share of time</th><th>mostly</th>"
+            f"{'<th>attention</th>' if measured else ''}</tr></thead>"
             f"<tbody>{''.join(rows)}</tbody></table></div>"
         )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.config import Config
+from edge.config import Alert, Config
 from edge.errors import NoInputError
 from edge.model.manifest import Manifest, find_model, load_manifest
 from edge.tools.analyze.cluster import Cluster
@@ -31,7 +31,18 @@ from edge.tools.analyze.written import write_file
 AHEAD = 2000
 SOME_BROKEN = 65  # EX_DATAERR
 # What results depend on, beside models and files.
-SECTIONS = ("detect", "motion", "track", "classify", "attribute", "state", "smooth", "alert")
+SECTIONS = (
+    "detect",
+    "motion",
+    "track",
+    "classify",
+    "attribute",
+    "state",
+    "smooth",
+    "attention",
+    "drowsiness",
+    "alert",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,7 @@ class Options:
     annotate: Path | None = None
     crop: Path | None = None
     html: Path | None = None
+    alerts: bool = True  # raise the alert of the configuration where it is not said to be off
     workers: int = 0  # 0: one a core
     dask: str = ""
 
@@ -63,8 +75,10 @@ def analyze(config: Config, options: Options) -> int:
     if options.html is not None and not options.html.absolute().parent.is_dir():
         raise NoInputError(f"--html: {options.html.parent}: no such folder")
     tasks = tasks_of(items, options.annotate, options.crop)
-    job = Job(config, options.format, options.summary, report=options.html is not None)
     manifest = load_manifest(find_model(config.classify.model))
+    if options.alerts:
+        config = _with_alert(config, manifest.labels)
+    job = Job(config, options.format, options.summary, report=options.html is not None)
     report = Report(manifest.labels) if options.html is not None else None
     run = _Run(job, tasks, _output(job, options, manifest), report)
     try:
@@ -74,6 +88,14 @@ def analyze(config: Config, options: Options) -> int:
     if report is not None and options.html is not None:
         write_file(str(options.html), report.page(run.tally).encode("utf-8", "replace"))
     return run.verdict(options)
+
+
+def _with_alert(config: Config, labels: Sequence[str]) -> Config:
+    """Enable the one alert, which is part of a summary, where the model knows its emotions."""
+    alert = config.alert
+    if not isinstance(alert, Alert) or not set(alert.emotions) <= set(labels):
+        return config
+    return msgspec.structs.replace(config, alert=msgspec.structs.replace(alert, enabled=True))
 
 
 def _output(job: Job, options: Options, manifest: Manifest) -> Output:

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from edge.analysis import EmotionShare, FaceSummary, Span, Summary
 from edge.config import Config
 from edge.contract import Health
-from edge.messages import NOBODY, UNKNOWN, Estimate, Frame, PipelineEvent, Status
+from edge.messages import NOBODY, UNKNOWN, Estimate, EventType, Frame, PipelineEvent, Status
 from edge.publish.event_builder import share
 from edge.stages import OutboxStats
+
+BEGINNINGS = frozenset(
+    (
+        EventType.ALERT_BEGAN,
+        EventType.DISTRACTED,
+        EventType.DROWSY,
+        EventType.EYES_CLOSED,
+        EventType.YAWN,
+    )
+)
 
 
 @dataclass(slots=True)
@@ -136,21 +148,30 @@ class SummaryCollector:
 
 
 class Spans:
-    """A publisher that keeps what began and ended."""
+    """A publisher that keeps what began and ended: alerts, closed eyes, yawns."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self._open: dict[tuple[str, str], tuple[float, str | None]] = {}
+        self._open: dict[tuple[str, str | None, str], Span] = {}
         self._closed: list[Span] = []
 
     def publish(self, event: PipelineEvent, /) -> None:
-        """Keep `..._began` until its `..._ended` comes."""
-        what, _, how = event.kind.rpartition("_")
-        key = (what, event.estimate.track.id)
-        if how == "began":
-            self._open[key] = (event.t, event.grade)
-        elif how == "ended" and key in self._open:
+        """Keep what began until it ends; a sum tells of attention, which comes and goes."""
+        what = event.kind.removesuffix("_ended").removesuffix("_began")
+        key = (what, event.alert, event.estimate.track.id)
+        if event.kind.endswith("_ended"):
             self._close(key, event.t)
+        elif event.kind in BEGINNINGS:
+            began = event.t - (event.seconds or 0.0)
+            known = self._open.get(key)
+            self._open[key] = Span(
+                what=what,
+                name=event.alert,
+                track=key[2],
+                from_s=known.from_s if known else round(began, 3),
+                to_s=round(event.t, 3),
+                grade=event.grade or event.level,
+            )
 
     def finish(self, t: float) -> list[Span]:
         """Return all in the order they began; what is still on ends at `t` (s)."""
@@ -158,11 +179,10 @@ class Spans:
             self._close(key, t)
         return sorted(self._closed, key=lambda s: s.from_s)
 
-    def _close(self, key: tuple[str, str], t: float) -> None:
-        began, grade = self._open.pop(key)
-        self._closed.append(
-            Span(what=key[0], track=key[1], from_s=round(began, 3), to_s=round(t, 3), grade=grade)
-        )
+    def _close(self, key: tuple[str, str | None, str], t: float) -> None:
+        span = self._open.pop(key, None)
+        if span is not None:
+            self._closed.append(msgspec.structs.replace(span, to_s=round(t, 3)))
 
     def configure(self, config: Config, /) -> None:
         """Nothing depends on it."""

@@ -102,6 +102,16 @@ def test_a_folder_that_is_not_there_and_a_full_disk(tmp_path: Path) -> None:
         go_on(tmp_path / "gone" / "out")
 
 
+def kill_after_another_file(process: subprocess.Popen[bytes], journal: Path) -> None:
+    def done() -> int:
+        return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+    before = done()
+    wait_until(lambda: done() > before + 1 or process.poll() is not None, "another file", 300)
+    os.kill(process.pid, signal.SIGKILL)  # its workers end by themselves
+    process.wait()
+
+
 @pytest.mark.slow
 @pytest.mark.faults
 def test_kill_9_of_the_command_loses_nothing(tmp_path: Path) -> None:
@@ -123,17 +133,8 @@ def test_kill_9_of_the_command_loses_nothing(tmp_path: Path) -> None:
     assert started(whole).wait(600) == 65
     out = tmp_path / "out.jsonl"
     journal = tmp_path / "out.jsonl.journal"
-    done = 0
     for _ in range(3):
-
-        def further(done: int = done) -> bool:
-            return journal.exists() and journal.read_bytes().count(b"\n") > done + 1
-
-        process = started(out)
-        wait_until(lambda: further() or process.poll() is not None, "another file", 300)
-        os.kill(process.pid, signal.SIGKILL)  # its workers end by themselves
-        process.wait()
-        done = journal.read_bytes().count(b"\n") - 1
+        kill_after_another_file(started(out), journal)
     assert started(out).wait(600) == 65
     assert out.read_bytes() == whole.read_bytes()
     assert whole.read_bytes().count(b'"summary"') == 1
