@@ -8,7 +8,7 @@ import numpy as np
 
 from convert.data.dataset import EMOTIONS, Dataset
 from convert.data.errors import DataError, MissingDataError
-from convert.data.pictures import SIZE, SUFFIXES, Pictures, readable
+from convert.data.pictures import SIZE, SUFFIXES, Cut, Pictures, readable
 
 # What people call the splits, and ours.
 SPLITS = {
@@ -59,7 +59,7 @@ def is_folders(path: Path) -> bool:
     return path.is_dir() and any(_pictures(p) for p in _folders(path))
 
 
-def read_folders(path: Path, size: tuple[int, int] = SIZE) -> Dataset:
+def read_folders(path: Path, size: tuple[int, int] = SIZE, cut: Cut | None = None) -> Dataset:
     """Read pictures sorted into folders; any classes, any number of them.
 
     Without split folders all faces are in `train`. Pictures are resized to `size`. One that
@@ -89,13 +89,13 @@ def read_folders(path: Path, size: tuple[int, int] = SIZE) -> Dataset:
     if not files:
         raise DataError(path, f"no pictures in class folders; allowed: {', '.join(SUFFIXES)}")
     classes = in_order(set(kinds))
-    good, skipped = readable(files, size)
+    good, skipped = readable(files, size, cut)
     return Dataset(
         classes=classes,
         names=tuple(str(files[i].relative_to(path)) for i in good),
         splits=tuple(splits[i] for i in good),
         size=size,
-        loader=Pictures([files[i] for i in good], size),
+        loader=Pictures([files[i] for i in good], size, cut),
         labels=np.array([classes.index(kinds[i]) for i in good], np.int64),
         skipped=skipped,
         source=str(path),

@@ -13,7 +13,7 @@ import numpy as np
 
 from convert.data.dataset import EMOTIONS, Dataset, Skipped
 from convert.data.errors import DataError, MissingDataError
-from convert.data.pictures import SIZE, SUFFIXES, Pictures, readable
+from convert.data.pictures import SIZE, SUFFIXES, Cut, Pictures, readable
 
 NAME = re.compile(r"([AB])([FM])(\d{2})(AF|AN|DI|HA|NE|SA|SU)(S|HL|HR|FL|FR)", re.IGNORECASE)
 EMOTION_OF = {
@@ -49,11 +49,11 @@ def is_kdef(path: Path) -> bool:
     return bool(files) and 2 * sum(NAME.fullmatch(p.stem) is not None for p in files) > len(files)
 
 
-def read_kdef(path: Path, size: tuple[int, int] = SIZE) -> Dataset:
+def read_kdef(path: Path, size: tuple[int, int] = SIZE, cut: Cut | None = None) -> Dataset:
     """Read KDEF's pictures; sex and angle become attributes, the last seven actors the test.
 
-    The pictures are portraits of 562x762: their middle square is taken, resized to `size`.
-    Pictures that cannot be read or are not named so are skipped and listed.
+    The pictures are portraits of 562x762: their middle square is taken, resized to `size`, or what
+    `cut` finds in them. Pictures that cannot be read or are not named so are skipped and listed.
 
     Raises:
         DataError: no picture is named as KDEF names them.
@@ -67,14 +67,14 @@ def read_kdef(path: Path, size: tuple[int, int] = SIZE) -> Dataset:
         raise DataError(path, "no picture is named as KDEF's are, such as AF01ANS.JPG")
     named = {p for p, _ in found}
     strange = [Skipped(str(p), "not named as KDEF's are") for p in files if p not in named]
-    good, broken = readable([p for p, _ in found], size)
+    good, broken = readable([p for p, _ in found], size, cut)
     kept = [found[i] for i in good]
     return Dataset(
         classes=EMOTIONS,
         names=tuple(str(p.relative_to(path)) for p, _ in kept),
         splits=tuple("test" if int(m[3]) in TEST_ACTORS else "train" for _, m in kept),
         size=size,
-        loader=Pictures([p for p, _ in kept], size),
+        loader=Pictures([p for p, _ in kept], size, cut),
         labels=np.array([EMOTIONS.index(EMOTION_OF[m[4]]) for _, m in kept], np.int64),
         attributes={
             "sex": tuple(SEX_OF[m[2]] for _, m in kept),

@@ -9,7 +9,7 @@ import numpy as np
 from convert.data.dataset import Dataset
 from convert.data.errors import DataError
 from convert.data.folders import SPLITS, class_name, in_order
-from convert.data.pictures import SIZE, Pictures, readable
+from convert.data.pictures import SIZE, Cut, Pictures, readable
 from convert.data.tables import header_of, one_of, rows_of
 
 COLUMNS = ("path", "label")
@@ -20,7 +20,7 @@ def is_listing(path: Path) -> bool:
     return path.is_file() and set(COLUMNS) <= set(header_of(path))
 
 
-def read_listing(path: Path, size: tuple[int, int] = SIZE) -> Dataset:
+def read_listing(path: Path, size: tuple[int, int] = SIZE, cut: Cut | None = None) -> Dataset:
     """Read the faces listed in a table; paths are relative to it, or absolute.
 
     `split` is optional (without it all are in `train`); every other column becomes an attribute.
@@ -52,13 +52,13 @@ def read_listing(path: Path, size: tuple[int, int] = SIZE) -> Dataset:
     if not files:
         raise DataError(path, "no faces in it", line=1)
     classes = in_order(set(kinds))
-    good, skipped = readable(files, size)
+    good, skipped = readable(files, size, cut)
     return Dataset(
         classes=classes,
         names=tuple(names[i] for i in good),
         splits=tuple(splits[i] for i in good),
         size=size,
-        loader=Pictures([files[i] for i in good], size),
+        loader=Pictures([files[i] for i in good], size, cut),
         labels=np.array([classes.index(kinds[i]) for i in good], np.int64),
         attributes={c: tuple(v[i] for i in good) for c, v in values.items()},
         skipped=skipped,

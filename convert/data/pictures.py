@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -20,11 +21,27 @@ MAX_BYTES = 64 * 1024 * 1024  # of a picture file; a bound against nonsense
 SIZE = (48, 48)  # height, width in pixels, FER2013's and the shipped models'
 
 
-def decode(path: Path, size: tuple[int, int]) -> Faces:
-    """Return the picture as luma of `size`, cropped to the same proportions around its middle.
+class Cut(Protocol):
+    """Cuts what is to be looked at out of a picture."""
+
+    def __call__(self, path: Path, grey: Faces, size: tuple[int, int], /) -> Faces:
+        """Return luma of `size` (height, width).
+
+        Raises:
+            DataError: there is nothing to cut out.
+        """
+
+
+def decode(path: Path, size: tuple[int, int], cut: Cut | None = None) -> Faces:
+    """Return the picture as luma of `size`.
+
+    Args:
+        path: of the picture.
+        size: height and width of the result.
+        cut: what to take of it; None: its middle, of the same proportions as `size`.
 
     Raises:
-        DataError: the file is missing, empty, cut off or no picture.
+        DataError: the file is missing, empty, cut off or no picture; or `cut` finds nothing.
     """
     raw = read_bounded(path)
     if raw.size == 0:
@@ -37,6 +54,12 @@ def decode(path: Path, size: tuple[int, int]) -> Faces:
         raise DataError(path, f"more than {MAX_PIXELS} pixels, or no picture") from e
     if grey is None or grey.size == 0:
         raise DataError(path, "not a picture that OpenCV can read")
+    grey = np.asarray(grey, np.uint8)
+    return cut(path, grey, size) if cut is not None else middle(grey, size)
+
+
+def middle(grey: Faces, size: tuple[int, int]) -> Faces:
+    """Return the middle of a picture with the proportions of `size`, resized to it."""
     height, width = size
     h, w = grey.shape[:2]
     if h * width > w * height:  # too tall
@@ -50,8 +73,8 @@ def decode(path: Path, size: tuple[int, int]) -> Faces:
     if grey.shape != size:
         smaller = grey.shape[0] > height
         how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-        grey = cv2.resize(grey, (width, height), interpolation=how)
-    return grey.astype(np.uint8)
+        grey = np.asarray(cv2.resize(grey, (width, height), interpolation=how), np.uint8)
+    return grey
 
 
 def read_bounded(path: Path) -> NDArray[np.uint8]:
@@ -88,9 +111,12 @@ def _cut_off(raw: np.ndarray, suffix: str) -> bool:
 class Pictures:
     """The loader of faces that are one file each; keeps no pixels."""
 
-    def __init__(self, paths: Sequence[Path], size: tuple[int, int]) -> None:
+    def __init__(
+        self, paths: Sequence[Path], size: tuple[int, int], cut: Cut | None = None
+    ) -> None:
         self._paths = tuple(paths)
         self._size = size
+        self._cut = cut
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -101,17 +127,19 @@ class Pictures:
         """Return the faces at these indices, shape (n, height, width), uint8."""
         out = np.empty((len(indices), *self._size), np.uint8)
         for k, i in enumerate(indices):
-            out[k] = decode(self._paths[i], self._size)
+            out[k] = decode(self._paths[i], self._size, self._cut)
         return out
 
 
-def readable(paths: Sequence[Path], size: tuple[int, int]) -> tuple[list[int], tuple[Skipped, ...]]:
+def readable(
+    paths: Sequence[Path], size: tuple[int, int], cut: Cut | None = None
+) -> tuple[list[int], tuple[Skipped, ...]]:
     """Try each picture once; return the indices of the good ones and a list of the others."""
     good: list[int] = []
     bad: list[Skipped] = []
     for i, path in enumerate(paths):
         try:
-            decode(path, size)
+            decode(path, size, cut)
         except DataError as e:
             bad.append(Skipped(e.file, e.reason))
         else:

@@ -47,6 +47,11 @@ def add_parser(subparsers: Any) -> None:
     p.add_argument("model", help="a path, or the name of a shipped model")
     p.add_argument("data", type=Path, help="a data set: folder or table")
     p.add_argument("--split", help="default: the data's test split; all: every face")
+    p.add_argument(
+        "--find-faces",
+        action="store_true",
+        help="pictures: cut out the largest face as the device does, instead of the middle square",
+    )
     p.add_argument("--json", action="store_true", help="print the figures as JSON, nothing else")
     p.add_argument("--html", type=Path, metavar="FILE", help="write a report with pictures")
     p.add_argument("--csv", type=Path, metavar="FILE", help="write every face's scores")
@@ -72,8 +77,8 @@ def run(args: argparse.Namespace) -> int:
     choice = choice_of(args.prior)
     data = open_dataset(args.data)
     scorer = open_scorer(args.model, model_options(args), data.classes)
-    if data.size != (scorer.input.height, scorer.input.width):
-        data = open_data(args.data, scorer)
+    if args.find_faces or data.size != (scorer.input.height, scorer.input.width):
+        data = open_data(args.data, scorer, find_faces=args.find_faces)
     part, split = part_of(data, args.split)
     truth = truth_of(part, scorer.labels, wanted_truth(scorer, args.truth, part))
     reweighed = Reweighed(scorer, choice)

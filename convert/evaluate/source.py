@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from convert.data import Dataset, open_dataset
+from convert.data import DataError, Dataset, open_dataset
 from convert.evaluate.scorer import FolderScorer, Scorer
 from convert.labels import output_names
 from convert.load import load_float
@@ -42,9 +42,27 @@ def open_scorer(path: str, how: ModelOptions, classes: tuple[str, ...]) -> Score
     return FolderScorer(find_model(path), how.runtime)
 
 
-def open_data(path: Path, scorer: Scorer) -> Dataset:
-    """Return the data set with pictures at the model's size where they are files."""
-    return open_dataset(path, (scorer.input.height, scorer.input.width))
+def open_data(path: Path, scorer: Scorer, *, find_faces: bool = False) -> Dataset:
+    """Return the data set with pictures at the model's size where they are files.
+
+    Args:
+        path: of the data set.
+        scorer: whose input is wanted.
+        find_faces: cut out the largest face of each picture, as the device does, instead of taking
+            its middle; pictures without one are among the skipped.
+
+    Raises:
+        DataError: faces are to be found where there are no pictures, or there is none in any.
+    """
+    cut = None
+    if find_faces:
+        from convert.data.found import FoundFace  # here: it needs the device's runtime
+
+        cut = FoundFace(scorer.input)
+    data = open_dataset(path, (scorer.input.height, scorer.input.width), cut)
+    if find_faces and not len(data):
+        raise DataError(path, f"no face found in any of its {len(data.skipped)} pictures")
+    return data
 
 
 def _loose(path: Path, how: ModelOptions, classes: tuple[str, ...]) -> Scorer:

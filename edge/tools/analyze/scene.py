@@ -9,30 +9,11 @@ import msgspec
 from edge.build import Models, state_stage
 from edge.camera.opencv import Luma
 from edge.classify import TrackClassifier
-from edge.config import Config, Detect
-from edge.messages import UNKNOWN, Estimate, Face, Frame, Reason, Scores, Track
-from edge.stages import FaceDetector
+from edge.config import Config
+from edge.messages import UNKNOWN, Estimate, Frame, Reason, Scores, Track
+from edge.tools.analyze.faces import find_faces
 
-# Pixels: a photograph takes no part in a frame rate, so faces may be looked for at twice the size.
-WIDTH = 640
 ALL = 10**6  # faces: a group photograph has more than a kiosk
-
-
-def for_stills(config: Detect) -> Detect:
-    """Return the section `detect` for photographs."""
-    return msgspec.structs.replace(config, width=max(config.width, WIDTH))
-
-
-def find_faces(detector: FaceDetector, config: Detect, luma: Luma) -> tuple[Face, ...]:
-    """Return the faces of a photograph, largest first.
-
-    Args:
-        detector: any; its settings are those for photographs afterwards.
-        config: the section `detect`.
-        luma: of the photograph.
-    """
-    detector.configure(for_stills(config))
-    return tuple(sorted(detector.detect(luma), key=lambda f: -f.box.area))
 
 
 @dataclass(frozen=True, slots=True)
