@@ -41,8 +41,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="emotion-edge",
         description="Turns a camera into emotion events over MQTT.",
-        epilog="Exit codes are those of sysexits.h: 64 usage, 65 some data, 66 no input, 69 unavailable, "
-        "70 internal, 74 I/O, 78 configuration.",
+        epilog="Exit codes are those of sysexits.h: 64 usage, 65 bad data, 66 no input, "
+        "69 unavailable, 70 internal, 74 I/O, 78 configuration.",
     )
     top.add_argument("--version", action="version", version=f"emotion-edge {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
