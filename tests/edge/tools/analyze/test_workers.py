@@ -148,7 +148,11 @@ def test_a_cluster_whose_worker_dies_in_the_middle_loses_nothing(tmp_path: Path)
     with cluster(tmp_path, 3) as (address, pids):
         command = [sys.executable, "-m", "edge", "analyze", str(folder), "--json", "-o", str(out)]
         process = subprocess.Popen([*command, "--dask", address], stderr=subprocess.PIPE)
-        wait_until(lambda: out.exists() and out.stat().st_size, "the first result", 300)
+        wait_until(
+            lambda: process.poll() is not None or (out.exists() and out.stat().st_size),
+            "the first result",
+            300,
+        )
         os.kill(pids[0], signal.SIGKILL)
         _, said = process.communicate(timeout=600)
     assert process.returncode == 65, said
