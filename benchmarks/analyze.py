@@ -1,6 +1,6 @@
 """How many times as much N workers analyze as one does, and the memory of each.
 
-`python -m benchmarks.analyze`, with `EMOTION_EDGE_DATA`: photographs of people as files in a folder,
+`python -m benchmarks.analyze`, with `EMOTION_EDGE_DATA`: photographs as files in a folder,
 through the command as anybody runs it. Starting and loading models counts: it is what a user waits
 for.
 """
