@@ -54,8 +54,8 @@ def decode(path: Path, size: tuple[int, int], cut: Cut | None = None) -> Faces:
         raise DataError(path, f"more than {MAX_PIXELS} pixels, or no picture") from e
     if grey is None or grey.size == 0:
         raise DataError(path, "not a picture that OpenCV can read")
-    grey = np.asarray(grey, np.uint8)
-    return cut(path, grey, size) if cut is not None else middle(grey, size)
+    luma = np.asarray(grey, np.uint8)
+    return cut(path, luma, size) if cut is not None else middle(luma, size)
 
 
 def middle(grey: Faces, size: tuple[int, int]) -> Faces:

@@ -104,4 +104,4 @@ def run(args: argparse.Namespace) -> int:
         workers=args.workers,
         dask=args.dask,
     )
-    return analyze(config, options)
+    return analyze(config, options, logs.setup)

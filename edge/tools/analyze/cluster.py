@@ -110,7 +110,7 @@ def _connect(address: str) -> Client:
             "--dask: not installed; try: pip install 'emotion-edge[archive]'"
         ) from e
     try:
-        return Client(address, timeout=CONNECT_S, set_as_default=False)
+        return Client(address, timeout=CONNECT_S)
     except (OSError, TimeoutError, ValueError) as e:
         raise UnavailableError(f"--dask: {address}: no scheduler answers: {e}") from e
 

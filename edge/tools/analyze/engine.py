@@ -55,7 +55,7 @@ class Engine:
         cv2.setNumThreads(1)  # there is a process for each core
         self._job = job
         self._models: Models = load_models(job.config)
-        self._labels = self._models.emotion.labels
+        self._labels = self._models.emotion.labels if self._models.emotion else []
         # Every frame of a file, once.
         camera = msgspec.structs.replace(job.config.camera, every_frame=True, loop=False)
         self._config = msgspec.structs.replace(job.config, camera=camera)
@@ -167,6 +167,7 @@ class Engine:
 
     def _crops(self, beginning: str) -> Crops:
         upright = self._config.classify.upright
+        assert self._models.emotion is not None  # `run` refuses --crop without it
         return Crops(beginning, self._models.emotion, upright=upright)
 
 

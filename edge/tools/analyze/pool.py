@@ -30,6 +30,10 @@ TICK_S = 1.0  # between two calls of `tick` while nothing comes back
 JOIN_S = 5.0  # for a process to end by itself
 
 
+def no_log(_level: str) -> None:
+    """Leave the log of a process as Python has it."""
+
+
 @dataclass(slots=True, eq=False)
 class _Worker:
     process: SpawnProcess
@@ -46,6 +50,7 @@ class Pool:
     workers: int
     tick: Callable[[], None] = lambda: None  # called at least every second
     progress: Callable[[Task, float], None] = lambda _t, _f: None
+    setup: Callable[[str], None] = no_log  # of the log, in each process
     _context: multiprocessing.context.SpawnContext = field(
         default_factory=lambda: multiprocessing.get_context("spawn")
     )
@@ -101,7 +106,10 @@ class Pool:
                 return
             ours, theirs = self._context.Pipe()
             process = self._context.Process(
-                target=work, args=(theirs, self.job, os.getpid()), name="analyze", daemon=True
+                target=work,
+                args=(theirs, self.job, os.getpid(), self.setup),
+                name="analyze",
+                daemon=True,
             )
             process.start()
             theirs.close()
@@ -178,18 +186,17 @@ class Pool:
         worker.pipe.close()
 
 
-def work(pipe: Connection, job: Job, parent: int) -> None:
+def work(pipe: Connection, job: Job, parent: int, setup: Callable[[str], None]) -> None:
     """Load the models, then analyze what comes through the pipe; the whole life of a worker.
 
     It says None when it is ready, a fraction now and then, and a `Result` for each task.
     """
     from edge.child.confine import die_with_parent
-    from edge.service import logs
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to hear
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with_parent(signal.SIGKILL, parent)
-    logs.setup(job.config.log.level)
+    setup(job.config.log.level)
     try:
         engine = Engine(job)
         pipe.send(None)

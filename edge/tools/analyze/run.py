@@ -6,15 +6,15 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from edge.config import Alert, Config
-from edge.errors import NoInputError
-from edge.model.manifest import Manifest, find_model, load_manifest
+from edge.errors import NoInputError, UsageError
+from edge.model.manifest import find_model, load_manifest
 from edge.tools.analyze.cluster import Cluster
 from edge.tools.analyze.engine import Engine
 from edge.tools.analyze.files import find
@@ -61,13 +61,20 @@ class Options:
     dask: str = ""
 
 
-def analyze(config: Config, options: Options) -> int:
+def analyze(config: Config, options: Options, setup_log: Callable[[str], None]) -> int:
     """Analyze everything; return the exit code: 0, or 65 where a file could not be read.
+
+    Args:
+        config: the effective one.
+        options: of the command line.
+        setup_log: sets up the log of a level, in each worker process.
 
     Raises:
         NoInputError: not one could be.
         EdgeError: what is wrong with options, models, workers or what is written.
     """
+    if options.crop is not None and not config.classify.enabled:
+        raise UsageError("--crop: faces are cut out for the emotion model; classify.enabled is off")
     out = [options.output, options.annotate, options.crop, options.html]
     items = find(options.paths, [p for p in out if p is not None])
     if not items:
@@ -75,12 +82,12 @@ def analyze(config: Config, options: Options) -> int:
     if options.html is not None and not options.html.absolute().parent.is_dir():
         raise NoInputError(f"--html: {options.html.parent}: no such folder")
     tasks = tasks_of(items, options.annotate, options.crop)
-    manifest = load_manifest(find_model(config.classify.model))
+    labels, sha256 = _labels(config)
     if options.alerts:
-        config = _with_alert(config, manifest.labels)
+        config = _with_alert(config, labels)
     job = Job(config, options.format, options.summary, report=options.html is not None)
-    report = Report(manifest.labels) if options.html is not None else None
-    run = _Run(job, tasks, _output(job, options, manifest), report)
+    report = Report(labels) if options.html is not None else None
+    run = _Run(job, tasks, _output(job, options, labels, sha256), report, setup_log)
     try:
         run.go(options)
     finally:
@@ -88,6 +95,14 @@ def analyze(config: Config, options: Options) -> int:
     if report is not None and options.html is not None:
         write_file(str(options.html), report.page(run.tally).encode("utf-8", "replace"))
     return run.verdict(options)
+
+
+def _labels(config: Config) -> tuple[list[str], str]:
+    """Return the labels of the emotion model and its sha256; nothing where it is off."""
+    if not config.classify.enabled:
+        return [], ""
+    manifest = load_manifest(find_model(config.classify.model))
+    return manifest.labels, manifest.sha256
 
 
 def _with_alert(config: Config, labels: Sequence[str]) -> Config:
@@ -98,11 +113,11 @@ def _with_alert(config: Config, labels: Sequence[str]) -> Config:
     return msgspec.structs.replace(config, alert=msgspec.structs.replace(alert, enabled=True))
 
 
-def _output(job: Job, options: Options, manifest: Manifest) -> Output:
-    start = head(job.format, manifest.labels, summary=job.summary)
+def _output(job: Job, options: Options, labels: Sequence[str], sha256: str) -> Output:
+    start = head(job.format, labels, summary=job.summary)
     if options.output is None:
         return StandardOutput(start)
-    what = hashlib.sha256(manifest.sha256.encode())
+    what = hashlib.sha256(sha256.encode())
     what.update(repr((job.format, job.summary, job.report, job.config.camera.rotate)).encode())
     for section in SECTIONS:
         what.update(msgspec.json.encode(getattr(job.config, section)))
@@ -113,8 +128,14 @@ class _Run:
     """Writes results in order, whatever order they come in."""
 
     def __init__(
-        self, job: Job, tasks: Sequence[Task], output: Output, report: Report | None
+        self,
+        job: Job,
+        tasks: Sequence[Task],
+        output: Output,
+        report: Report | None,
+        setup_log: Callable[[str], None],
     ) -> None:
+        self._setup_log = setup_log
         self._job, self._output, self._report = job, output, report
         self.tally = Tally()
         known = {task.item.name for task in tasks}
@@ -166,7 +187,9 @@ class _Run:
             progress = self._progress
             yield Engine(self._job).analyze(task, lambda part: progress.part(task, part))
         else:
-            pool = Pool(self._job, workers, self._progress.tick, self._progress.part)
+            pool = Pool(
+                self._job, workers, self._progress.tick, self._progress.part, self._setup_log
+            )
             yield from pool.run(self._source)
 
     @property

@@ -8,9 +8,10 @@ import msgspec
 
 from edge.build import Models, state_stage
 from edge.camera.opencv import Luma
-from edge.classify import TrackClassifier
+from edge.classify import NoEmotions, TrackClassifier
 from edge.config import Config
 from edge.messages import UNKNOWN, Estimate, Frame, Reason, Scores, Track
+from edge.stages import Classifier
 from edge.tools.analyze.faces import find_faces
 
 ALL = 10**6  # faces: a group photograph has more than a kiosk
@@ -31,21 +32,21 @@ class Scenes:
             Track(f"{n}", f.box, f.score, 0.0, 0.0, (width, height), f.landmarks)
             for n, f in enumerate(find_faces(self.models.detector, self.config.detect, luma))
         ]
-        classifier = TrackClassifier(
-            self.models.emotion,
-            msgspec.structs.replace(self.config.classify, max_faces=ALL),
-            attributes=self.models.attributes,
-        )
+        classifier: Classifier = NoEmotions()
+        if self.models.emotion is not None:
+            every = msgspec.structs.replace(self.config.classify, max_faces=ALL)
+            attributes = self.models.attributes
+            classifier = TrackClassifier(self.models.emotion, every, attributes=attributes)
         if self.models.state is not None:
-            every = msgspec.structs.replace(self.config.state, max_faces=ALL)
-            tracks = list(state_stage(self.models.state, every).update(frame, tracks))
+            state = msgspec.structs.replace(self.config.state, max_faces=ALL)
+            tracks = list(state_stage(self.models.state, state).update(frame, tracks))
         scores = {s.track: s for s in classifier.classify(frame, tracks)}
         return tuple(self._estimate(t, scores[t.id]) for t in tracks)
 
     def _estimate(self, track: Track, scores: Scores) -> Estimate:
         emotion, confidence, reason = UNKNOWN, 0.0, scores.reason
         named: dict[str, float] = {}
-        if scores.probabilities is not None:
+        if scores.probabilities is not None and self.models.emotion is not None:
             labels = self.models.emotion.labels
             named = dict(zip(labels, scores.probabilities.tolist(), strict=True))
             best = max(named, key=named.__getitem__)
