@@ -60,8 +60,10 @@ def analyzed(estimate: Estimate, *, recording: bool) -> AnalyzedFace:
         reason=estimate.reason.value if estimate.reason else None,
         state=rounded(estimate.state),
         attributes={
-            name: Attribute(label=label, confidence=share(v))
-            for name, (label, v) in estimate.attributes.items()
+            name: Attribute(
+                a.label, share(a.confidence), {label: share(v) for label, v in a.scores.items()}
+            )
+            for name, a in estimate.attributes.items()
         }
         or UNSET,
         still=track.still or UNSET,

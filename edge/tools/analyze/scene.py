@@ -10,7 +10,7 @@ from edge.build import Models, state_stage
 from edge.camera.opencv import Luma
 from edge.classify import NoEmotions, TrackClassifier
 from edge.config import Config
-from edge.messages import UNKNOWN, Estimate, Frame, Reason, Scores, Track
+from edge.messages import UNKNOWN, AttributeEstimate, Estimate, Frame, Reason, Scores, Track
 from edge.stages import Classifier
 from edge.tools.analyze.faces import find_faces
 
@@ -62,6 +62,11 @@ class Scenes:
             since=0.0,
             reason=reason,
             window_s=0.0,
-            attributes=scores.attributes,
+            attributes={
+                name: AttributeEstimate(
+                    max(found, key=found.__getitem__), max(found.values()), found
+                )
+                for name, found in scores.attributes.items()
+            },
             state=track.state,
         )
