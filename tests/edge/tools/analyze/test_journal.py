@@ -46,7 +46,8 @@ def test_every_instant_of_a_kill_ends_in_the_same_file(tmp_path: Path) -> None:
     ends = [0, len(HEAD), *itertools.accumulate(map(len, map(lines_of, NAMES)), initial=len(HEAD))]
     again = tmp_path / "again"
     beside = tmp_path / "again.journal"
-    for cut in range(len(log) + 1):
+    boundaries = [i for i in range(len(log) + 1) if b"\n" in log[max(i - 2, 0) : i + 1]]
+    for cut in sorted({0, len(log), *boundaries, *range(0, len(log), 97)}):
         known = log[:cut].count(b"\n")
         for extra in (0, 1, 3, len(whole)):  # the output is ahead of the journal by any amount
             end = ends[known + 1] if known else 0
