@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from edge import __version__
 from edge.errors import EdgeError, StorageError
@@ -60,10 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not sys.stdout.closed:  # `run` closes it when its reader is gone
             sys.stdout.flush()
     except BrokenPipeError:  # `| head`: whoever read has enough
-        _drop_output()
+        _drop(sys.stdout)
         return 0
     except OSError as e:  # what a command opens or writes elsewhere has errors of its own
-        _drop_output()
+        _drop(sys.stdout)
         _say(f"{e.filename or 'standard output'}: {e.strerror or e}")
         return StorageError.exit_code
     return code
@@ -84,15 +84,17 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # the exit code says it all the same
+    try:
         for line in redact(text).splitlines():
             print(f"emotion-edge: {line}", file=sys.stderr)
+    except OSError:  # the exit code says it all the same
+        _drop(sys.stderr)
 
 
-def _drop_output() -> None:
+def _drop(stream: TextIO) -> None:
     """Let what is still buffered go nowhere, or the interpreter fails over it at exit."""
     with contextlib.suppress(OSError, ValueError):  # not a file, as under test
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def enter() -> NoReturn:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import queue
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from edge.client.client import Client
 from edge.client.device import Device
@@ -147,8 +148,13 @@ def doing(state: FaceState) -> str:
     return "  ".join(parts)
 
 
-def watch(mqtt: Mqtt, view: View) -> NoReturn:
-    """Show what comes until interrupted; after a first connection, come back for ever.
+def watch(mqtt: Mqtt, view: View, stopping: Callable[[], bool]) -> None:
+    """Show what comes; after a first connection, come back for ever.
+
+    Args:
+        mqtt: the broker.
+        view: what shows it.
+        stopping: asked every `TICK_S` and between messages; true ends it.
 
     Raises:
         UnavailableError: the first try to connect or subscribe fails.
@@ -156,11 +162,18 @@ def watch(mqtt: Mqtt, view: View) -> NoReturn:
     """
     came: queue.Queue[Message] = queue.Queue(WAITING)
     begun = False
-    with Client.to(mqtt, listener=lambda m, _: came.put(m), also=("request/+",)) as client:
-        while True:
+
+    def take(message: Message, _: object) -> None:
+        while not stopping():  # never wait for a reader that is gone
+            with contextlib.suppress(queue.Full):
+                came.put(message, timeout=TICK_S)
+                return
+
+    with Client.to(mqtt, listener=take, also=("request/+",)) as client:
+        while not stopping():
             try:
                 view.message(came.get(timeout=TICK_S))
-                while not came.empty():
+                while not came.empty() and not stopping():
                     view.message(came.get())
             except queue.Empty:
                 pass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
+import signal
 from typing import TYPE_CHECKING
 
 from edge.errors import UsageError
@@ -80,6 +80,9 @@ def run(args: argparse.Namespace) -> int:
         if args.json
         else watch.TableView(f"{args.base} on {mqtt.host}:{mqtt.port}")
     )
-    with contextlib.suppress(KeyboardInterrupt):
-        watch.watch(mqtt, view)
+    # Not KeyboardInterrupt: raised inside a queue, it may leave its lock held.
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda n, _: asked.append(n))
+    watch.watch(mqtt, view, lambda: bool(asked))
     return 0
