@@ -26,7 +26,7 @@ def layer_kinds(fast: bool) -> Any:
 def _torch_kinds() -> Any:
     import keras
     from torch import channels_last
-    from torch.nn.functional import avg_pool2d, batch_norm, conv2d, pad
+    from torch.nn.functional import avg_pool2d, batch_norm, conv2d, max_pool2d, pad
 
     def channels_first(x: Any) -> Any:
         # A view: (n, h, w, c) in memory is what torch calls channels_last.
@@ -86,11 +86,16 @@ def _torch_kinds() -> Any:
         def call(self, inputs: Any) -> Any:
             return avg_pool2d(channels_first(inputs), tuple(self.pool_size)).movedim(1, -1)
 
+    class FastMaxPooling2D(keras.layers.MaxPooling2D):  # type: ignore[misc]  # Keras is untyped
+        def call(self, inputs: Any) -> Any:
+            return max_pool2d(channels_first(inputs), tuple(self.pool_size)).movedim(1, -1)
+
     return SimpleNamespace(
         Conv2D=FastConv2D,
         DepthwiseConv2D=FastDepthwiseConv2D,
         BatchNormalization=FastBatchNormalization,
         AveragePooling2D=FastAveragePooling2D,
+        MaxPooling2D=FastMaxPooling2D,
     )
 
 

@@ -14,6 +14,13 @@ NOT_FOR = """\
 - Safety: it misses faces, and now and then sees one in nothing.
 """
 
+BEGAN = """\
+## What it began with
+
+The network is YuNet's (Wu, Peng and Yu 2023) for luma, and its training went on from YuNet's
+published weights, which are under the MIT licence: `LICENSE.yunet`.
+"""
+
 BIASES = """\
 Boxes and landmarks of all of them are those that YuNet (Wu et al. 2023) found at several sizes, so
 its mistakes are this model's too. `lfw_faces` is Labeled Faces in the Wild (Huang et al. 2007,
@@ -49,7 +56,7 @@ def card(manifest: Manifest) -> str:
     if detectors := metrics.get("detectors"):
         lines += _figures(detectors)
     lines += _sources(p.get("sources", []))
-    return "\n".join(lines) + "\n" + BIASES + "\n" + NOT_FOR
+    return "\n".join(lines) + "\n" + "\n".join((BIASES, BEGAN, NOT_FOR))
 
 
 def _figures(detectors: dict[str, Any]) -> list[str]:

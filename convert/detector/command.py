@@ -41,7 +41,7 @@ def add_parser(subparsers: Any) -> None:
         dest="start",
         type=Path,
         metavar="WEIGHTS",
-        help="weights.npz of an earlier run, or of models/face, to begin with",
+        help="weights.npz of an earlier run, or YuNet's ONNX file, to begin with",
     )
     p.add_argument("--steps", type=int, help="of the training")
     p.add_argument("--minutes", type=float, help="instead of steps: all runs together")
@@ -78,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
     from convert.detector.network import Shape
     from convert.detector.photos import load_photos, split
     from convert.detector.train import Plan, train
+    from convert.detector.yunet import load_yunet
     from convert.train.progress import Progress
     from edge.model.manifest import sha256_of
 
@@ -97,7 +98,8 @@ def run(args: argparse.Namespace) -> int:
     data = {path.name: sha256_of(path) for path in sorted(archives)}
     start = None
     if args.start is not None:
-        start = load_weights(args.start)
+        onnx = args.start.suffix == ".onnx"
+        start = load_yunet(args.start) if onnx else load_weights(args.start)
         data["from " + args.start.name] = sha256_of(args.start)
     train(
         Plan(**given),

@@ -25,10 +25,16 @@ def score_loss(target: Any, logit: Any) -> Any:
 
 
 def distance_loss(target: Any, value: Any) -> Any:
-    """Return the smooth absolute error, summed over values and faces, a picture."""
+    """Return the smooth absolute error, summed over values and faces, a picture.
+
+    Args:
+        target: (n, h, w, 2 k + 1): k values, what an error of 1 in each counts, the cell's weight.
+        value: (n, h, w, k).
+    """
     from keras import ops
 
-    truth, weight = target[..., :-1], target[..., -1:]
-    error = ops.abs(ops.cast(value, "float32") - truth)
+    k = value.shape[-1]
+    truth, unit, weight = target[..., :k], target[..., k : 2 * k], target[..., 2 * k :]
+    error = ops.abs(ops.cast(value, "float32") - truth) * unit
     smooth = ops.where(error < ROUND, 0.5 * error**2 / ROUND, error - 0.5 * ROUND)
     return ops.sum(weight * smooth) / target.shape[0]

@@ -1,9 +1,10 @@
 """The detector's network: luma in; a score, a box and five landmarks for each cell of three levels.
 
-Depthwise separable residual blocks (Howard et al. 2017, He et al. 2015) down to a stride of 32
-pixels; one head for each of the strides 8, 16 and 32, so that each face is answered for by the
-level whose cells fit its size (Liu et al. 2016). Level 16 is added back into level 8 (Lin et al.
-2016). One centre for each face (Zhou et al. 2019).
+YuNet's (Wu, Peng and Yu 2023), for luma: pairs of a 1x1 and a depthwise 3x3 convolution down to a
+stride of 32 pixels; one head for each of the strides 8, 16 and 32, so that each face is answered
+for by the level whose cells fit its size; coarse levels are added back into the finer ones (Lin et
+al. 2016). It has no batch normalisation: YuNet's is folded into its published weights, from which
+training begins.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
-from convert.arch.blocks import layer_kinds, luma_to_unit
+from convert.arch.blocks import layer_kinds
 
 STRIDES = (8, 16, 32)  # pixels a cell, level by level
 MULTIPLE = 32  # of which both sides of the input must be one: the coarsest cells
@@ -23,12 +24,11 @@ PARTS = {"score": 1, "box": 4, "landmarks": 10}  # values a cell gives, output b
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How wide the network is: channels at each stride, residual blocks at strides 4 to 32."""
+    """How wide the network is, in channels."""
 
-    stem: int = 16
-    channels: tuple[int, int, int, int] = (32, 64, 128, 128)
-    blocks: tuple[int, int, int, int] = (1, 3, 3, 2)
-    head: int = 48
+    stem: int = 16  # at strides 2 and 4
+    narrow: int = 32  # at stride 4
+    width: int = 64  # from there on
 
     def as_dict(self) -> dict[str, Any]:
         """Return the values for a record; `Shape.of(d)` is its inverse."""
@@ -44,30 +44,27 @@ class Shape:
 
 
 @cache
-def _depth_to_space() -> Any:
+def _upsampling() -> Any:
     import keras
 
-    class DepthToSpace(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
-        """Turn (h, w, 4 c) into (2 h, 2 w, c): upsampling that keeps any input size possible.
+    class Upsampling(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
+        """Double both sides, each value four times, at any input size.
 
-        Upsampling layers of Keras write the size they were built for into the TFLite graph.
+        Keras' own writes the size it was built for into the TFLite graph.
         """
 
         def call(self, x: Any) -> Any:
             if keras.backend.backend() == "tensorflow":
                 import tensorflow as tf
 
-                return tf.nn.depth_to_space(x, 2)
-            _, h, w, c = x.shape
-            x = keras.ops.reshape(x, (-1, h, w, 2, 2, c // 4))
-            x = keras.ops.transpose(x, (0, 1, 3, 2, 4, 5))
-            return keras.ops.reshape(x, (-1, 2 * h, 2 * w, c // 4))
+                return tf.nn.depth_to_space(tf.concat([x] * 4, axis=-1), 2)
+            return keras.ops.repeat(keras.ops.repeat(x, 2, axis=1), 2, axis=2)
 
         def compute_output_shape(self, input_shape: Any) -> Any:
             n, h, w, c = input_shape
-            return (n, 2 * h, 2 * w, c // 4)
+            return (n, 2 * h, 2 * w, c)
 
-    return DepthToSpace
+    return Upsampling
 
 
 def build(height: int, width: int, shape: Shape | None = None, *, fast: bool = False) -> Any:
@@ -93,39 +90,41 @@ def build(height: int, width: int, shape: Shape | None = None, *, fast: bool = F
     s = shape or Shape()
     kinds = layer_kinds(fast)
 
-    def normalised(x: Any, relu: bool) -> Any:
-        x = kinds.BatchNormalization(momentum=0.99)(x)
+    def pair(x: Any, channels: int, name: str, *, relu: bool = True) -> Any:
+        x = kinds.Conv2D(channels, 1, name=f"{name}_point")(x)
+        x = kinds.DepthwiseConv2D(3, padding="same", name=f"{name}_depth")(x)
         return keras.layers.ReLU()(x) if relu else x
 
-    def conv(x: Any, channels: int, kernel: int = 1, stride: int = 1, relu: bool = True) -> Any:
-        x = kinds.Conv2D(channels, kernel, strides=stride, padding="same", use_bias=False)(x)
-        return normalised(x, relu)
+    def halved(x: Any) -> Any:
+        return kinds.MaxPooling2D(2)(x)
 
-    def separable(x: Any, channels: int, stride: int = 1, relu: bool = True) -> Any:
-        x = kinds.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=False)(x)
-        return conv(normalised(x, False), channels, relu=relu)
-
-    def residual(x: Any) -> Any:
-        y = separable(x, x.shape[-1], relu=False)
-        return keras.layers.ReLU()(keras.layers.Add()([x, y]))
-
+    up = _upsampling()
     luma = keras.Input((height, width, 1), name="luma_in")
-    x = conv(luma_to_unit(luma), s.stem, kernel=3, stride=2)
+    x = keras.layers.ZeroPadding2D(1)(luma)
+    x = keras.layers.ReLU()(kinds.Conv2D(s.stem, 3, strides=2, name="stem")(x))
+    x = halved(pair(x, s.stem, "stride2"))
+    x = pair(pair(x, s.stem, "stride4a"), s.narrow, "stride4b")
+    x = halved(pair(pair(x, s.narrow, "stride4c"), s.width, "stride4d"))
     levels = []
-    for channels, blocks in zip(s.channels, s.blocks, strict=True):
-        x = separable(x, channels, stride=2)
-        for _ in range(blocks):
-            x = residual(x)
+    for stride in STRIDES:
+        x = pair(pair(x, s.width, f"stride{stride}a"), s.width, f"stride{stride}b")
         levels.append(x)
-    _, fine, middle, coarse = levels
-    up = _depth_to_space()()(conv(middle, 4 * s.head, relu=False))
-    fine = keras.layers.ReLU()(keras.layers.Add()([up, conv(fine, s.head, relu=False)]))
-    rare = keras.initializers.Constant(math.log(RARE / (1 - RARE)))
+        x = halved(x) if stride != STRIDES[-1] else x
     outputs = {}
-    for stride, features in zip(STRIDES, (fine, middle, coarse), strict=True):
-        x = separable(features, s.head)
-        for part, values in PARTS.items():
-            bias = rare if part == "score" else "zeros"
-            head = kinds.Conv2D(values, 1, bias_initializer=bias, name=f"{part}{stride}")
-            outputs[head.name] = head(x)
+    coarser = None
+    for stride, x in zip(STRIDES[::-1], levels[::-1], strict=True):
+        x = x if coarser is None else keras.layers.Add()([x, up()(coarser)])
+        coarser = x = pair(x, s.width, f"neck{stride}")
+        # YuNet answers "a face" and "centred here" apart; the mean of their logits is one answer.
+        both = pair(x, 2, f"both{stride}", relu=False)
+        rare = keras.initializers.Constant(math.log(RARE / (1 - RARE)))
+        mean = keras.initializers.Constant(0.5)
+        outputs[f"score{stride}"] = kinds.Conv2D(
+            1, 1, kernel_initializer=mean, bias_initializer=rare, name=f"score{stride}"
+        )(both)
+        for part in ("box", "landmarks"):
+            x_part = kinds.Conv2D(PARTS[part], 1, name=f"{part}{stride}_point")(x)
+            outputs[f"{part}{stride}"] = kinds.DepthwiseConv2D(
+                3, padding="same", name=f"{part}{stride}"
+            )(x_part)
     return keras.Model(luma, outputs)

@@ -19,10 +19,12 @@ from convert.detector.card import card
 from convert.detector.copy_paste import Composer
 from convert.detector.network import MULTIPLE, STRIDES, Shape, build
 from convert.detector.photos import KEPT_SOURCES, Photo, load_photos, sources_of, split
+from convert.detector.yunet import LICENSE, LICENSE_FILE
 from convert.load import use_tensorflow
 from convert.quantize.folder import GateError, staged, write
 from convert.quantize.tflite import run_converter, spanning
-from edge.detect.decode import UNIT_PX, decode
+from edge.detect.decode import decode
+from edge.detect.face import KIND
 from edge.errors import ConfigError, UsageError
 from edge.model.manifest import MANIFEST, MODEL, InputSpec, Manifest
 
@@ -123,15 +125,15 @@ def run(args: argparse.Namespace) -> int:
                 "tools": {name: version(name) for name in ("keras", "numpy")},
             },
             decode={
-                "kind": "centre",
+                "kind": KIND,
                 "strides": list(STRIDES),
                 "multiple": MULTIPLE,
-                "unit_px": UNIT_PX,
             },
         )
         text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
         write(folder / BEST, (args.run_folder / BEST).read_bytes())  # to go on from
         write(folder / MANIFEST, text + b"\n")
+        write(folder / LICENSE_FILE, LICENSE.encode())
         write(folder / "README.md", card(manifest).encode())
     print(
         f"{args.out}: {len(tflite)} bytes; int8 and float both find {parity['found_by_both']:.2%} "

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.detector.network import STRIDES
-from edge.detect.decode import UNIT_PX
 
 Floats = NDArray[np.float32]
 SPREAD = 0.13  # sigma of a face's peak, as a fraction of its size: about where boxes still agree
@@ -18,16 +17,16 @@ NEAR = 0.2  # height of the peak from which a cell must also know box and landma
 # cells of the finer level, 2.2 of the coarser one.
 BOUNDS = (36.0, 100.0)
 BOTH = 1.3  # within this factor of a bound both levels answer
-EITHER = 1.9  # within this factor of a level's range it may answer
+EITHER = 3.0  # within this factor of a level's range it may answer: YuNet's finest does to 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays have no truth value
 class Maps:
-    """Targets of one level, (h, w, values) with the weight of each cell as the last value."""
+    """Targets of one level, as `convert.detector.loss` takes them."""
 
-    score: Floats  # (h, w, 2)
-    box: Floats  # (h, w, 5)
-    landmarks: Floats  # (h, w, 11)
+    score: Floats  # (h, w, 2): values, weight of the cell
+    box: Floats  # (h, w, 9): values, what an error of 1 counts for each, weight of the cell
+    landmarks: Floats  # (h, w, 21): the same
 
 
 def level_range(level: int) -> tuple[float, float]:
@@ -63,8 +62,8 @@ def _level(
 ) -> Maps:
     score = np.zeros((h, w, 2), np.float32)
     score[..., 1] = 1
-    box = np.zeros((h, w, 5), np.float32)
-    landmarks = np.zeros((h, w, 11), np.float32)
+    box = np.zeros((h, w, 9), np.float32)
+    landmarks = np.zeros((h, w, 21), np.float32)
     ys, xs = np.mgrid[0:h, 0:w].astype(np.float32)
     for face in faces[ignored]:
         x0, y0 = face[:2] / stride
@@ -91,14 +90,17 @@ def _level(
         mine = (peak >= NEAR) & (peak > best)
         best[mine] = peak[mine]
         weight = peak[mine] / peak[peak >= NEAR].sum()  # every face counts the same
-        px, py = (xs[mine] + 0.5) * stride, (ys[mine] + 0.5) * stride
-        box[mine, 0], box[mine, 1] = (cx - px) / fw, (cy - py) / fh
-        box[mine, 2], box[mine, 3] = np.log(fw / UNIT_PX), np.log(fh / UNIT_PX)
-        box[mine, 4] = weight
+        corner = np.stack([xs[mine], ys[mine]], axis=-1)
+        cells = face[2:4] / stride
+        box[mine, :2] = np.asarray((cx, cy)) / stride - corner
+        box[mine, 2:4] = np.log(cells)
+        box[mine, 4:8] = (*1 / cells, 1, 1)  # an error counts in face widths and heights
+        box[mine, 8] = weight
         points = face[4:14].reshape(5, 2)
         if np.isfinite(points).all():
-            landmarks[mine, :10] = ((points - (cx, cy)) / (fw, fh)).reshape(10)
-            landmarks[mine, 10] = weight
+            landmarks[mine, :10] = (points / stride - corner[:, None]).reshape(-1, 10)
+            landmarks[mine, 10:20] = np.tile(1 / cells, 5)
+            landmarks[mine, 20] = weight
         else:
-            landmarks[mine, 10] = 0
+            landmarks[mine, 20] = 0
     return Maps(score, box, landmarks)

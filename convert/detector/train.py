@@ -41,7 +41,7 @@ class Plan:
     batch: int = 16
     height: int = 224  # of the pictures composed
     width: int = 288
-    peak_rate: float = 2e-3
+    peak_rate: float = 5e-4  # begins with trained weights
     warmup: int = 300
     weight_decay: float = 1e-3
     averaging: float = 0.999  # a step

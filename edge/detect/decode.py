@@ -2,9 +2,9 @@
 
 The network answers on several levels, each with cells of its own stride, for faces of its own
 sizes. A cell answers with the logit of "a face's centre is here", the centre's offset from the
-cell's middle in face widths and heights, the logarithms of width and height in units of `UNIT_PX`,
-and five landmarks as offsets from the face's centre in face widths and heights. Several cells may
-answer for one face; their answers are averaged.
+cell's upper left corner in cells, the logarithms of width and height in cells, and five landmarks
+as offsets from the same corner in cells: YuNet's encoding (Wu, Peng and Yu 2023). Several cells
+may answer for one face; their answers are averaged.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-UNIT_PX = 32.0  # a face of this size has logarithm 0
 MAX_FACES = 64  # peaks looked at in one frame, best first
-MAX_LOG = 3.0  # 640 pixels; keeps nonsense from overflowing
+MAX_LOG = 5.0  # 148 cells; keeps nonsense from overflowing
 # Cells around a peak have their say in box and landmarks of faces of this size, in cells. Of
 # smaller ones they see too little, and sometimes another face (docs/detector.md).
 LARGE_CELLS = 3.0
@@ -39,8 +38,6 @@ class Level:
     score: Floats  # logits, (h, w, 1)
     box: Floats  # (h, w, 4)
     landmarks: Floats  # (h, w, 10)
-    unit_px: float = UNIT_PX  # size whose logarithm is 0
-    least_px: float = 0.0  # width of the smallest face that counts
 
 
 def peaks(score: Floats) -> NDArray[np.bool_]:
@@ -125,20 +122,20 @@ def _candidates(level: Level, threshold: float) -> tuple[Floats, Floats, Floats]
     r, c, inside = _around(rows, columns, logits.shape)
     weight = _sigmoid(logits[r, c])
     answer = level.box[r, c]
-    size = level.unit_px * np.exp(np.clip(answer[..., 2:], -MAX_LOG, MAX_LOG))
+    size = level.stride * np.exp(np.clip(answer[..., 2:], -MAX_LOG, MAX_LOG))
     large = np.sqrt(size[:, PEAK].prod(axis=1)) >= LARGE_CELLS * level.stride
     heard = inside & (weight >= NEAR * scores[:, None]) & large[:, None]
     heard[:, PEAK] = True
     weight = np.where(heard, weight, np.float32(0))
     weight = (weight / weight.sum(axis=1, keepdims=True))[..., None]
-    middle = (np.stack([c, r], axis=-1) + np.float32(0.5)) * level.stride
-    centre = middle + answer[..., :2] * size
-    points = centre[:, :, None] + level.landmarks[r, c].reshape(*r.shape, 5, 2) * size[:, :, None]
+    corner = np.stack([c, r], axis=-1).astype(np.float32)
+    centre = (corner + answer[..., :2]) * level.stride
+    points = corner[:, :, None] + level.landmarks[r, c].reshape(*r.shape, 5, 2)
+    points *= level.stride
     centre, size = (centre * weight).sum(axis=1), (size * weight).sum(axis=1)
     boxes = np.concatenate([centre - size / 2, size], axis=1).astype(np.float32)
     points = (points * weight[..., None]).sum(axis=1).astype(np.float32)
-    enough = boxes[:, 2] >= level.least_px
-    return scores[enough], boxes[enough], points[enough]
+    return scores, boxes, points
 
 
 def _around(

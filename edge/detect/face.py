@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated
 
 import cv2
 import msgspec
 import numpy as np
-from msgspec import Meta, Struct
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from edge.config import Detect
-from edge.detect.decode import UNIT_PX, Level, decode
+from edge.detect.decode import Level, decode
 from edge.errors import ConfigError
 from edge.geometry import Box
-from edge.image import resize, shrink
+from edge.image import shrink
 from edge.messages import Face
-from edge.model.manifest import MODEL, Manifest, find_model, load_manifest
+from edge.model.manifest import MODEL, find_model, load_manifest
 from edge.model.tflite import Network
 
 OWN = "face"  # the shipped model
-LARGE = 0.25  # width from which faces of a reduced picture count, as a fraction of the picture's
+KIND = "cells"  # how the maps are encoded: edge.detect.decode
 CHANNELS = {1: "score", 4: "box", 10: "landmarks"}  # an output is known by its last dimension
 
 
@@ -32,8 +31,6 @@ class Decode(Struct, frozen=True, kw_only=True):
     kind: str
     strides: tuple[int, ...]  # pixels a cell, level by level
     multiple: int  # of which both sides of the input must be one
-    unit_px: float  # size whose logarithm is 0
-    pyramid: tuple[Annotated[int, Meta(ge=1, le=8)], ...] = (1,)  # times the picture is reduced
 
 
 class TfliteFaceDetector:
@@ -52,11 +49,12 @@ class TfliteFaceDetector:
             raise ConfigError(f"{folder}: task is {manifest.task}; allowed here: face")
         self._decode = _checked(manifest.decode, folder)
         self.configure(config)
-        # One interpreter for each scale: another size of input means to build it anew.
-        self._scales = {
-            factor: _Scale(folder, manifest, self._decode, runtime, threads)
-            for factor in self._decode.pyramid
-        }
+        self._net = Network(folder / MODEL, runtime, threads)
+        if len(self._net.input_shape) != 4 or self._net.input_shape[3] != 1:
+            raise ConfigError(f"{folder}: input {self._net.input_shape}; allowed: (1, h, w, 1)")
+        self._outputs = self._places(folder)
+        self._table = self._net.input_table(manifest.input.mean, manifest.input.scale)
+        self._held: tuple[int, int] | None = None
         self.detect(np.full((manifest.input.height, manifest.input.width), 128, np.uint8))
 
     def configure(self, config: Detect, /) -> None:
@@ -67,12 +65,7 @@ class TfliteFaceDetector:
         """Return the faces with five landmarks each, best score first."""
         small, sx, sy = shrink(luma, self._config.width)
         columns = small.shape[1]
-        levels = [
-            level
-            for factor, scale in self._scales.items()
-            for level in scale.levels(small, factor, columns * LARGE if factor > 1 else 0.0)
-        ]
-        scores, boxes, points = decode(levels, threshold=self._config.threshold)
+        scores, boxes, points = decode(self._levels(small), threshold=self._config.threshold)
         least = self._config.min_face * luma.shape[0]
         return tuple(
             Face(
@@ -86,45 +79,14 @@ class TfliteFaceDetector:
             if box[3] * sy >= least and 0 <= box[0] + box[2] / 2 < columns
         )
 
-
-class _Scale:
-    """The network on one level of the image pyramid."""
-
-    def __init__(
-        self, folder: Path, manifest: Manifest, decode: Decode, runtime: str, threads: int
-    ) -> None:
-        self._decode = decode
-        self._net = Network(folder / MODEL, runtime, threads)
-        if len(self._net.input_shape) != 4 or self._net.input_shape[3] != 1:
-            raise ConfigError(f"{folder}: input {self._net.input_shape}; allowed: (1, h, w, 1)")
-        self._outputs = self._places(folder)
-        self._table = self._net.input_table(manifest.input.mean, manifest.input.scale)
-        self._held: tuple[int, int] | None = None
-
-    def levels(self, luma: NDArray[np.uint8], factor: int, least_px: float) -> list[Level]:
-        """Return the maps of a picture reduced `factor` times, in pixels of the picture itself.
-
-        Args:
-            luma: the picture.
-            factor: by which its sides are reduced first.
-            least_px: width of the smallest face that counts, in pixels of the picture.
-        """
-        if factor > 1:
-            rows, columns = (max(round(side / factor), 1) for side in luma.shape)
-            luma = resize(luma, columns, rows)
+    def _levels(self, luma: NDArray[np.uint8]) -> list[Level]:
+        """Return the maps of a picture."""
         rows, columns = luma.shape
         self._resize(rows, columns)
         self._tensor[0, :rows, :columns, 0] = cv2.LUT(luma, self._table)
         maps = dict(zip(self._outputs, self._net.run(self._tensor), strict=True))
         return [
-            Level(
-                stride * factor,
-                maps[stride, "score"][0],
-                maps[stride, "box"][0],
-                maps[stride, "landmarks"][0],
-                UNIT_PX * factor,
-                least_px,
-            )
+            Level(stride, *(maps[stride, part][0] for part in CHANNELS.values()))
             for stride in self._decode.strides
         ]
 
@@ -160,13 +122,13 @@ def _checked(values: dict[str, object], folder: Path) -> Decode:
         spec = msgspec.convert(values, Decode)
     except msgspec.ValidationError as e:
         raise ConfigError(f"{folder}: manifest: decode: {e}") from e
-    whole = bool(spec.strides and spec.pyramid) and all(
+    whole = bool(spec.strides) and all(
         stride >= 1 and spec.multiple >= 1 and spec.multiple % stride == 0
         for stride in spec.strides
     )
-    if spec.kind != "centre" or spec.unit_px != UNIT_PX or not whole:
+    if spec.kind != KIND or not whole:
         raise ConfigError(
-            f"{folder}: manifest: decode: got {values}; allowed: kind 'centre', unit_px "
-            f"{UNIT_PX:g}, strides of at least 1 and a multiple of all of them"
+            f"{folder}: manifest: decode: got {values}; allowed: kind {KIND!r}, strides of at "
+            "least 1 and a multiple of all of them"
         )
     return spec

@@ -12,7 +12,6 @@ from convert.detector import calibrate as module
 from convert.detector.calibrate import calibrate
 from convert.detector.network import STRIDES, Shape
 from convert.detector.photos import Photo
-from edge.detect.decode import UNIT_PX
 from edge.errors import ConfigError
 from tests.convert.detector.pictures import peopled, scene
 
@@ -42,11 +41,8 @@ def maps(logit: float, right: bool) -> dict[str, np.ndarray]:
         result[f"landmarks{s}"] = np.zeros((side, side, 10), np.float32)
         r, c = 51 // s, 56 // s
         result[f"score{s}"][r, c] = logit
-        off = np.array([56 - (c + 0.5) * s, 51 - (r + 0.5) * s]) / (32, 42)
-        result[f"box{s}"][r, c] = (
-            *(off if right else off + 5),
-            *np.log([32 / UNIT_PX, 42 / UNIT_PX]),
-        )
+        off = np.array([56 / s - c, 51 / s - r])
+        result[f"box{s}"][r, c] = (*(off if right else off + 100 / s), *np.log([32 / s, 42 / s]))
     return result
 
 

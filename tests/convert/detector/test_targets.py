@@ -47,9 +47,9 @@ def test_encoding_then_decoding_gives_the_face_back(
 def test_every_face_weighs_the_same_on_each_level_that_answers_for_it() -> None:
     faces = np.stack([face(4, 4, 10, 12), face(50, 10, 50, 60), face(20, 4, 40, 30)])
     maps = encode(faces, np.zeros(3, bool), H, W)
-    assert np.isclose(maps[8].box[..., 4].sum(), 2)  # the smallest, and one on the bound
-    assert np.isclose(maps[16].box[..., 4].sum(), 2)
-    assert maps[32].box[..., 4].sum() == 0
+    assert np.isclose(maps[8].box[..., 8].sum(), 2)  # the smallest, and one on the bound
+    assert np.isclose(maps[16].box[..., 8].sum(), 2)
+    assert maps[32].box[..., 8].sum() == 0
 
 
 @given(st.floats(8, 300))
@@ -72,7 +72,7 @@ def test_an_ignored_face_is_neither_face_nor_background() -> None:
     assert maps.score[..., 0].max() == 0
     assert maps.score[6, 6, 1] == 0  # in it
     assert maps.score[0, 0, 1] == 1  # elsewhere
-    assert maps.box[..., 4].sum() == 0
+    assert maps.box[..., 8].sum() == 0
 
 
 def test_a_face_before_an_ignored_one_is_still_asked_for() -> None:
@@ -86,8 +86,8 @@ def test_landmarks_that_are_not_known_are_not_asked_for() -> None:
     unknown = face(40, 40, 24, 24)
     unknown[4:] = np.nan
     maps = encode(unknown[None], np.array([False]), H, W)[8]
-    assert np.isfinite(maps.landmarks).all() and maps.landmarks[..., 10].sum() == 0
-    assert maps.box[..., 4].sum() > 0
+    assert np.isfinite(maps.landmarks).all() and maps.landmarks[..., 20].sum() == 0
+    assert maps.box[..., 8].sum() > 0
 
 
 def test_a_face_whose_centre_is_outside_has_no_cell() -> None:

@@ -13,18 +13,17 @@ from tests.convert.detector.pictures import archive, peopled, portrait, scene
 
 pytest.importorskip("keras")
 
-TINY = {"stem": 8, "channels": (16, 32, 32, 32), "blocks": (0, 1, 1, 0), "head": 24}
+TINY = {"stem": 8, "narrow": 16, "width": 24}
 
 
-def test_upsampling_is_that_of_tensorflow() -> None:
+def test_upsampling_repeats_each_value() -> None:
     import keras
 
-    from convert.detector.network import _depth_to_space
+    from convert.detector.network import _upsampling
 
     x = np.arange(2 * 2 * 3 * 8, dtype=np.float32).reshape(2, 2, 3, 8)
-    got = np.asarray(keras.ops.convert_to_numpy(_depth_to_space()()(x)))
-    want = x.reshape(2, 2, 3, 2, 2, 2).transpose(0, 1, 3, 2, 4, 5).reshape(2, 4, 6, 2)
-    np.testing.assert_array_equal(got, want)
+    got = np.asarray(keras.ops.convert_to_numpy(_upsampling()()(x)))
+    np.testing.assert_array_equal(got, x.repeat(2, axis=1).repeat(2, axis=2))
 
 
 def test_a_side_that_is_no_multiple_is_refused() -> None:
@@ -42,8 +41,8 @@ def test_losses_by_hand() -> None:
     target[0, 0, 1] = (0, 0)  # ignored
     logits = np.array([0.0, 9.0], np.float32).reshape(1, 1, 2, 1)
     assert float(score_loss(target, logits)) == pytest.approx(0.25 * np.log(2), rel=1e-4)
-    truth = np.array([1.0, 2.0, 1.0], np.float32).reshape(1, 1, 1, 3)
-    value = np.array([1.01, 3.0], np.float32).reshape(1, 1, 1, 2)
+    truth = np.array([1.0, 2.0, 1.0, 0.5, 1.0], np.float32).reshape(1, 1, 1, 5)
+    value = np.array([1.01, 4.0], np.float32).reshape(1, 1, 1, 2)
     wanted = 0.5 * 0.01**2 / 0.03 + 1 - 0.015
     assert float(distance_loss(truth, value)) == pytest.approx(wanted, rel=1e-3)
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from edge.detect.decode import (
     MAX_FACES,
-    UNIT_PX,
     Level,
     decode,
     overlaps,
@@ -24,10 +23,11 @@ STRIDE = 8
 
 
 def nothing(rows: int = 6, columns: int = 8) -> tuple[Floats, Floats, Floats]:
+    """Maps of no face; where a score is raised, one of 32 pixels on the middle of its cell."""
     return (
         np.full((rows, columns, 1), -9, np.float32),
-        np.zeros((rows, columns, 4), np.float32),
-        np.zeros((rows, columns, 10), np.float32),
+        np.full((rows, columns, 4), [0.5, 0.5, np.log(4), np.log(4)], np.float32),
+        np.full((rows, columns, 10), 0.5, np.float32),
     )
 
 
@@ -39,8 +39,8 @@ def test_no_cell_above_the_threshold_is_no_face() -> None:
 def test_a_face_in_the_middle_of_its_cell() -> None:
     score, box, landmarks = nothing()
     score[2, 3] = 2.0
-    box[2, 3] = (0, 0, np.log(16 / UNIT_PX), np.log(24 / UNIT_PX))
-    landmarks[2, 3, :2] = (-0.25, -0.5)
+    box[2, 3, 2:] = np.log([16 / 8, 24 / 8])
+    landmarks[2, 3, :2] = (0.0, -1.0)
     scores, boxes, points = decode([Level(STRIDE, score, box, landmarks)], threshold=0.5)
     assert scores == pytest.approx([1 / (1 + np.exp(-2))])
     np.testing.assert_allclose(boxes, [[28 - 8, 20 - 12, 16, 24]], rtol=1e-5)
@@ -48,12 +48,12 @@ def test_a_face_in_the_middle_of_its_cell() -> None:
     np.testing.assert_allclose(points[0, 1], [28, 20], rtol=1e-5)
 
 
-def test_offsets_are_in_units_of_the_face() -> None:
+def test_offsets_are_in_cells_from_the_upper_left_corner() -> None:
     score, box, landmarks = nothing()
-    score[0, 0] = 2.0
-    box[0, 0] = (0.25, -0.5, 0, 0)
+    score[1, 2] = 2.0
+    box[1, 2, :2] = (0.25, -0.5)
     _, boxes, _ = decode([Level(STRIDE, score, box, landmarks)], threshold=0.5)
-    np.testing.assert_allclose(boxes[0], [4 + 8 - 16, 4 - 16 - 16, 32, 32])
+    np.testing.assert_allclose(boxes[0], [16 + 2 - 16, 8 - 4 - 16, 32, 32], atol=1e-4)
 
 
 def test_neighbouring_cells_are_one_face_and_far_ones_two() -> None:
@@ -68,9 +68,8 @@ def test_neighbouring_cells_are_one_face_and_far_ones_two() -> None:
 def test_cells_around_the_peak_have_their_say_as_far_as_they_are_sure() -> None:
     score, box, landmarks = nothing()
     score[2, 3], score[2, 4], score[3, 3] = 2.0, 1.0, -4.0
-    box[2, 3] = box[2, 4] = (0, 0, 0, 0)  # 32 pixels around the middle of each cell
     box[3, 3] = (9, 9, 2, 2)  # too unsure to count
-    landmarks[2, 4, 0] = 0.5
+    landmarks[2, 4, 0] = 2.5
     scores, boxes, points = decode([Level(STRIDE, score, box, landmarks)], threshold=0.5)
     sure, less = (1 / (1 + np.exp(-x)) for x in (2.0, 1.0))
     weight = less / (sure + less)
@@ -82,7 +81,7 @@ def test_cells_around_the_peak_have_their_say_as_far_as_they_are_sure() -> None:
 def test_of_a_small_face_only_the_peak_is_asked() -> None:
     score, box, landmarks = nothing()
     score[2, 3], score[2, 4] = 2.0, 1.9
-    box[2, 3] = box[2, 4] = (0, 0, *np.log([20 / UNIT_PX, 26 / UNIT_PX]))
+    box[2, 3, 2:] = box[2, 4, 2:] = np.log([20 / 8, 26 / 8])
     _, boxes, _ = decode([Level(STRIDE, score, box, landmarks)], threshold=0.5)
     np.testing.assert_allclose(boxes, [[28 - 10, 20 - 13, 20, 26]], rtol=1e-5)
 
@@ -95,13 +94,13 @@ def test_a_cell_in_the_corner_has_no_neighbours_on_the_other_side(cell: tuple[in
     box[5 - cell[0], :, :2] = box[:, 7 - cell[1], :2] = 9
     _, boxes, _ = decode([Level(STRIDE, score, box, landmarks)], threshold=0.5)
     x, y = cell[1] * 8 + 4, cell[0] * 8 + 4
-    np.testing.assert_allclose(boxes[0], [x - 16, y - 16, 32, 32])
+    np.testing.assert_allclose(boxes[0], [x - 16, y - 16, 32, 32], atol=1e-4)
 
 
 def test_two_peaks_on_one_face_leave_the_better() -> None:
     score, box, landmarks = nothing()
     score[2, 2], score[2, 4] = 1.0, 2.0
-    box[2, 2] = box[2, 4] = (0, 0, np.log(2), np.log(2))  # 64 pixels, 16 apart
+    box[2, 2, 2:] = box[2, 4, 2:] = np.log(8)  # 64 pixels, 16 apart
     scores, _, _ = decode([Level(STRIDE, score, box, landmarks)], threshold=0.5)
     assert len(scores) == 1 and scores[0] == pytest.approx(1 / (1 + np.exp(-2)))
 
@@ -163,14 +162,14 @@ def large(size: float, logit: float) -> Level:
     """A coarse level with one face in its only full cell."""
     score, box, landmarks = nothing(2, 2)
     score[0, 0] = logit
-    box[0, 0] = (0, 0, np.log(size / UNIT_PX), np.log(size / UNIT_PX))
+    box[0, 0, 2:] = np.log(size / 32)
     return Level(32, score, box, landmarks)
 
 
 def small(size: float, logit: float) -> Level:
     score, box, landmarks = nothing(8, 8)
     score[1, 2] = logit  # around (20, 12)
-    box[1, 2] = (0, 0, np.log(size / UNIT_PX), np.log(size / UNIT_PX))
+    box[1, 2, 2:] = np.log(size / 8)
     return Level(8, score, box, landmarks)
 
 

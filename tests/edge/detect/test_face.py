@@ -146,10 +146,6 @@ def copied(tmp_path: Path) -> tuple[Path, dict[str, object]]:
         ("strides", []),
         ("strides", [8, 16]),
         ("multiple", 12),
-        ("unit_px", 16.0),
-        ("pyramid", []),
-        ("pyramid", [0]),
-        ("pyramid", [1, 99]),
     ],
 )
 def test_a_manifest_of_another_decoding_is_refused(tmp_path: Path, key: str, value: object) -> None:
