@@ -64,6 +64,15 @@ def check_same_run(folder: Path, record: dict[str, Any]) -> None:
                 )
 
 
+def record_beside(weights: Path) -> dict[str, Any] | None:
+    """Return the record of the run that `weights` come from, where it lies beside them."""
+    try:
+        record = json.loads((weights.parent / RECORD).read_text())
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
 def save_weights(path: Path, weights: Weights) -> None:
     """Write weights in their order, at once or not at all."""
     partial = path.with_suffix(".part.npz")

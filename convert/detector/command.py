@@ -73,12 +73,12 @@ def run(args: argparse.Namespace) -> int:
         raise UnavailableError(
             f"Keras cannot be used ({e}); install it with: pip install 'emotion-edge[convert]'"
         ) from e
-    from convert.detector.checkpoint import BEST, load_weights
+    from convert.detector.checkpoint import BEST, record_beside
     from convert.detector.copy_paste import Recipe
     from convert.detector.network import Shape
     from convert.detector.photos import load_photos, split
     from convert.detector.train import Plan, train
-    from convert.detector.yunet import load_yunet
+    from convert.detector.yunet import load_start
     from convert.train.progress import Progress
     from edge.model.manifest import sha256_of
 
@@ -96,11 +96,11 @@ def run(args: argparse.Namespace) -> int:
         given["steps"] = 1_000_000  # only time ends it
     archives = {path: split(load_photos(path))[0] for path in {*args.portraits, *args.scenes}}
     data = {path.name: sha256_of(path) for path in sorted(archives)}
-    start = None
+    start, before = None, None
     if args.start is not None:
-        onnx = args.start.suffix == ".onnx"
-        start = load_yunet(args.start) if onnx else load_weights(args.start)
+        start = load_start(args.start)
         data["from " + args.start.name] = sha256_of(args.start)
+        before = record_beside(args.start)
     train(
         Plan(**given),
         Shape(),
@@ -110,6 +110,7 @@ def run(args: argparse.Namespace) -> int:
         args.out,
         data=data,
         start=start,
+        before=before,
         say=Progress(1).line,
     )
     print(args.out / BEST)

@@ -18,8 +18,8 @@ Luma = NDArray[np.uint8]
 FACE_VALUES = 15  # x, y, width, height, five landmarks (x, y), the teacher's score
 SURE = 0.72  # teacher's score under which its face is neither a face nor none
 HELD_OUT = 16  # one in so many people, or photographs, is kept for judging
-KEPT_SOURCES = ("pacs", "pacs_drawn", "grocery", "grocery_more", "masks_chandrika")
-"""Sources that no training sees at all: animals and drawings, shop shelves, masks."""
+KEPT_SOURCES = ("pacs", "pacs_drawn", "masks_chandrika")
+"""Sources that no training sees at all: animals and drawings, masks."""
 BY_PERSON = ("youtube", "youtube_more")
 """Sources whose files are named after people."""
 

@@ -126,6 +126,7 @@ def train(
     *,
     data: dict[str, str],
     start: Weights | None = None,
+    before: dict[str, Any] | None = None,
     say: Callable[[str], None],
     stopping: Callable[[], bool] = lambda: False,
 ) -> Weights:
@@ -140,6 +141,7 @@ def train(
         folder: for the state, the averaged weights and the history; made when missing.
         data: what the photographs were read from: names and their SHA-256, for the record.
         start: weights of an earlier run to begin with; default: random ones.
+        before: record of the run that `start` comes from.
         say: gets a line of progress.
         stopping: asked after each step; a stopped run can go on later.
 
@@ -156,6 +158,7 @@ def train(
         "shape": shape.as_dict(),
         "recipe": asdict(recipe),
         "data": data,
+        **({"before": before} if before else {}),
     }
     checkpoint.check_same_run(folder, record)
     model = _learner(plan, shape)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from convert.detector.checkpoint import Weights, load_weights
 from convert.detector.network import STRIDES, Shape, build
 from edge.errors import ConfigError, NoInputError
 
@@ -41,7 +42,7 @@ SOFTWARE.
 HEADS = ("class", "box", "object", "landmarks")  # in the file's order, each for three strides
 
 
-def load_yunet(path: Path) -> list[Any]:
+def load_yunet(path: Path) -> Weights:
     """Return the weights of YuNet's ONNX file in the order of our network's.
 
     The three colours of the first convolution are added up, for luma stands for each of them.
@@ -95,3 +96,13 @@ def load_yunet(path: Path) -> list[Any]:
     except ValueError as e:
         raise ConfigError(f"{path}: not YuNet's shapes: {e}") from e
     return model.get_weights()  # type: ignore[no-any-return]  # Keras is untyped
+
+
+def load_start(path: Path) -> Weights:
+    """Return weights to begin with: YuNet's from an ONNX file, else those of a run.
+
+    Raises:
+        NoInputError: there is no such file.
+        ConfigError: it holds something else.
+    """
+    return load_yunet(path) if path.suffix == ".onnx" else load_weights(path)

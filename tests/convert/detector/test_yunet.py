@@ -49,3 +49,22 @@ def test_what_is_not_yunet_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.onnx").write_bytes(b"nonsense")
     with pytest.raises(ConfigError, match=r"other\.onnx: "):
         load_yunet(tmp_path / "other.onnx")
+
+
+def test_a_blend_lies_between_and_other_networks_are_refused() -> None:
+    from convert.detector.quantize import blended
+
+    before, after = [np.zeros(3, np.float32)], [np.full(3, 4, np.float32)]
+    np.testing.assert_array_equal(blended(before, after, 0.25)[0], np.ones(3))
+    with pytest.raises(ConfigError, match="another network"):
+        blended(before, [np.zeros(4, np.float32)], 0.5)
+
+
+def test_a_run_remembers_the_run_before(tmp_path: Path) -> None:
+    from convert.detector.checkpoint import RECORD, record_beside
+
+    assert record_beside(tmp_path / "weights.npz") is None
+    (tmp_path / RECORD).write_text("nonsense")
+    assert record_beside(tmp_path / "weights.npz") is None
+    (tmp_path / RECORD).write_text('{"data": {"from yunet.onnx": "0"}}')
+    assert record_beside(tmp_path / "weights.npz") == {"data": {"from yunet.onnx": "0"}}
