@@ -54,7 +54,7 @@ def load_yunet(path: Path) -> Weights:
         NoInputError: there is no such file.
         ConfigError: it holds something else.
     """
-    import onnx  # type: ignore[import-not-found]  # not in the environment of the checks
+    import onnx
 
     try:
         graph = onnx.load(path).graph
