@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import ConfigError, NoInputError
+from edge.model.manifest import MANIFEST
 
 Weights = list[NDArray[np.float32]]
 STATE = "state.npz"  # of a run folder: where training goes on
@@ -65,10 +66,14 @@ def check_same_run(folder: Path, record: dict[str, Any]) -> None:
 
 
 def record_beside(weights: Path) -> dict[str, Any] | None:
-    """Return the record of the run that `weights` come from, where it lies beside them."""
+    """Return the record of the run, or of the model folder, in which `weights` lie."""
     try:
-        record = json.loads((weights.parent / RECORD).read_text())
-    except (OSError, ValueError):
+        if (weights.parent / RECORD).is_file():
+            record = json.loads((weights.parent / RECORD).read_text())
+        else:
+            of = json.loads((weights.parent / MANIFEST).read_text())["provenance"]
+            record = {key: of[key] for key in ("training", "blend") if key in of}
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return record if isinstance(record, dict) else None
 

@@ -43,6 +43,12 @@ def add_parser(subparsers: Any) -> None:
         metavar="WEIGHTS",
         help="weights.npz of an earlier run, or YuNet's ONNX file, to begin with",
     )
+    p.add_argument(
+        "--boxes-only",
+        action="store_true",
+        help="train the heads of boxes and landmarks and nothing else: after quantize-detector "
+        "--blend, whose mean fits what it finds better than where it says that it is",
+    )
     p.add_argument("--steps", type=int, help="of the training")
     p.add_argument("--minutes", type=float, help="instead of steps: all runs together")
     p.add_argument("--batch", type=int, help="pictures a step")
@@ -92,6 +98,8 @@ def run(args: argparse.Namespace) -> int:
         for name in ("steps", "minutes", "batch", "mine_every", "seed")
         if getattr(args, name) is not None
     }
+    if args.boxes_only:
+        given["boxes_only"] = True
     if args.minutes and not args.steps:
         given["steps"] = 1_000_000  # only time ends it
     archives = {path: split(load_photos(path))[0] for path in {*args.portraits, *args.scenes}}

@@ -50,6 +50,7 @@ class Plan:
     mine_most: int = 1500  # pictures kept
     mine_alarm: float = 0.35  # score from which a mistake is kept
     report_every: int = 200
+    boxes_only: bool = False  # train the heads of boxes and landmarks, nothing else
     seed: int = 1
 
 
@@ -83,6 +84,9 @@ def _learner(plan: Plan, shape: Shape) -> Any:
         model = build(plan.height, plan.width, shape, fast=True)
     finally:
         keras.mixed_precision.set_dtype_policy("float32")
+    if plan.boxes_only:
+        for layer in model.layers:
+            layer.trainable = layer.name.startswith(("box", "landmarks"))
     kinds = {"score": loss.score_loss, "box": loss.distance_loss, "landmarks": loss.distance_loss}
     weights = {"score": 1.0, "box": 2.0, "landmarks": 1.0}
     model.compile(
