@@ -81,12 +81,13 @@ def _level(
             continue
         sigma = max(MIN_SPREAD, SPREAD * size / stride)
         peak = np.exp(-((xs - column) ** 2 + (ys - row) ** 2) / (2 * sigma**2))
-        if not low / BOTH <= size < high * BOTH:
-            if low / EITHER <= size < high * EITHER:
-                score[peak >= NEAR, 1] = 0  # another level's face, which this one may see too
+        if not low / EITHER <= size < high * EITHER:
             continue
-        score[..., 0] = np.maximum(score[..., 0], peak)
-        score[row, column, 1] = 1
+        if low / BOTH <= size < high * BOTH:
+            score[..., 0] = np.maximum(score[..., 0], peak)
+            score[row, column, 1] = 1
+        else:  # another level's face, which this one may see too, and then must know where it is
+            score[peak >= NEAR, 1] = 0
         mine = (peak >= NEAR) & (peak > best)
         best[mine] = peak[mine]
         weight = peak[mine] / peak[peak >= NEAR].sum()  # every face counts the same

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -47,9 +48,11 @@ def test_encoding_then_decoding_gives_the_face_back(
 def test_every_face_weighs_the_same_on_each_level_that_answers_for_it() -> None:
     faces = np.stack([face(4, 4, 10, 12), face(50, 10, 50, 60), face(20, 4, 40, 30)])
     maps = encode(faces, np.zeros(3, bool), H, W)
-    assert np.isclose(maps[8].box[..., 8].sum(), 2)  # the smallest, and one on the bound
-    assert np.isclose(maps[16].box[..., 8].sum(), 2)
-    assert maps[32].box[..., 8].sum() == 0
+    # Where it must answer, and where it may; on 32 the two share a cell.
+    assert maps[8].box[..., 8].sum() == pytest.approx(3)
+    assert maps[16].box[..., 8].sum() == pytest.approx(2)
+    asked = {stride: (m.score[..., 0] == 1).sum() for stride, m in maps.items()}
+    assert asked == {8: 2, 16: 2, 32: 0}  # where it must: the second is on both sides of a bound
 
 
 @given(st.floats(8, 300))
