@@ -78,7 +78,8 @@ def full() -> bytes:
     """Every key with its default, as a file."""
     plain: dict[str, Any] = msgspec.to_builtins(Config())
     plain["attribute"] = [{"name": "gender", "model": "gender", "rate": 1.0}]
-    lines = []
+    alone = [name for name, value in plain.items() if not isinstance(value, (dict, list))]
+    lines = [f"{name} = {toml(plain.pop(name))}" for name in alone]  # before any section
     for section, tables in plain.items():
         for table in tables if isinstance(tables, list) else [tables]:
             lines.append(f"[[{section}]]" if isinstance(tables, list) else f"[{section}]")
@@ -135,7 +136,7 @@ VALUE = ARGUMENT | st.sampled_from(
 
 @pytest.mark.parametrize("times", TIMES)
 def test_overrides_on_the_command_line(times: int) -> None:
-    word = st.builds("{}={}".format, st.sampled_from(KEYS) | ARGUMENT, VALUE) | ARGUMENT
+    word = st.builds("{}={}".format, st.sampled_from([*KEYS, "profile"]) | ARGUMENT, VALUE) | ARGUMENT
     fuzz(times, st.lists(word, max_size=3).map(tuple), lambda sets: holds(None, None, sets))
 
 
