@@ -55,6 +55,7 @@ def test_evaluate_prints_json_and_nothing_else(
     kinds = {row["corruption"] for row in found["robustness"]}
     assert kinds == {
         "none", "shift", "scale", "rotation", "blur", "darkness", "noise", "occlusion",
+        "width", "left hidden", "lower hidden", "upper hidden",
     }  # fmt: skip
 
 

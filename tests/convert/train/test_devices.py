@@ -58,7 +58,7 @@ def train_on(devices: int, batch: int = 16) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,  # XLA compiles, beside the device's tests
     )
 
 
