@@ -136,7 +136,8 @@ VALUE = ARGUMENT | st.sampled_from(
 
 @pytest.mark.parametrize("times", TIMES)
 def test_overrides_on_the_command_line(times: int) -> None:
-    word = st.builds("{}={}".format, st.sampled_from([*KEYS, "profile"]) | ARGUMENT, VALUE) | ARGUMENT
+    key = st.sampled_from([*KEYS, "profile"]) | ARGUMENT
+    word = st.builds("{}={}".format, key, VALUE) | ARGUMENT
     fuzz(times, st.lists(word, max_size=3).map(tuple), lambda sets: holds(None, None, sets))
 
 
