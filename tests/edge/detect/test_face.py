@@ -84,7 +84,7 @@ def test_a_tilted_head_is_found_and_stands_upright_in_its_crop(frame: Luma, degr
     face = detector().detect(tilted)[0]
     assert face.landmarks is not None and level.landmarks is not None
     seen = roll(face.landmarks, face.box) - roll(level.landmarks, level.box)
-    # YuNet's landmarks take a tilt for less than it is (docs/detector.md), ours too.
+    # The landmarks take a tilt for less than it is: docs/detector.md.
     assert np.sign(seen) == np.sign(degrees) and abs(degrees) / 4 < abs(seen) < 45
     model = Model(find_model("emotion"))
     wanted = model.crop(frame, level.box)
