@@ -99,6 +99,42 @@ def _torch_kinds() -> Any:
     )
 
 
+def residual_layers(fast: bool, *, momentum: float) -> tuple[Any, Any]:
+    """Return `conv(x, channels, kernel=3, stride=1)` and `block(x, channels, stride)`.
+
+    A convolution with batch normalisation, and two of them with a shortcut (He et al. 2015).
+
+    Args:
+        fast: see `layer_kinds`.
+        momentum: of the normalisation's averages, a step.
+    """
+    from keras import layers
+
+    kind = layer_kinds(fast)
+
+    def conv(x: Any, channels: int, kernel: int = 3, stride: int = 1) -> Any:
+        x = kind.Conv2D(
+            channels,
+            kernel,
+            strides=stride,
+            padding="same",
+            use_bias=False,
+            kernel_initializer="he_normal",
+        )(x)
+        return kind.BatchNormalization(momentum=momentum)(x)
+
+    def block(x: Any, channels: int, stride: int) -> Any:
+        y = layers.ReLU()(conv(x, channels, stride=stride))
+        y = conv(y, channels)
+        if stride > 1:
+            x = kind.AveragePooling2D(stride)(x)
+        if x.shape[-1] != channels:
+            x = conv(x, channels, kernel=1)
+        return layers.ReLU()(layers.Add()([y, x]))
+
+    return conv, block
+
+
 def luma_to_unit(x: Any) -> Any:
     """Put luma 0..255 into -1..1 as the first layer.
 

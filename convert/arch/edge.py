@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from convert.arch.blocks import layer_kinds, luma_to_unit
+from convert.arch.blocks import luma_to_unit, residual_layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +41,7 @@ def build(
     import keras
     from keras import layers
 
-    kind = layer_kinds(fast)
-
-    def conv(x: Any, channels: int, kernel: int = 3, stride: int = 1) -> Any:
-        x = kind.Conv2D(
-            channels,
-            kernel,
-            strides=stride,
-            padding="same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-        )(x)
-        return kind.BatchNormalization(momentum=0.95)(x)
-
-    def block(x: Any, channels: int, stride: int) -> Any:
-        y = layers.ReLU()(conv(x, channels, stride=stride))
-        y = conv(y, channels)
-        if stride > 1:
-            x = kind.AveragePooling2D(stride)(x)
-        if x.shape[-1] != channels:
-            x = conv(x, channels, kernel=1)
-        return layers.ReLU()(layers.Add()([y, x]))
-
+    conv, block = residual_layers(fast, momentum=0.95)
     inputs = keras.Input((*size, 1), name="luma_0_255")
     x = luma_to_unit(inputs)
     channels, kernel, stride = shape.stem

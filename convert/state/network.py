@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.arch.blocks import layer_kinds, luma_to_unit
+from convert.arch.blocks import luma_to_unit, residual_layers
 from convert.state.outputs import N
 
 Floats = NDArray[np.float32]
@@ -51,28 +51,7 @@ def build(shape: Shape, *, fast: bool = False, seed: int = 1) -> Any:
     import keras
     from keras import layers
 
-    kind = layer_kinds(fast)
-
-    def conv(x: Any, channels: int, kernel: int = 3, stride: int = 1) -> Any:
-        x = kind.Conv2D(
-            channels,
-            kernel,
-            strides=stride,
-            padding="same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-        )(x)
-        return kind.BatchNormalization(momentum=0.97)(x)
-
-    def block(x: Any, channels: int, stride: int) -> Any:
-        y = layers.ReLU()(conv(x, channels, stride=stride))
-        y = conv(y, channels)
-        if stride > 1:
-            x = kind.AveragePooling2D(stride)(x)
-        if x.shape[-1] != channels:
-            x = conv(x, channels, kernel=1)
-        return layers.ReLU()(layers.Add()([y, x]))
-
+    conv, block = residual_layers(fast, momentum=0.97)
     inputs = keras.Input((shape.size, shape.size, 1), name="luma_0_255")
     x = layers.ReLU()(conv(luma_to_unit(inputs), shape.stem, 5, 2))
     for channels, stride in shape.blocks:
