@@ -16,8 +16,13 @@ CLIP = Path(edge.__file__).parent / "demo" / "astronaut.mp4"
 
 
 @contextlib.contextmanager
-def daemon(port: int, log: Path, **more: object) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `emotion-edge run` on the clip, over and over; `mqtt__base="x"` sets mqtt.base."""
+def daemon(
+    port: int, log: Path, *, events: Path | None = None, **more: object
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `emotion-edge run` on the clip, over and over; `mqtt__base="x"` sets mqtt.base.
+
+    `log` is for standard error; `events` for standard output, which is else the test's.
+    """
     keys: dict[str, object] = {
         "camera.source": CLIP,
         "camera.loop": "true",
@@ -30,9 +35,12 @@ def daemon(port: int, log: Path, **more: object) -> Iterator[subprocess.Popen[by
     }
     sets = [word for k, v in keys.items() for word in ("--set", f"{k}={v}")]
     env = {k: v for k, v in os.environ.items() if not k.startswith("EMOTION_EDGE_")}
-    with log.open("wb") as stderr:
+    with contextlib.ExitStack() as files:
         process = subprocess.Popen(
-            [sys.executable, "-m", "edge", "run", *sets], stderr=stderr, env=env
+            [sys.executable, "-m", "edge", "run", *sets],
+            stdout=files.enter_context(events.open("wb")) if events else None,
+            stderr=files.enter_context(log.open("wb")),
+            env=env,
         )
     try:
         yield process

@@ -26,15 +26,24 @@ TOO_LARGE = (12_000, 20_000)  # pixels; 240 MB as luma, 3 MB as a file
 
 def pictures_then_one_too_large(folder: Path) -> Path:
     """Write frames of the demo clip, and last a picture that takes 240 MB; return its path."""
+    pictures(folder)
+    return too_large(folder / "999.jpg")
+
+
+def pictures(folder: Path) -> None:
+    """Write frames of the demo clip."""
     folder.mkdir()
     video = cv2.VideoCapture(str(CLIP))
     for n in range(FACE.stop):
         picture = video.read()[1]
         if n in FACE:
             assert cv2.imwrite(str(folder / f"{n:03}.jpg"), picture)
-    last = folder / "999.jpg"
-    assert cv2.imwrite(str(last), np.full(TOO_LARGE, 128, np.uint8))
-    return last
+
+
+def too_large(path: Path) -> Path:
+    """Write a picture that takes 240 MB; return its path."""
+    assert cv2.imwrite(str(path), np.full(TOO_LARGE, 128, np.uint8))
+    return path
 
 
 class Group:
@@ -140,7 +149,7 @@ def remove(folder: Path) -> None:
     while True:
         try:
             return folder.rmdir()
-        except OSError:
+        except OSError as e:
             if time.monotonic() > until:
-                raise
+                raise OSError(f"{folder}: still {(folder / 'cgroup.procs').read_text()!r}") from e
             time.sleep(0.1)
