@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from edge.config import Attention, Config
+from edge.config import Config
+from edge.config_face import Attention
 from edge.messages import Condition, ConditionKind, Estimate, Sums
 
 # Fraction of the cone that a head must come back into: between, what was before holds.

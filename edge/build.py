@@ -15,7 +15,8 @@ from edge import __version__, host
 from edge.baseline import BaselineCorrector
 from edge.camera import open_camera
 from edge.classify import Model, NoEmotions, TrackClassifier
-from edge.config import Config, State
+from edge.config import Config
+from edge.config_face import State
 from edge.configfile import effective
 from edge.contract import ModelInfo
 from edge.detect import open_detector

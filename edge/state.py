@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import State
+from edge.config_face import State
 from edge.crop import crop_turned, tilt
 from edge.errors import ConfigError
 from edge.geometry import Box, Points, turned_pose

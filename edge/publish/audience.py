@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from edge.clock import rfc3339
-from edge.config import Audience
+from edge.config_face import Audience
 from edge.contract import AudienceHour, AudienceNow
 from edge.messages import ConditionKind, Estimate
 

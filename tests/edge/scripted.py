@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge.attention import AttentionJudge
-from edge.config import Attention, Config, Drowsiness
+from edge.config import Config
+from edge.config_face import Attention, Drowsiness
 from edge.drowsiness import DrowsinessJudge
 from edge.events import EventRules
 from edge.geometry import Box

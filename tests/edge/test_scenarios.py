@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from edge.config import Attention, Drowsiness
+from edge.config_face import Attention, Drowsiness
 from tests.edge.scripted import AHEAD, Do, Said, conditions, play
 
 WITHIN_S = 0.3

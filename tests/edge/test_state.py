@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.config import State
+from edge.config_face import State
 from edge.configfile import load
 from edge.errors import ConfigError
 from edge.geometry import Box, Points

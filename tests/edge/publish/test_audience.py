@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Audience
+from edge.config_face import Audience
 from edge.contract import AudienceHour
 from edge.geometry import Box
 from edge.messages import Condition, ConditionKind, Estimate, Sums, Track
