@@ -21,6 +21,8 @@ from convert.load import FloatModel, load_float, use_tensorflow
 from convert.quantize.calibrate import Material, material
 from convert.quantize.flip import with_flip
 from convert.quantize.folder import GateError, staged, write
+from convert.quantize.onnx import FILE as ONNX
+from convert.quantize.onnx import checked_onnx
 from convert.quantize.options import Quantisation, add_options, options_from
 from convert.quantize.parity import Parity, failures, measure
 from convert.quantize.signoff import Fit, describe, metrics_of, provenance_of, write_folder
@@ -91,11 +93,14 @@ def run(args: argparse.Namespace) -> int:
                 f"{wanted.mode} is not the same model as {wanted.model.name}, nothing was "
                 "written:\n  " + "\n  ".join([*below, _summary(parity)])
             )
+        more: dict[str, object] = {"held_out": held_out}
+        if wanted.onnx:
+            content, more["onnx"] = checked_onnx(model, manifest, faces, reference)
+            write(folder / ONNX, content)
         manifest = msgspec.structs.replace(
             manifest,
             metrics=metrics_of(model, parity, truth, reference, quantised, wanted.data, split),
-            provenance=provenance_of(wanted, model, seen, fit, tflite, raw_luma, record)
-            | {"held_out": held_out},
+            provenance=provenance_of(wanted, model, seen, fit, tflite, raw_luma, record) | more,
         )
         write_folder(folder, manifest, tflite, wanted.data.resolve().name, wanted.notes)
     _report(wanted.out, parity, fit.temperature, len(tflite), held_out)

@@ -34,6 +34,7 @@ class Quantisation:
         calibration: faces to calibrate on.
         seed: of their choice.
         flip: average the scores of a face and its mirror image inside the model.
+        onnx: write the float model as ONNX too.
         split: to compare on, or None: the data's test split.
         truth: one of `convert.evaluate.truth.TRUTHS`.
         notes: Markdown for the card.
@@ -51,6 +52,7 @@ class Quantisation:
     calibration: int
     seed: int
     flip: bool
+    onnx: bool
     split: str | None
     truth: str
     notes: str
@@ -95,6 +97,12 @@ def add_options(p: argparse.ArgumentParser) -> None:
         help="let the model average its scores of a face and of its mirror image: somewhat more "
         "accurate, twice the time",
     )
+    p.add_argument(
+        "--onnx",
+        action="store_true",
+        help="write model.onnx too: the float model, raw luma in, for other runtimes; its scores "
+        "must equal those of the Keras file to 0.0001",
+    )
     p.add_argument("--split", help="to compare on (default: the data's test split)")
     p.add_argument("--notes", type=Path, help="Markdown to put into the card")
     add_truth_option(p)
@@ -129,6 +137,7 @@ def options_from(args: argparse.Namespace) -> Quantisation:
         calibration=args.calibration,
         seed=args.seed,
         flip=args.flip,
+        onnx=args.onnx,
         split=args.split,
         truth=args.truth,
         notes=args.notes.read_text(encoding="utf-8") if args.notes else "",
