@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,27 @@ class RunState:
         """
         by_step = self.step / steps
         return max(by_step, self.seconds / (60 * minutes)) if minutes else by_step
+
+
+def rows(folder: Path) -> Iterator[dict[str, float]]:
+    """Yield what `note` has kept, oldest first.
+
+    Raises:
+        ConfigError: the file is damaged.
+    """
+    if not (folder / HISTORY).is_file():
+        return
+    for line in (folder / HISTORY).read_text().splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError as e:
+            raise ConfigError(f"{folder / HISTORY}: {e}; allowed: a line of JSON a row") from e
+
+
+def note(folder: Path, row: dict[str, float]) -> None:
+    """Add a row of figures to the run's history."""
+    with (folder / HISTORY).open("a") as f:
+        f.write(json.dumps(row) + "\n")
 
 
 def check_same_run(folder: Path, record: dict[str, Any]) -> None:

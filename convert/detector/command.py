@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from convert.train.tensorboard import add_tensorboard_option, event_files
 from edge.errors import UnavailableError, UsageError
 
 
@@ -58,6 +59,7 @@ def add_parser(subparsers: Any) -> None:
     p.add_argument(
         "--backend", choices=("tensorflow", "torch"), help="of Keras; torch is twice as quick here"
     )
+    add_tensorboard_option(p)
     p.set_defaults(run=run)
 
 
@@ -79,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         raise UnavailableError(
             f"Keras cannot be used ({e}); install it with: pip install 'emotion-edge[convert]'"
         ) from e
-    from convert.detector.checkpoint import BEST, record_beside
+    from convert.detector.checkpoint import BEST, record_beside, rows
     from convert.detector.copy_paste import Recipe
     from convert.detector.network import Shape
     from convert.detector.photos import load_photos, split
@@ -109,17 +111,19 @@ def run(args: argparse.Namespace) -> int:
         start = load_start(args.start)
         data["from " + args.start.name] = sha256_of(args.start)
         before = record_beside(args.start)
-    train(
-        Plan(**given),
-        Shape(),
-        Recipe(),
-        [p for path in args.portraits for p in archives[path]],
-        [p for path in args.scenes for p in archives[path]],
-        args.out,
-        data=data,
-        start=start,
-        before=before,
-        say=Progress(1).line,
-    )
+    with event_files(args.tensorboard, args.out, rows(args.out), "step") as log:
+        train(
+            Plan(**given),
+            Shape(),
+            Recipe(),
+            [p for path in args.portraits for p in archives[path]],
+            [p for path in args.scenes for p in archives[path]],
+            args.out,
+            data=data,
+            start=start,
+            before=before,
+            say=Progress(1).line,
+            log=log,
+        )
     print(args.out / BEST)
     return 0

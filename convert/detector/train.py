@@ -7,9 +7,8 @@ bounded by minutes.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -132,6 +131,7 @@ def train(
     start: Weights | None = None,
     before: dict[str, Any] | None = None,
     say: Callable[[str], None],
+    log: Callable[[Mapping[str, float]], None] = lambda row: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Weights:
     """Train, or go on where `folder` says that an earlier run of the same plan stopped.
@@ -147,6 +147,7 @@ def train(
         start: weights of an earlier run to begin with; default: random ones.
         before: record of the run that `start` comes from.
         say: gets a line of progress.
+        log: gets each row of the history.
         stopping: asked after each step; a stopped run can go on later.
 
     Returns:
@@ -220,8 +221,8 @@ def train(
                 means = {k: v / count for k, v in sums.items()}
                 checkpoint.save(model, state, folder, record)
                 row = {"step": state.step, "seconds": round(took, 1), **means}
-                with (folder / checkpoint.HISTORY).open("a") as f:
-                    f.write(json.dumps(row) + "\n")
+                checkpoint.note(folder, row)
+                log(row)
                 parts = " ".join(f"{k.removesuffix('_loss')} {v:.3f}" for k, v in means.items())
                 each = 1000 * took / count / plan.batch
                 say(f"step {state.step}, {done:.1%}: {parts} ({each:.1f} ms a picture)")

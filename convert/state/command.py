@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from convert.train.tensorboard import add_tensorboard_option, event_files
 from edge.errors import UnavailableError, UsageError
 
 
@@ -39,6 +40,7 @@ def add_parser(subparsers: Any) -> None:
     p.add_argument("--batch", type=int, help="faces a step")
     p.add_argument("--size", type=int, help="pixels of the input, a multiple of 16 (default 64)")
     p.add_argument("--seed", type=int, help="of the crops and the first weights")
+    add_tensorboard_option(p)
     p.set_defaults(run=run)
 
 
@@ -73,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         ) from e
     import numpy as np
 
-    from convert.detector.checkpoint import BEST, load_weights
+    from convert.detector.checkpoint import BEST, load_weights, rows
     from convert.state.augment import Recipe
     from convert.state.faces import held_out, read_faces
     from convert.state.network import Shape, narrowed
@@ -104,16 +106,18 @@ def run(args: argparse.Namespace) -> int:
     if args.start is not None:
         start = narrowed(load_weights(args.start / BEST), shape.dense)
         data["from"] = sha256_of(args.start / BEST)
-    train(
-        Plan(**given),
-        shape,
-        Recipe(**size),
-        faces,
-        args.out,
-        data=data,
-        start=start,
-        say=say,
-    )
+    with event_files(args.tensorboard, args.out, rows(args.out), "step") as log:
+        train(
+            Plan(**given),
+            shape,
+            Recipe(**size),
+            faces,
+            args.out,
+            data=data,
+            start=start,
+            say=say,
+            log=log,
+        )
     print(args.out / BEST)
     return 0
 

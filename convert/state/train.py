@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -80,6 +79,7 @@ def train(
     data: dict[str, str],
     start: Weights | None = None,
     say: Callable[[str], None],
+    log: Callable[[Mapping[str, float]], None] = lambda row: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Weights:
     """Train, or go on where `folder` says that an earlier run of the same plan stopped.
@@ -93,6 +93,7 @@ def train(
         data: what the faces were read from: names and their SHA-256, for the record.
         start: weights of an earlier run to begin with; default: random ones.
         say: gets a line of state.
+        log: gets each row of the history.
         stopping: asked after each step; a stopped run can go on later.
 
     Returns:
@@ -146,8 +147,8 @@ def train(
                 took = time.perf_counter() - began
                 checkpoint.save(model, state, folder, record)
                 row = {"step": state.step, "seconds": round(took, 1), "loss": total / count}
-                with (folder / checkpoint.HISTORY).open("a") as f:
-                    f.write(json.dumps(row) + "\n")
+                checkpoint.note(folder, row)
+                log(row)
                 each = 1000 * took / count / plan.batch
                 say(
                     f"step {state.step}, {done:.1%}: loss {total / count:.3f} "

@@ -22,6 +22,7 @@ from convert.train.begin import load_begun, model_file
 from convert.train.options import CONFIG, Plan, add_options, config_text, plan_from
 from convert.train.record import MODEL, RECORD, versions
 from convert.train.teacher import described, load_teachers, taking_turns
+from convert.train.tensorboard import event_files
 from edge.errors import ConfigError, StorageError, UnavailableError, UsageError
 from edge.model.manifest import sha256_of
 
@@ -185,7 +186,8 @@ class _Work:
             )
         write_text(plan.out / CONFIG, config_text(plan))
         teacher = taking_turns(self.teachers) if self.teachers else None
-        training.run(self.train, self.choose, plan.out, teacher=teacher)
+        with event_files(plan.tensorboard, plan.out, training.history, "epoch") as log:
+            training.run(self.train, self.choose, plan.out, teacher=teacher, log=log)
         return self._finish(training, begin)
 
     def _origin(self, begin: Path | None) -> dict[str, Any]:
@@ -251,8 +253,10 @@ class _Work:
         return 0
 
     def _already_done(self, training: Training) -> int:
-        """Leave a finished training's record as it is, but for a test that is asked for now."""
+        """Leave a finished training as it is, but for test or curves that are asked for now."""
         path = self.plan.out / RECORD
+        with event_files(self.plan.tensorboard, self.plan.out, training.history, "epoch"):
+            pass
         if self.plan.test:
             record = json.loads(path.read_text(encoding="utf-8"))
             record["test"] = self._tested(training)

@@ -6,7 +6,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -200,9 +200,18 @@ class Training:
         return {"faces": train.digest(), **self.origin, **asdict(self.recipe)}
 
     def run(
-        self, train: Part, choose: Part, folder: Path, *, teacher: Teacher | None = None
+        self,
+        train: Part,
+        choose: Part,
+        folder: Path,
+        *,
+        teacher: Teacher | None = None,
+        log: Callable[[Mapping[str, float]], None] = lambda row: None,
     ) -> list[dict[str, float]]:
-        """Train to the end of the recipe; return one dictionary of figures an epoch."""
+        """Train to the end of the recipe; return one dictionary of figures an epoch.
+
+        Each is handed to `log` as soon as the epoch is kept.
+        """
         recipe = self.recipe
         per_epoch = steps_of(train, recipe)
         steps = per_epoch * recipe.epochs
@@ -217,6 +226,7 @@ class Training:
             self.history.append(figures)
             live = checkpoint.variables(self.model, self.optimizer)
             checkpoint.save(folder, live, self.kept.get_weights(), self.history, purpose)
+            log(figures)
             text = "  ".join(f"{k} {v:.4g}" for k, v in figures.items() if k != "epoch")
             left = bar.left((epoch + 1) * per_epoch)
             bar.line(f"epoch {epoch + 1}/{recipe.epochs}  {text}  {left} left")

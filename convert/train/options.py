@@ -17,6 +17,7 @@ from typing import Any
 from convert.arch import NAMES
 from convert.train.augment import Augmentation
 from convert.train.recipe import OPTIMIZERS, PRECISIONS, SCHEDULES, Recipe
+from convert.train.tensorboard import HELP
 from edge.errors import ConfigError, NoInputError, UsageError
 
 USUAL = Recipe()
@@ -59,6 +60,7 @@ class Plan:
         backend: of Keras, or None for the one it is set to.
         limit: train on so many faces only.
         test: report on the test split.
+        tensorboard: write event files for TensorBoard.
         config: every option's value as it can be given again.
     """
 
@@ -71,6 +73,7 @@ class Plan:
     backend: str | None
     limit: int | None
     test: bool
+    tensorboard: bool
     config: Mapping[str, Any]
 
 
@@ -83,6 +86,7 @@ DEFAULTS: dict[str, Any] = {
     "warmup": USUAL.warmup_epochs, "weight_decay": None, "averaging": USUAL.averaging,
     "augment": 1.0, "holdout": USUAL.holdout, "limit": None, "size": "48x48",
     "precision": USUAL.precision, "backend": None, "test": False,
+    "tensorboard": False,
 }  # fmt: skip
 
 
@@ -216,6 +220,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "report on the test split, once, when all choices are made",
         action="store_true",
     )
+    add(course, "--tensorboard", HELP, action="store_true")
 
 
 def plan_from(args: argparse.Namespace) -> Plan:
@@ -245,6 +250,7 @@ def plan_from(args: argparse.Namespace) -> Plan:
         backend=config["backend"],
         limit=config["limit"],
         test=config["test"],
+        tensorboard=config["tensorboard"],
         config={"data": str(data.resolve()), **{k: _absolute(k, v) for k, v in config.items()}},
     )
 
