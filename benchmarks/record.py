@@ -1,0 +1,193 @@
+"""How many events a second a recorder takes, and what limits it.
+
+usage: python -m benchmarks.record [--events N] [--kills N]
+
+The events wait at a real Mosquitto in the recorder's session, so that nobody sends while it is
+measured: from the first to the last that the database has, sums included. With `--kills` nothing is
+measured: recorders, broker and database are killed so often, and the history must be right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from sqlalchemy import func, select
+
+from benchmarks.common import publish
+from edge.store import Store, open_store
+from edge.store.digest import digest
+from edge.store.models import Batch, Event
+from edge.store.write import Writer
+from tests import broker as brokers
+from tests import postgresql
+from tests.edge.store.kills import random_kills
+from tests.edge.store.sender import Device, read
+from tests.recorder import RecorderProcess, sending
+
+DEVICES = 20
+PATIENCE_S = 600.0
+BATCH = 500  # as of the recorder
+PROGRAMS = ("this", "recorder", "mosquitto", "postgres")
+COLUMNS = [
+    ("into", "into"),
+    ("recorders", "recorders"),
+    ("events", "events"),
+    ("rate", "events/s"),
+    *((name, f"{name}, us") for name in PROGRAMS),
+]
+
+
+def main() -> None:
+    """Measure, or kill."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    p.add_argument("--events", type=int, default=40_000, help="about so many (%(default)d)")
+    p.add_argument("--kills", type=int, help="kill so often instead")
+    p.add_argument("--seed", type=int, default=16)
+    args = p.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if args.kills:
+            total = random_kills(Path(folder), args.kills, random.Random(args.seed), print)
+            print(f"{args.kills} kills, {total} events sent: none lost, none twice, sums the same")
+            return
+        measure(Path(folder), args.events)
+
+
+def measure(folder: Path, events: int) -> None:
+    """Measure all ways and save the table."""
+    devices = [Device(f"kiosk-{n}") for n in range(DEVICES)]
+    rng = random.Random(1)
+    while sum(len(d.sent) for d in devices) < events:
+        for d in devices:
+            d.crowd(50, rng, span_s=86_400.0)
+    rows = []
+    for kind in ("sqlite", "postgresql"):
+        with database(kind, folder / f"{kind}-alone") as url:
+            rows.append({"into": kind, "recorders": "no broker"} | alone(url, devices))
+        for count in (1,) if kind == "sqlite" else (1, 2):
+            place = folder / f"{kind}-{count}"
+            with database(kind, place) as url:
+                rows.append(
+                    {"into": kind, "recorders": count} | through(place, url, devices, count)
+                )
+            print(rows[-1], flush=True)
+    one, two = (r["rate"] for r in rows if r["into"] == "postgresql" and r["recorders"] in (1, 2))
+    publish(
+        "record",
+        "What a recorder takes",
+        COLUMNS,
+        rows,
+        [
+            "The events wait in the recorder's session at Mosquitto; from the first to the last in "
+            "the database, visits and sums included. *no broker*: decode, store and sum up only.",
+            "us: microseconds of processor an event, by program.",
+            f"Two recorders that share the events take {two / one:.2f} times what one takes.",
+        ],
+    )
+
+
+@contextmanager
+def database(kind: str, folder: Path) -> Iterator[str]:
+    """An empty history."""
+    folder.mkdir(parents=True)
+    if kind == "sqlite":
+        yield str(folder / "history.db")
+        return
+    with postgresql.running(fsync=True) as server:
+        yield server.create("history")
+
+
+def alone(url: str, devices: list[Device]) -> dict[str, Any]:
+    """Decode, store and digest in this process, without a broker."""
+    sent = [(d.name, p) for d in devices for p in d.sent]
+    with open_store(url) as store:
+        writer, began = Writer(store), time.monotonic()
+        with Used() as used:
+            for at in range(0, len(sent), BATCH):
+                writer.write([read(name, p) for name, p in sent[at : at + BATCH]])
+                if at // BATCH % 10 == 9:
+                    digest(store)
+            while digest(store):
+                pass
+        return used.told(len(sent), time.monotonic() - began)
+
+
+def through(folder: Path, url: str, devices: list[Device], count: int) -> dict[str, Any]:
+    """Let recorders take what waits for them at a broker."""
+    total = sum(len(d.sent) for d in devices)
+    with brokers.running(folder / "broker") as broker, ExitStack() as stack:
+        recorders = []
+        for n in range(count):
+            place = folder / f"r{n}"
+            place.mkdir()
+            options = ["--name", f"r{n}", *(["--share", "writers"] if count > 1 else [])]
+            recorders.append(RecorderProcess(place, broker.port, url, *options))
+            stack.callback(recorders[-1].kill)
+            recorders[-1].start()
+        for r in recorders:
+            r.kill()
+        for d in devices:
+            with sending(broker.port, d.name, d.sent) as sender:
+                sender.wait()
+        with open_store(url) as store, Used() as used:
+            for r in recorders:
+                r.launch()
+            began = wait_for(store, lambda stored, _: stored > 0)
+            ended = wait_for(store, lambda stored, waiting: stored >= total and not waiting)
+        return used.told(total, ended - began)
+
+
+def wait_for(store: Store, true: Any) -> float:
+    """Return the time (s, monotonic) at which `true(events, batches waiting)`."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        with store.connect() as c:
+            stored = c.scalar(select(func.count()).select_from(Event)) or 0
+            waiting = c.scalar(select(func.count()).select_from(Batch)) or 0
+        if true(stored, waiting):
+            return time.monotonic()
+        time.sleep(0.1)
+    raise SystemExit("the recorders do not get on")
+
+
+class Used:
+    """Seconds of processor that programs use meanwhile, by name."""
+
+    def __enter__(self) -> Used:
+        self._before = self._now()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        after = self._now()
+        self.seconds = {n: s - self._before.get(n, 0.0) for n, s in after.items()}
+
+    def _now(self) -> dict[str, float]:
+        total: dict[str, float] = {}
+        me = psutil.Process()
+        for process in [me, *me.children(recursive=True)]:
+            try:
+                name = process.name().split(":")[0]
+                t = process.cpu_times()
+            except psutil.NoSuchProcess:
+                continue
+            name = "this" if process == me else "recorder" if "python" in name else name
+            total[name] = total.get(name, 0.0) + t.user + t.system
+        return total
+
+    def told(self, events: int, wall_s: float) -> dict[str, Any]:
+        """Return a row: events a second, and microseconds of processor an event, by program."""
+        row: dict[str, Any] = {"events": events, "rate": round(events / wall_s)}
+        for name in PROGRAMS:
+            row[name] = round(self.seconds.get(name, 0.0) / events * 1e6, 1)
+        return row
+
+
+if __name__ == "__main__":
+    main()
