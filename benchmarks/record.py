@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,18 @@ from sqlalchemy import func, select
 from benchmarks.common import publish
 from edge.store import Store, open_store
 from edge.store.digest import digest
-from edge.store.models import Batch, Event
+from edge.store.models import Batch, HourKind
 from edge.store.write import Writer
 from tests import broker as brokers
 from tests import postgresql
 from tests.edge.store.kills import random_kills
 from tests.edge.store.sender import Device, read
 from tests.recorder import RecorderProcess, sending
+from tests.waiting import wait_until
 
 DEVICES = 20
 PATIENCE_S = 600.0
+LOOK_S = 0.2  # between two questions to the database
 BATCH = 500  # as of the recorder
 PROGRAMS = ("this", "recorder", "mosquitto", "postgres")
 COLUMNS = [
@@ -136,24 +139,37 @@ def through(folder: Path, url: str, devices: list[Device], count: int) -> dict[s
         for d in devices:
             with sending(broker.port, d.name, d.sent) as sender:
                 sender.wait()
+        # They load while the broker is frozen, so that all begin at once.
+        broker.signal(signal.SIGSTOP)
+        for r in recorders:
+            r.launch()
+        wait_until(lambda: connections(broker.port) == count, "the recorders connect")
         with open_store(url) as store, Used() as used:
-            for r in recorders:
-                r.launch()
-            began = wait_for(store, lambda stored, _: stored > 0)
-            ended = wait_for(store, lambda stored, waiting: stored >= total and not waiting)
-        return used.told(total, ended - began)
+            began = time.monotonic()
+            broker.signal(signal.SIGCONT)
+            wait_for(store, total)
+            took_s = time.monotonic() - began
+        return used.told(total, took_s)
 
 
-def wait_for(store: Store, true: Any) -> float:
-    """Return the time (s, monotonic) at which `true(events, batches waiting)`."""
+def connections(port: int) -> int:
+    """Return how many of our children's connections to a port there are."""
+    count = 0
+    for process in psutil.Process().children():
+        with suppress(psutil.Error):
+            count += sum(bool(c.raddr) and c.raddr.port == port for c in process.net_connections())
+    return count
+
+
+def wait_for(store: Store, total: int) -> None:
+    """Wait until all events are stored and in the sums."""
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
         with store.connect() as c:
-            stored = c.scalar(select(func.count()).select_from(Event)) or 0
-            waiting = c.scalar(select(func.count()).select_from(Batch)) or 0
-        if true(stored, waiting):
-            return time.monotonic()
-        time.sleep(0.1)
+            waiting = c.scalar(select(func.count()).select_from(Batch))
+            if not waiting and c.scalar(select(func.sum(HourKind.events))) == total:
+                return
+        time.sleep(LOOK_S)
     raise SystemExit("the recorders do not get on")
 
 

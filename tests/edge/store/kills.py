@@ -7,10 +7,12 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from sqlalchemy import func, select
 
-from edge.store import open_store
+from edge.store import Store, open_store
 from edge.store.models import Batch, Event, Gap, Visit
+from edge.store.models import Device as DeviceRow
 from edge.store.write import Writer
 from tests import postgresql
 from tests.broker import Broker, running
@@ -52,12 +54,14 @@ def random_kills(
             broker,
             server,
         ]
+        killed: list[str] = []
         for n, (front, back) in enumerate(zip(*portions, strict=False)):
             with sending(broker.port, "front", front) as a, sending(broker.port, "back", back) as b:
                 some = rng.randrange(len(front) + len(back))
                 wait_until(lambda: a.arrived() + b.arrived() >= some, "some have arrived")  # noqa: B023  # called before the loop goes on
                 victim = rng.choice(victims)
-                said(f"kill {n + 1} of {kills}, after {some} of a portion: {type(victim).__name__}")
+                killed.append(type(victim).__name__)
+                said(f"kill {n + 1} of {kills}, after {some} of a portion: {killed[-1]}")
                 victim.kill()
                 victim.start()
                 a.wait()
@@ -73,7 +77,25 @@ def random_kills(
                     waiting = c.scalar(select(func.count()).select_from(Batch))
                 return (events, waiting) == (total, 0)
 
-            wait_until(all_there, f"{total} events are stored and in the sums")
+            try:
+                wait_until(all_there, f"{total} events are stored and in the sums")
+            except pytest.fail.Exception:
+                pytest.fail(_told(store, devices, killed))
             assert rows(store, Visit, Gap, *SUMS) == rows(calm, Visit, Gap, *SUMS)
             assert all(r.stop() == 0 for r in recorders)
     return total
+
+
+def _told(store: Store, devices: list[Device], killed: list[str]) -> str:
+    """Say which events there are not, and what was killed when they were sent."""
+    with store.connect() as c:
+        stored = set(c.execute(select(Event.device_id, Event.seq)).tuples())
+        waiting = c.scalar(select(func.count()).select_from(Batch))
+        ids = {r.name: r.id for r in c.execute(select(DeviceRow.name, DeviceRow.id))}
+    missing = [
+        f"{d.name} {n + 1} ({killed[n // -(-len(d.sent) // len(killed))]})"
+        for d in devices
+        for n in range(len(d.sent))
+        if (ids[d.name], n + 1) not in stored
+    ]
+    return f"{len(stored)} events stored, {waiting} batches in no sum; missing: {missing}"
