@@ -15,6 +15,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.backoff import Backoff, Waits
+from edge.client.bulk import BulkClient
 from edge.config import Mqtt
 from edge.errors import UnavailableError
 from edge.publish import reasons, session
@@ -184,7 +185,7 @@ class Connection:
         answers: list[Failure | None] = []
         granted: dict[int, list[ReasonCode]] = {}
         said: list[Failure] = []  # by the broker, in a DISCONNECT
-        client = session.new_client(self.mqtt, self._client_id, self._login)
+        client = session.make_client(BulkClient, self.mqtt, self._client_id, self._login)
         client.manual_ack_set(self._hold is not None)
         self._made, self._owed = self._made + 1, 0
         client.on_connect = lambda _c, _u, _f, code, _p: answers.append(
@@ -231,7 +232,7 @@ class Connection:
             if sock is not None:
                 sock.close()
 
-    def _loop_until(self, client: paho.Client, true: Callable[[], bool]) -> bool:
+    def _loop_until(self, client: BulkClient, true: Callable[[], bool]) -> bool:
         """Serve until `true()`; give up when the broker says nothing for `ANSWER_S`."""
         began = time.monotonic()
         while not true():
@@ -240,27 +241,30 @@ class Connection:
                 return true()
         return True
 
-    def _loop(self, client: paho.Client) -> bool:
+    def _loop(self, client: BulkClient) -> bool:
         """Serve once; return whether the connection stands."""
-        if client.loop(AWAITED_S if self._owed else TICK_S) != 0:
+        longest_s = AWAITED_S if self._owed else TICK_S
+        if client.loop(0.0 if client.unread else longest_s) != 0:
             return False
-        if self._hold is not None:
-            # paho reads one message each time it has waited for the socket.
-            for _ in range(BURST):
-                came = self._came
-                if client.loop_read() != 0 or self._came == came:
-                    break
-            self._send_acks(client)
+        # paho reads one message each time it has waited for the socket.
+        for _ in range(BURST):
+            came = self._came
+            if client.loop_read() != 0 or self._came == came:
+                break
+        self._send_acks(client)
         return True
 
-    def _send_acks(self, client: paho.Client) -> None:
+    def _send_acks(self, client: BulkClient) -> None:
+        mids = []
         while self._acks:
             made, mid = self._acks.popleft()
             if made == self._made:  # else the broker sends it again on this connection
-                client.ack(mid, 1)
-                self._owed -= 1
+                mids.append(mid)
+        if mids:
+            client.acknowledge(mids)
+            self._owed -= len(mids)
 
-    def _connect(self, client: paho.Client) -> None:
+    def _connect(self, client: BulkClient) -> None:
         m = self.mqtt
         if m.version != "5":
             client.connect(m.host, m.port, m.keepalive_s)

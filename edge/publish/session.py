@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -124,6 +124,9 @@ class Client(paho.Client):
         return super()._sock_recv(bufsize)
 
 
+_AnyClient = TypeVar("_AnyClient", bound=Client)
+
+
 def new_client(
     mqtt: Mqtt, client_id: str, login: Login | None, max_packet: int | None = None
 ) -> Client:
@@ -138,15 +141,23 @@ def new_client(
     Raises:
         ConfigError: a certificate or key cannot be used (any more).
     """
+    client = make_client(Client, mqtt, client_id, login)
+    client.max_packet = max_packet
+    return client
+
+
+def make_client(
+    kind: type[_AnyClient], mqtt: Mqtt, client_id: str, login: Login | None
+) -> _AnyClient:
+    """Return a client of a kind of its own; see `new_client`."""
     five = mqtt.version == "5"
-    client = Client(
+    client = kind(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
         clean_session=None if five else True,
         reconnect_on_failure=False,
     )
-    client.max_packet = max_packet
     client.connect_timeout = CONNECT_TIMEOUT_S
     client.max_inflight_messages_set(INFLIGHT)
     if login is not None:

@@ -41,6 +41,7 @@ KEYS = 500  # in one query; SQLite takes some 30,000 parameters
 PURGED = "purged"  # setting: events before this time were deleted
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OF_TRACK = [getattr(Event, name) for name in TrackEvent._fields]
+_TOLD = ("first_seq", "last_seq", "boot_id", "uptime_s", "time")  # of a stream, columns
 
 _T = TypeVar("_T")
 _Track = tuple[int, str]  # device, track
@@ -94,6 +95,7 @@ class _Digest:
     def _follow(self, new: Sequence[Any]) -> dict[int, Stream]:
         """Note which numbers came; return the streams as they were before."""
         before: dict[int, Stream] = {}
+        after: dict[int, Stream] = {}
         known = self._streams({row.device_id for row in new})
         for device, rows in itertools.groupby(new, key=lambda r: r.device_id):
             stream = known.get(device, Stream())
@@ -101,7 +103,8 @@ class _Digest:
                 Era(e.number, e.first, e.last, list(e.gaps)) for e in stream.eras
             )
             stream.take(Step(r.seq, r.boot_id, r.uptime_s, r.time) for r in rows)
-            self._write_stream(device, before[device], stream)
+            after[device] = stream
+        self._write_streams(before, after)
         return before
 
     def _streams(self, devices: Collection[int]) -> dict[int, Stream]:
@@ -123,40 +126,33 @@ class _Digest:
                 )
         return {device: Stream(found) for device, found in eras.items()}
 
-    def _write_stream(self, device: int, before: Stream, after: Stream) -> None:
-        old = {e.number: e for e in before.eras}
-        for era in after.eras:
-            was = old.get(era.number)
-            if was is not None and (was.first, was.last, was.gaps) == (
-                era.first,
-                era.last,
-                era.gaps,
-            ):
-                continue
-            key = {"device_id": device, "era": era.number}
-            told = {
-                "first_seq": era.first,
-                "last_seq": era.last.seq,
-                "boot_id": era.last.boot_id,
-                "uptime_s": era.last.uptime_s,
-                "time": era.last.time,
-            }
-            self._upsert(StreamRow, [key | told], replace=told)
-            gone = {g[:2] for g in was.gaps} - {g[:2] for g in era.gaps} if was else set()
-            for first, _ in gone:
-                self._c.execute(
-                    delete(Gap).where(
-                        Gap.device_id == device, Gap.era == era.number, Gap.first_seq == first
-                    )
-                )
-            kept = {g[:2] for g in was.gaps} if was else set()
-            more = [
-                key | {"first_seq": f, "last_seq": n, "time": t, "noticed": self._now}
-                for f, n, t in era.gaps
-                if (f, n) not in kept
-            ]
-            if more:
-                self._c.execute(insert(Gap), more)
+    def _write_streams(self, before: dict[int, Stream], after: dict[int, Stream]) -> None:
+        """Write what has changed: of recorders that share, thousands of short-lived gaps."""
+        eras: list[dict[str, Any]] = []
+        gone: list[tuple[int, int, int]] = []
+        more: list[dict[str, Any]] = []
+        for device, stream in after.items():
+            old = {e.number: e for e in before[device].eras}
+            for era in stream.eras:
+                was = old.get(era.number)
+                key = {"device_id": device, "era": era.number}
+                if was is None or (was.first, was.last) != (era.first, era.last):
+                    eras.append(key | _told(era))
+                had = {g[:2] for g in was.gaps} if was else set()
+                has = {g[:2] for g in era.gaps}
+                gone += [(device, era.number, first) for first, _ in sorted(had - has)]
+                more += [
+                    key | {"first_seq": f, "last_seq": n, "time": t, "noticed": self._now}
+                    for f, n, t in era.gaps
+                    if (f, n) not in had
+                ]
+        self._upsert(StreamRow, eras, replace=_TOLD)
+        for keys in _chunks(gone):
+            self._c.execute(
+                delete(Gap).where(tuple_(Gap.device_id, Gap.era, Gap.first_seq).in_(keys))
+            )
+        if more:
+            self._c.execute(insert(Gap), more)
 
     def _without_purged(self, new: Sequence[Any], before: dict[int, Stream]) -> Sequence[Any]:
         """Leave out, and delete again, what came a second time after the first was deleted."""
@@ -260,6 +256,12 @@ class _Digest:
             else statement.on_conflict_do_nothing()
         )
         self._c.execute(statement, rows)
+
+
+def _told(era: Era) -> dict[str, Any]:
+    last = era.last
+    told = (era.first, last.seq, last.boot_id, last.uptime_s, last.time)
+    return dict(zip(_TOLD, told, strict=True))
 
 
 def _row(device: int, track: str, number: int, v: Figures) -> dict[str, Any]:
