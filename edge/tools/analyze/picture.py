@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,8 +19,9 @@ from edge.errors import NoInputError
 
 MAX_BYTES = 512 * 1024 * 1024  # of a file; a bound against nonsense
 MAX_PIXELS = 2**28  # 268 million: as luma, the memory of a small computer
-# Pixels of the longer side that a JPEG keeps when it is decoded at a half, quarter or eighth: the
-# smallest face that counts is then some 100 pixels high, twice the models' input.
+_PNG = b"\x89PNG"
+# Pixels of the longer side that a picture keeps when it is decoded at a half, quarter or eighth:
+# the smallest face that counts is then some 100 pixels high, twice the models' input.
 ENOUGH_PX = 2000
 _REDUCED = (
     (8, cv2.IMREAD_REDUCED_GRAYSCALE_8),
@@ -35,23 +40,48 @@ class Picture:
 
 
 def read_picture(path: str) -> Picture:
-    """Return a picture, upright as its EXIF data says; large JPEGs are decoded reduced.
+    """Return a picture, upright as its EXIF data says; large JPEG and PNG come reduced.
 
     Raises:
         NoInputError: it is missing, empty, cut off, too large or no picture; only why, no name.
     """
-    data = read_bytes(path)
+    with _opened(path) as file:
+        if os.pread(file, len(_PNG), 0) == _PNG:
+            return _png(file)
+        data = _all_bytes(file)
     is_jpeg = data[:2].tobytes() == b"\xff\xd8"
     if is_jpeg and not _jpeg_is_whole(data):
         raise NoInputError("cut off before its end")
-    if data[:4].tobytes() == b"\x89PNG" and b"IEND" not in data[-4096:].tobytes():
-        raise NoInputError("cut off before its end")
     width, height = jpeg.size(data) if is_jpeg else (0, 0)
+    flags = _flags(width, height)
+    return _upright(_decoded(lambda: cv2.imdecode(data, flags), _hint(data)), width, height)
+
+
+def _png(file: int) -> Picture:
+    """Read a PNG row by row from its file: it can be as large as its pixels, or larger."""
+    head, length = os.pread(file, 24, 0), os.fstat(file).st_size
+    if len(head) < 24 or b"IEND" not in os.pread(file, 4096, max(0, length - 4096)):
+        raise NoInputError("cut off before its end")
+    width, height = struct.unpack(">II", head[16:24])  # of the IHDR chunk, which is the first
+    flags = _flags(width, height)
+    luma = _decoded(lambda: cv2.imread(f"/proc/self/fd/{file}", flags), "not a readable picture")
+    return _upright(luma, width, height)
+
+
+def _flags(width: int, height: int) -> int:
+    """Return how OpenCV is to decode a picture of this size; 0, 0: not known.
+
+    Raises:
+        NoInputError: it is too large.
+    """
     if width * height > MAX_PIXELS:
         raise NoInputError(f"{width}x{height} pixels; allowed: up to {MAX_PIXELS} in all")
     longer = max(width, height)
-    flags = next((f for by, f in _REDUCED if longer >= by * ENOUGH_PX), cv2.IMREAD_GRAYSCALE)
-    luma = _decoded(data, flags)
+    return next((f for by, f in _REDUCED if longer >= by * ENOUGH_PX), cv2.IMREAD_GRAYSCALE)
+
+
+def _upright(luma: Luma, width: int, height: int) -> Picture:
+    """Return the picture; its own size is that of the luma where it is not known."""
     rows, columns = luma.shape
     if not width:
         width, height = columns, rows
@@ -60,37 +90,47 @@ def read_picture(path: str) -> Picture:
     return Picture(luma, width, height)
 
 
-def read_bytes(path: str) -> NDArray[np.uint8]:
-    """Return the bytes of a file.
+@contextmanager
+def _opened(path: str) -> Iterator[int]:
+    """Open a file.
 
     Raises:
         NoInputError: it is missing, empty, no regular file (a pipe would block) or too large.
     """
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as f:
-            status = os.fstat(f.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise NoInputError("not a regular file")
-            if status.st_size > MAX_BYTES:
-                raise NoInputError(f"{status.st_size} bytes; allowed: up to {MAX_BYTES}")
-            data = np.frombuffer(f.read(MAX_BYTES), np.uint8)
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as e:
         raise NoInputError((e.strerror or str(e)).lower()) from e
     except ValueError as e:  # a NUL in the name
         raise NoInputError(f"no file name: {e}") from e
-    if not data.size:
-        raise NoInputError("is empty")
-    return data
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise NoInputError("not a regular file")
+        if status.st_size > MAX_BYTES:
+            raise NoInputError(f"{status.st_size} bytes; allowed: up to {MAX_BYTES}")
+        if not status.st_size:
+            raise NoInputError("is empty")
+        yield file
+    except OSError as e:  # of the disk
+        raise NoInputError((e.strerror or str(e)).lower()) from e
+    finally:
+        os.close(file)
 
 
-def _decoded(data: NDArray[np.uint8], flags: int) -> Luma:
+def _all_bytes(file: int) -> NDArray[np.uint8]:
+    with os.fdopen(file, "rb", closefd=False) as f:
+        return np.frombuffer(f.read(MAX_BYTES), np.uint8)
+
+
+def _decoded(decode: Callable[[], Any], otherwise: str) -> Luma:
     quiet()
     try:
-        luma = cv2.imdecode(data, flags)
+        luma = decode()
     except cv2.error:  # for instance more pixels than OpenCV's bound
         luma = None
     if luma is None or luma.size == 0:
-        raise NoInputError(_hint(data))
+        raise NoInputError(otherwise)
     return np.asarray(luma, np.uint8)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -65,11 +67,39 @@ def test_a_picture_is_upright_as_exif_says(tmp_path: Path) -> None:
     assert np.abs(picture.luma.astype(int) - face()).mean() < 8
 
 
-def test_a_large_jpeg_is_decoded_reduced_and_says_its_own_size(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_large_picture_is_decoded_reduced_and_says_its_own_size(
+    tmp_path: Path, suffix: str
+) -> None:
     large = cv2.resize(face(), (8000, 6000))
-    picture = read_picture(str(save(tmp_path / "large.jpg", np.asarray(large, np.uint8))))
+    picture = read_picture(str(save(tmp_path / f"large{suffix}", np.asarray(large, np.uint8))))
     assert (picture.width, picture.height) == (8000, 6000)
     assert picture.luma.shape == (1500, 2000)
+
+
+RISE = """
+import sys
+from edge.tools.analyze.picture import read_picture
+
+def peak_kib():
+    status = open("/proc/self/status").read()
+    return int(status.split("VmHWM:")[1].split()[0])
+
+before = peak_kib()
+read_picture(sys.argv[1])
+print(peak_kib() - before)
+"""
+
+
+def test_a_large_png_takes_the_memory_of_its_pixels_once(tmp_path: Path) -> None:
+    path, pixels = tmp_path / "large.png", 8000 * 6000
+    plain = [cv2.IMWRITE_PNG_COMPRESSION, 0]  # the file has a byte a pixel too
+    cv2.imwrite(str(path), np.zeros((6000, 8000), np.uint8), plain)
+    assert path.stat().st_size > pixels
+    done = subprocess.run(
+        [sys.executable, "-c", RISE, str(path)], capture_output=True, text=True, check=True
+    )
+    assert 1024 * int(done.stdout) < 1.5 * pixels
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
@@ -100,9 +130,17 @@ def claims(width: int, height: int) -> bytes:
     return b"\xff\xd8" + frame + b"\xff\xda\0\x08\1\1\0\0\x3f\0" + b"\xff\xd9"
 
 
+def png_header(width: int, height: int) -> bytes:
+    """The first chunk of a PNG, grey of 8 bits; its check sum is wrong."""
+    return struct.pack(">I4sIIBBBBBI", 13, b"IHDR", width, height, 8, 0, 0, 0, 0, 0)
+
+
 BROKEN = {
     "nothing.jpg": (b"", "is empty"),
     "text.png": (b"this is not a picture", "not a readable picture"),
+    "bomb.png": (b"\x89PNG\r\n\x1a\n" + png_header(65000, 65000) + b"IEND", "65000x65000 pixels"),
+    "head.png": (b"\x89PNG\r\n\x1a\n\0\0", "cut off"),
+    "empty.png": (b"\x89PNG\r\n\x1a\n" + png_header(0, 0) + b"IEND", "not a readable picture"),
     "bomb.jpg": (claims(65000, 65000), "65000x65000 pixels; allowed"),
     "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
 }
