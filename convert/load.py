@@ -45,7 +45,8 @@ KNOWN = {
         ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"),
         "-1..1",
     ),
-    # IMDB's crops have much hair and neck in them; the authors' demo adds 30 and 60 pixels.
+    # The authors' demo adds 30 pixels to a Haar box left and right, 60 above and below
+    # (src/video_emotion_gender_demo.py); 0.35 by `python -m benchmarks.attributes`.
     "gender_mini_XCEPTION": Known(
         "gender_mini_XCEPTION", "attribute", ("woman", "man"), "-1..1", margin=0.35
     ),
