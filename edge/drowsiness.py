@@ -27,6 +27,9 @@ LONG_BLINKS = 5  # in a minute, before their mean length says anything
 LOWEST_PITCH, HIGHEST_PITCH, WIDEST_YAW = -22.0, 20.0, 40.0
 UNSEEN_S = 1.0  # s: eyes that are not seen for so long are no longer called closed
 STALE_S = 0.8  # s: a state measured longer ago says nothing of now
+# s: between two measurements at 5 a second, the fewest there are. Of a longer gap nobody knows
+# whether the eyes were open or shut: it makes neither a microsleep nor a long blink.
+LIDS_STEP_S = 0.2
 LONGEST_STEP_S = 1.0  # s: between two measurements, no more is credited to the first
 MOUTH_SHUT = 0.7  # times the level of a yawn: below it, a yawn may be over
 YAWN_GAP_S = 0.2  # s: it is, if that lasts
@@ -115,11 +118,11 @@ class DrowsinessJudge:
         if dt > 0:
             _extend(lids.watched, t - dt, t)
         level = self._config.closed * lids.open_level
-        middle = t - dt / 2  # the lids moved between two measurements
+        half = min(dt, LIDS_STEP_S) / 2  # the lids moved between two measurements
         if lids.closed is None and value <= level:
-            lids.closed = middle
+            lids.closed = t - half
         elif lids.closed is not None and value >= min(REOPEN * level, 0.9 * lids.open_level):
-            self._opened(middle, lids)
+            self._opened(t - dt + half, lids)  # by what was seen, again
         elif lids.closed is None:
             step = (value - lids.open_level) * min(dt / OPEN_TAU_S, 1.0)
             lids.open_level = min(max(lids.open_level + step, OPEN_LEAST), OPEN_MOST)
@@ -142,7 +145,11 @@ class DrowsinessJudge:
             if mouth.wide is None:
                 mouth.wide, mouth.area, dt = t - dt / 2, 0.0, dt / 2
             mouth.last_wide = t
-        elif mouth.wide is not None and t - mouth.last_wide >= YAWN_GAP_S:
+        elif (
+            value is not None  # one that is not seen for a moment is not shut
+            and mouth.wide is not None
+            and t - mouth.last_wide >= YAWN_GAP_S
+        ):
             mouth.wide = None
         if value is not None and mouth.wide is not None:
             mouth.area += value * dt

@@ -53,6 +53,10 @@ SCENARIOS: dict[str, tuple[list[Do], Expected]] = {
         [AHEAD, Do(5.0, mouth=0.8, **SHUT), AHEAD],
         [("yawn", 7.0), ("yawn_ended", 10.0)],
     ),
+    "a yawn of which a moment is not seen": (
+        [AHEAD, Do(2.4, mouth=0.8), Do(0.6, mouth=None), Do(2.0, mouth=0.8), AHEAD],
+        [("yawn", 7.0), ("yawn_ended", 10.0)],
+    ),
     "talking": ([AHEAD, *talking(20.0), AHEAD], []),
     "an open mouth for a moment": ([AHEAD, Do(1.2, mouth=0.8), AHEAD], []),
     "a short look left": (
@@ -133,6 +137,14 @@ SCENARIOS: dict[str, tuple[list[Do], Expected]] = {
     "the eyes are lost while they are shut": (
         [AHEAD, Do(1.0, **SHUT), Do(10.0, eyes=None), AHEAD],
         [("eyes_closed microsleep", 5.5), ("eyes_closed_ended microsleep", 6.0)],
+    ),
+    "lids are lowered and seldom seen": (
+        [AHEAD, *[Do(0.2, **SHUT), Do(1.3, eyes=None)] * 4, AHEAD],
+        [],
+    ),
+    "eyes are not seen after each blink": (
+        [AHEAD, *[Do(4.0), Do(0.2, **SHUT), Do(0.7, eyes=None)] * 12, AHEAD],
+        [],
     ),
     "the face is lost": (
         [AHEAD, Do(1.5, **SHUT), Do(2.0, gone=True)],
