@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from edge.errors import ConfigError, UnavailableError
 from edge.redact import redact
+from edge.store import file
 from edge.store.address import parse_address, shown
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ class Store:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+        file.leave_for_readers(self.engine.url)
 
 
 def open_store(address: str | URL, *, migrate: bool = True) -> Store:
@@ -89,7 +90,7 @@ def open_store(address: str | URL, *, migrate: bool = True) -> Store:
     if url.drivername == "sqlite" and not migrate and not Path(url.database or "").exists():
         raise ConfigError(f"{shown(url)}: no such file; `emotion-edge record` makes it")
     if migrate:
-        _private_file(url)
+        file.make(url)
     store = Store(_engine(url))
     try:
         with unavailable(store.name):
@@ -176,19 +177,3 @@ def _prepare(store: Store, migrate: bool) -> None:
         config.attributes["connection"] = connection
         upgrade(config, "head")
         log.info("history %s: tables brought to %s", store.name, head)
-
-
-def _private_file(url: URL) -> None:
-    """Make the file of a new SQLite history ours alone: it tells who was where, and when.
-
-    Raises:
-        UnavailableError: it cannot be made.
-    """
-    if url.drivername != "sqlite" or not url.database:
-        return
-    try:
-        os.close(os.open(url.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except FileExistsError:
-        pass
-    except OSError as e:
-        raise UnavailableError(f"history {url.database}: {e.strerror}") from None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.edge.store.sender import Device
 from tests.systemd.machine import Machine, booted, need_container
 
 REPO = Path(__file__).resolve().parents[2]
@@ -105,6 +106,39 @@ def test_the_dashboard_is_a_service_that_waits_for_its_broker(machine: Machine) 
         lambda: "<title>" in machine.run("python3", "-c", ask, check=False), "the page is there"
     )
     machine.run("systemctl", "stop", "emotion-edge-dashboard")
+
+
+def test_the_dashboard_reads_what_the_recorder_keeps_and_may_not_write_it(
+    machine: Machine,
+) -> None:
+    history = "/var/lib/emotion-edge-record/history.db"
+    # As without a file of options, but for the name, which this small system cannot resolve.
+    machine.write("/etc/emotion-edge/record", f"OPTIONS=--host 127.0.0.1 --to {history}\n")
+    machine.run("systemctl", "start", "mosquitto", "emotion-edge-record")
+    machine.eventually(
+        lambda: "recording" in machine.journal("emotion-edge-record"), "it is subscribed"
+    )
+    device = Device("front")
+    device.visit(10, "a", [("neutral", 5), ("happy", 7.5)])
+    publish = ["mosquitto_pub", "-h", "127.0.0.1", "-t", "emotion/front/event", "-q", "1", "-l"]
+    machine.run(*publish, data="".join(f"{e.decode()}\n" for e in device.sent))
+    options = f"--host 127.0.0.1 --listen 127.0.0.1:8099 --store {history}"
+    machine.write("/etc/emotion-edge/dashboard", f"OPTIONS={options}\n")
+    machine.run("systemctl", "start", "emotion-edge-dashboard")
+    ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8099/history').read())"
+
+    def shown() -> bool:
+        return "front" in machine.run("python3", "-c", ask, check=False)
+
+    machine.eventually(shown, "the device is on the page of the history")
+    inside = ["nsenter", "-m", "-t", str(machine.pid("emotion-edge-dashboard"))]
+    machine.run(*inside, "sh", "-c", f"test -r {history} && ! touch {history} {history}x")
+    machine.run("systemctl", "stop", "emotion-edge-record")
+    machine.run("systemctl", "restart", "emotion-edge-dashboard")
+    machine.eventually(shown, "it is there while nobody records")
+    machine.run("systemctl", "start", "emotion-edge-record")  # the files are still its own
+    machine.run("systemctl", "stop", "emotion-edge-dashboard", "emotion-edge-record", "mosquitto")
+    assert machine.show("emotion-edge-record", "Result")["Result"] == "success"
 
 
 def test_an_upgrade_restarts_it_and_keeps_what_the_operator_wrote(machine: Machine) -> None:

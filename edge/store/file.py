@@ -1,0 +1,64 @@
+"""The file of a history in SQLite: who may read it, and how somebody can who may not write."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from edge.errors import UnavailableError
+
+BESIDE = ("-wal", "-shm")  # SQLite's own, next to the file
+
+
+def make(url: URL) -> None:
+    """Make the file of a new history; it tells who was where, and when.
+
+    It is for its owner alone, or for a group that its folder is kept for: one that the group may
+    read and others may not.
+
+    Raises:
+        UnavailableError: it cannot be made.
+    """
+    path = _path(url)
+    if path is None:
+        return
+    try:
+        folder = stat.S_IMODE(path.parent.stat().st_mode)
+        shared = folder & 0o057 == 0o050
+        mode = 0o640 if shared else 0o600
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+    except FileExistsError:
+        pass
+    except OSError as e:
+        raise UnavailableError(f"history {path}: {e.strerror}") from None
+
+
+def leave_for_readers(url: URL) -> None:
+    """Put back, empty, the files that SQLite removes when the last one closes a history.
+
+    A reader who may not write in the folder needs them: https://sqlite.org/wal.html#readonly.
+    """
+    path = _path(url)
+    if path is None:
+        return
+    with contextlib.suppress(OSError):  # we are such a reader ourselves, or all of it is gone
+        status = path.stat()
+        if not status.st_mode & stat.S_IRGRP:
+            return
+        for end in BESIDE:
+            with contextlib.suppress(FileExistsError):
+                file = os.open(f"{path}{end}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+                try:
+                    if os.geteuid() == 0:  # the recorder goes on with them
+                        os.fchown(file, status.st_uid, status.st_gid)
+                    os.fchmod(file, stat.S_IMODE(status.st_mode))
+                finally:
+                    os.close(file)
+
+
+def _path(url: URL) -> Path | None:
+    return Path(url.database) if url.drivername == "sqlite" and url.database else None
