@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -91,8 +92,9 @@ class Sender(threading.Thread):
         self._port, self._qos = port, qos
         self._topic = f"emotion/{device}/event"
         self._payloads = list(payloads)
-        self._acknowledged: set[int] = set()
+        self._acknowledged: dict[int, float] = {}  # by number: when, s since 1970
         self._ended = threading.Event()
+        self._connected = False
 
     def done(self) -> bool:
         """Whether the broker has acknowledged all."""
@@ -101,6 +103,15 @@ class Sender(threading.Thread):
     def arrived(self) -> int:
         """How many the broker has acknowledged."""
         return len(self._acknowledged)
+
+    def acknowledged_since(self, since: float) -> list[bytes]:
+        """Return what the broker has acknowledged since then, once it is away or all is sent."""
+        wait_until(lambda: not self._connected, "the sender has noticed")
+        return [self._payloads[n] for n, at in self._acknowledged.items() if at > since]
+
+    def unacknowledged(self) -> list[bytes]:
+        """Return what the broker has not acknowledged."""
+        return [p for n, p in enumerate(self._payloads) if n not in self._acknowledged]
 
     def wait(self) -> None:
         """Wait until it has acknowledged all."""
@@ -111,9 +122,11 @@ class Sender(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        while not (self._ended.is_set() or self.done()):
+        while not self._ended.is_set():
             with contextlib.suppress(OSError):
-                self._connection()
+                if not self.done():
+                    self._connection()
+            self._connected = False
             self._ended.wait(RECONNECT_S)
 
     def _connection(self) -> None:
@@ -124,8 +137,11 @@ class Sender(threading.Thread):
         )
         client.max_inflight_messages_set(UNDER_WAY)
         under_way: dict[int, int] = {}  # by packet id
-        client.on_publish = lambda _c, _u, mid, _r, _p: self._acknowledged.add(under_way.pop(mid))
+        client.on_publish = lambda _c, _u, mid, _r, _p: self._acknowledged.update(
+            {under_way.pop(mid): time.time()}
+        )
         client.connect("127.0.0.1", self._port)
+        self._connected = True
         try:
             while not client.is_connected():
                 if client.loop(0.1) != 0 or self._ended.is_set():

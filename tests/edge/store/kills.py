@@ -15,10 +15,10 @@ from edge.store.models import Batch, Event, Gap, Visit
 from edge.store.models import Device as DeviceRow
 from edge.store.write import Writer
 from tests import postgresql
-from tests.broker import Broker, running
+from tests.broker import Broker, running, saved_at
 from tests.edge.store.sender import START, Device
 from tests.edge.store.tables import SUMS, chunks, keep, rows
-from tests.recorder import RecorderProcess, recording, sending
+from tests.recorder import RecorderProcess, Sender, recording, send, sending
 from tests.waiting import wait_until
 
 VISITS = 12  # of each device, between two kills
@@ -31,6 +31,10 @@ def random_kills(
 
     Both recorders get every event, so each comes at least twice. Fails unless the history is then
     that of a recorder that was never disturbed: nothing lost, nothing twice, every sum the same.
+
+    Mosquitto 2.0 acknowledges an event some milliseconds before it saves it. Killed in between,
+    while no recorder is connected, it has forgotten the event, and no recorder can know: such
+    events are sent again, as by a device that got no acknowledgement.
     """
     devices = [Device("front"), Device("back")]
     for device in devices:
@@ -55,6 +59,8 @@ def random_kills(
             server,
         ]
         killed: list[str] = []
+        forgotten = 0
+        senders: list[tuple[str, Sender]] = []
         for n, (front, back) in enumerate(zip(*portions, strict=False)):
             with sending(broker.port, "front", front) as a, sending(broker.port, "back", back) as b:
                 some = rng.randrange(len(front) + len(back))
@@ -63,7 +69,15 @@ def random_kills(
                 killed.append(type(victim).__name__)
                 said(f"kill {n + 1} of {kills}, after {some} of a portion: {killed[-1]}")
                 victim.kill()
+                senders += [("front", a), ("back", b)]
+                unsaved = []
+                if victim is broker:
+                    since = saved_at(broker)
+                    unsaved = [(name, s.acknowledged_since(since)) for name, s in senders]
                 victim.start()
+                for name, again in unsaved:
+                    send(broker.port, name, again)
+                    forgotten += len(again)
                 a.wait()
                 b.wait()
         with open_store(history) as store, open_store(str(folder / "calm.db")) as calm:
@@ -83,13 +97,16 @@ def random_kills(
                 pytest.fail(_told(store, devices, killed))
             assert rows(store, Visit, Gap, *SUMS) == rows(calm, Visit, Gap, *SUMS)
             assert all(r.stop() == 0 for r in recorders)
+    said(
+        f"{forgotten} events that the broker may have acknowledged without saving them: sent again"
+    )
     return total
 
 
 def _told(store: Store, devices: list[Device], killed: list[str]) -> str:
     """Say which events there are not, and what was killed when they were sent."""
     with store.connect() as c:
-        stored = set(c.execute(select(Event.device_id, Event.seq)).tuples())
+        stored = {(r.device_id, r.seq) for r in c.execute(select(Event.device_id, Event.seq))}
         waiting = c.scalar(select(func.count()).select_from(Batch))
         ids = {r.name: r.id for r in c.execute(select(DeviceRow.name, DeviceRow.id))}
     missing = [
