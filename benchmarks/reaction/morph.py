@@ -148,6 +148,16 @@ class Film:
     def __len__(self) -> int:
         return round(self._keys[-1][0] * self._fps)
 
+    def __getitem__(self, n: int) -> Picture:
+        """Return a frame, (480, 640), made as it is asked for: a film is 9 MB a second.
+
+        Raises:
+            IndexError: the film is over.
+        """
+        if not 0 <= n < len(self):
+            raise IndexError(n)
+        return self._frame(n / self._fps)
+
     def frames(self) -> list[Picture]:
         """Return the frames, each (480, 640)."""
         return [self._frame(n / self._fps) for n in range(len(self))]
