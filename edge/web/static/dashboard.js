@@ -61,17 +61,17 @@ class Place {
     if (!this.inside) {
       this.inside = view === "table" ? new Row(this.device, open) : new Card(this.device, this.steps);
       this.root.replaceChildren(...(this.inside.cells ?? [this.inside.root]));
-      this.root.style.minHeight = "";
+      this.root.style.minHeight = this.root.style.height = "";
     }
     this.update();
   }
 
   // Far from the screen: an empty box of the same height.
   hide() {
-    if (!this.inside || view === "table" || this.root.contains(document.activeElement)) return;
+    if (!this.inside || this.root.contains(document.activeElement)) return;
     if (this.root.querySelector("details[open]")) return;
     const height = this.root.offsetHeight;
-    if (height) this.root.style.minHeight = `${height}px`;
+    if (height) this.root.style[view === "table" ? "height" : "minHeight"] = `${height}px`;
     this.inside = null;
     this.root.replaceChildren();
   }
