@@ -12,6 +12,8 @@ from pathlib import Path
 import edge
 from tests.waiting import PATIENCE_S
 
+# `convert`, when a test has imported it, bounds the pictures that OpenCV reads by a variable.
+OURS = ("EMOTION_EDGE_", "OPENCV_")
 CLIP = Path(edge.__file__).parent / "demo" / "astronaut.mp4"
 
 
@@ -34,7 +36,7 @@ def daemon(
         **{k.replace("__", "."): v for k, v in more.items()},
     }
     sets = [word for k, v in keys.items() for word in ("--set", f"{k}={v}")]
-    env = {k: v for k, v in os.environ.items() if not k.startswith("EMOTION_EDGE_")}
+    env = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
     with contextlib.ExitStack() as files:
         process = subprocess.Popen(
             [sys.executable, "-m", "edge", "run", *sets],
