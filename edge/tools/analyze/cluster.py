@@ -19,7 +19,7 @@ from edge.tools.analyze.job import Job, Result, Source, Task
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-CONNECT_S = 10.0  # to the scheduler
+CONNECT_S = 30.0  # to the scheduler; Dask's own default, distributed.comm.timeouts.connect
 AHEAD = 3  # files a thread of the cluster has waiting, so that none waits for us
 TICK_S = 1.0  # between two calls of `tick` while nothing comes back
 EMPTY_S = 60.0  # without any worker before it is given up

@@ -72,6 +72,7 @@ def test_all_but_events_and_answers_is_retained(broker: Broker) -> None:
         p.publish(change(now))
         p.health(HEALTH)
         with subscribed(broker) as first:
+            wait_until(lambda: first.on("availability"), "online: from then on it listens")
             first.publish("emotion/kiosk/request/state")
             wait_until(lambda: first.on("response/state"), "an answer")
             wait_until(lambda: p.stats().depth == 0, "the event is acknowledged")

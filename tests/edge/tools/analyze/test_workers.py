@@ -108,6 +108,7 @@ def test_the_time_that_is_left_is_learned() -> None:
 @contextmanager
 def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[int]]]:
     """A real scheduler and real workers; yields its address and the workers' process ids."""
+    distributed = pytest.importorskip("distributed")
     where = folder / "scheduler.json"
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "DASK_LOGGING__DISTRIBUTED": "error"}
     common = ["--scheduler-file", str(where), "--no-dashboard"]
@@ -125,9 +126,13 @@ def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[int]]]:
     started = [start("dask_scheduler", "--host", "127.0.0.1", "--port", "0")]
     try:
         wait_until(lambda: where.exists() and where.stat().st_size, "a scheduler", 120)
-        alone = ("--nthreads", "1", "--no-nanny", "--death-timeout", "120")
-        started += [start("dask_worker", *alone) for _ in range(workers)]
-        yield json.loads(where.read_text())["address"], [p.pid for p in started[1:]]
+        # A name of this machine may lead to an address that nobody can reach.
+        local = ("--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--death-timeout", "120")
+        started += [start("dask_worker", *local) for _ in range(workers)]
+        address = json.loads(where.read_text())["address"]
+        with distributed.Client(address, timeout=120) as client:
+            client.wait_for_workers(workers, timeout=120)
+        yield address, [p.pid for p in started[1:]]
     finally:
         for process in started:
             process.kill()
@@ -137,7 +142,6 @@ def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[int]]]:
 @pytest.mark.slow
 @pytest.mark.faults
 def test_a_cluster_whose_worker_dies_in_the_middle_loses_nothing(tmp_path: Path) -> None:
-    pytest.importorskip("distributed")
     folder = tmp_path / "in"
     album(folder)
     for n in range(4, 16):
