@@ -82,7 +82,9 @@ def test_dashboard_has_something_to_show(tmp_path: Path) -> None:
     metered.publish(change(0.0))
     try:
         with prometheus(tmp_path, port) as server:
-            wait_until(lambda: ask(server, "count_over_time(up[5m]) >= 3"), "three scrapes", START_S)
+            wait_until(
+                lambda: ask(server, "count_over_time(up[5m]) >= 3"), "three scrapes", START_S
+            )
             dashboard = json.loads((EXAMPLES / "dashboard.json").read_text())
             asked = [t["expr"] for p in dashboard["panels"] for t in p.get("targets", [])]
             # Nothing is throttled in HEALTH, so this one rightly shows nothing.
