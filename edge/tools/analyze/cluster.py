@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 CONNECT_S = 30.0  # to the scheduler; Dask's own default, distributed.comm.timeouts.connect
 AHEAD = 3  # files a thread of the cluster has waiting, so that none waits for us
 TICK_S = 1.0  # between two calls of `tick` while nothing comes back
+# Of a file that was done when `wait` said so: the worker that had its result has died meanwhile,
+# and Dask gives the file to another.
+UNDONE = ("lost", "pending")
 EMPTY_S = 60.0  # without any worker before it is given up
 
 _engines = threading.local()  # TFLite's interpreters belong to one thread each
@@ -84,19 +87,21 @@ class Cluster:
             except (CancelledError, OSError) as e:
                 raise UnavailableError(f"--dask: {self.address}: the scheduler is gone") from e
             for future in done:
-                yield self._result(future, underway.pop(future))
+                status = future.status
+                if status not in UNDONE:
+                    yield self._result(future, status, underway.pop(future))
             self.tick()
 
-    def _result(self, future: Future[Any], task: Task) -> Result:
+    def _result(self, future: Future[Any], status: str, task: Task) -> Result:
         from distributed import KilledWorker
 
-        if future.status == "finished":
+        if status == "finished":  # waits, should the result be lost now
             got = future.result()
             if isinstance(got, EdgeError):
                 raise got
             assert isinstance(got, Result)  # `work` returns nothing else
             return got
-        error = future.exception() if future.status == "error" else None
+        error = future.exception() if status == "error" else None
         if isinstance(error, KilledWorker):
             return failed(task, self.job, "every worker that read it died")
         raise UnavailableError(f"--dask: {self.address}: {task.item.name}: {error or 'cancelled'}")

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,12 +19,13 @@ import pytest
 from edge import cli
 from edge.config import Config
 from edge.errors import ConfigError
+from edge.tools.analyze.cluster import Cluster
 from edge.tools.analyze.files import find
 from edge.tools.analyze.job import Format, Job, Result, Source, Task
 from edge.tools.analyze.pool import Pool
 from edge.tools.analyze.targets import tasks_of
 from tests.edge.tools.analyze.rig import analyze, clip, empty, face, save
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 JOB = Job(Config(), Format.JSON, summary=True)
 
@@ -105,38 +107,64 @@ def test_the_time_that_is_left_is_learned() -> None:
     assert [duration(s) for s in (48.2, 725, 11_400)] == ["48 s", "12:05 min", "3:10 h"]
 
 
-@contextmanager
-def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[int]]]:
-    """A real scheduler and real workers; yields its address and the workers' process ids."""
-    distributed = pytest.importorskip("distributed")
-    where = folder / "scheduler.json"
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "DASK_LOGGING__DISTRIBUTED": "error"}
-    common = ["--scheduler-file", str(where), "--no-dashboard"]
+class Workers:
+    """A real scheduler and real workers, to be killed."""
 
-    def start(module: str, *more: str) -> subprocess.Popen[bytes]:
-        log = (folder / f"{module}.log").open("ab")
-        return subprocess.Popen(
-            [sys.executable, "-m", f"distributed.cli.{module}", *common, *more],
-            stdout=log,
-            stderr=log,
-            env=environment,
-            cwd=folder,
-        )
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = folder / "scheduler.json"
+        self._processes: list[subprocess.Popen[bytes]] = []
 
-    started = [start("dask_scheduler", "--host", "127.0.0.1", "--port", "0")]
-    try:
-        wait_until(lambda: where.exists() and where.stat().st_size, "a scheduler", 120)
+    def start(self, workers: int) -> str:
+        """Start the scheduler and so many workers; return its address once they are there."""
+        self._start("dask_scheduler", "--host", "127.0.0.1", "--port", "0")
+        wait_until(lambda: self._file.exists() and self._file.stat().st_size, "a scheduler", 120)
+        for _ in range(workers):
+            self.one_more()
+        address: str = json.loads(self._file.read_text())["address"]
+        distributed = pytest.importorskip("distributed")
+        with distributed.Client(address, timeout=120, set_as_default=False) as client:
+            client.wait_for_workers(workers, timeout=120)
+        return address
+
+    def one_more(self) -> None:
+        """Start a worker."""
         # A name of this machine may lead to an address that nobody can reach.
         local = ("--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--death-timeout", "120")
-        started += [start("dask_worker", *local) for _ in range(workers)]
-        address = json.loads(where.read_text())["address"]
-        with distributed.Client(address, timeout=120) as client:
-            client.wait_for_workers(workers, timeout=120)
-        yield address, [p.pid for p in started[1:]]
-    finally:
-        for process in started:
+        self._start("dask_worker", *local)
+
+    def kill_first(self) -> None:
+        """kill -9 of the worker that was started first."""
+        self._processes[1].kill()
+
+    def end(self) -> None:
+        for process in self._processes:
             process.kill()
             process.wait()
+
+    def _start(self, module: str, *more: str) -> None:
+        common = ["--scheduler-file", str(self._file), "--no-dashboard"]
+        with (self._folder / f"{module}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", f"distributed.cli.{module}", *common, *more],
+                stdout=log,
+                stderr=log,
+                env=os.environ
+                | {"OPENBLAS_NUM_THREADS": "1", "DASK_LOGGING__DISTRIBUTED": "error"},
+                cwd=self._folder,
+            )
+        self._processes.append(process)
+
+
+@contextmanager
+def cluster(folder: Path, workers: int) -> Iterator[tuple[str, Workers]]:
+    """A cluster for the length of a `with`; yields its address too."""
+    pytest.importorskip("distributed")
+    started = Workers(folder)
+    try:
+        yield started.start(workers), started
+    finally:
+        started.end()
 
 
 @pytest.mark.slow
@@ -149,7 +177,7 @@ def test_a_cluster_whose_worker_dies_in_the_middle_loses_nothing(tmp_path: Path)
     (folder / "7.jpg").write_bytes(b"broken")
     alone, out = tmp_path / "alone.jsonl", tmp_path / "out.jsonl"
     assert analyze(folder, "--json", "-o", alone, "--workers", 1)[0] == 65
-    with cluster(tmp_path, 3) as (address, pids):
+    with cluster(tmp_path, 3) as (address, workers):
         command = [sys.executable, "-m", "edge", "analyze", str(folder), "--json", "-o", str(out)]
         process = subprocess.Popen([*command, "--dask", address], stderr=subprocess.PIPE)
         wait_until(
@@ -157,10 +185,38 @@ def test_a_cluster_whose_worker_dies_in_the_middle_loses_nothing(tmp_path: Path)
             "the first result",
             300,
         )
-        os.kill(pids[0], signal.SIGKILL)
+        workers.kill_first()
         _, said = process.communicate(timeout=600)
     assert process.returncode == 65, said
     assert out.read_bytes() == alone.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+def test_results_that_were_not_fetched_before_their_worker_died_are_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    for n in range(3):
+        save(tmp_path / "in" / f"{n}.jpg", face())
+    tasks = tasks_of(find([str(tmp_path / "in")]), None, None)
+    wait = distributed.wait
+
+    def wait_for_all(futures: list[Any], **_: object) -> Any:
+        """As on a machine that is busy, where all are done before one is looked at."""
+        return wait(futures, timeout=PATIENCE_S)
+
+    monkeypatch.setattr(distributed, "wait", wait_for_all)
+    with cluster(tmp_path, 1) as (address, workers):
+        run = Cluster(JOB, address).run(source_of(tasks))
+        results = [next(run)]
+        states = distributed.default_client().futures.values()
+        workers.kill_first()
+        wait_until(lambda: {s.status for s in states} == {"lost"}, "the others are lost")
+        workers.one_more()
+        results += run
+    assert sorted(r.index for r in results) == [t.index for t in tasks]
+    assert [r.error for r in results] == [None] * 3
 
 
 def test_a_scheduler_that_is_not_there_is_69(
