@@ -14,6 +14,7 @@ import subprocess
 import termios
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,12 +197,13 @@ class Subscriber:
     def __init__(self, port: int, topic: str = "#", login: tuple[str, str] | None = None) -> None:
         self.messages: list[Message] = []
         self._seqs: list[int] = []
+        self._both = threading.Lock()  # a message is in both lists, or in none yet
         self.subscribed = threading.Event()
         self._topic = topic
         # A persistent session: what comes while it is away is kept for it by the broker.
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"subscriber-{id(self)}",
+            client_id=f"subscriber-{uuid.uuid4()}",  # an address may come again
             protocol=MQTTProtocolVersion.MQTTv311,
             clean_session=False,
         )
@@ -217,13 +219,16 @@ class Subscriber:
 
     def _on_message(self, _client: object, _userdata: object, m: paho.MQTTMessage) -> None:
         message = Message(m.topic, bytes(m.payload), m.retain, time.monotonic())
-        self.messages.append(message)
-        if message.payload.startswith(b'{"specversion"'):  # an exception here would end the thread
-            self._seqs.append(message.json["data"]["seq"])
+        with self._both:
+            self.messages.append(message)
+            if message.payload.startswith(b'{"specversion"'):  # others' exceptions end the thread
+                self._seqs.append(message.json["data"]["seq"])
 
     def on(self, name: str) -> list[Message]:
         """Return the messages whose topic ends in `/name`, in the order of arrival."""
-        return [m for m in list(self.messages) if m.topic.endswith("/" + name)]
+        with self._both:
+            messages = self.messages.copy()
+        return [m for m in messages if m.topic.endswith("/" + name)]
 
     def events(self) -> list[Any]:
         """Return the events, in the order of arrival."""
@@ -231,7 +236,8 @@ class Subscriber:
 
     def seqs(self) -> list[int]:
         """Return `seq` of the events, in the order of arrival."""
-        return self._seqs.copy()
+        with self._both:
+            return self._seqs.copy()
 
     def unread(self) -> int:
         """Return how many bytes have arrived that paho has not taken yet."""

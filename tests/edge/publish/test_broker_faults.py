@@ -209,6 +209,7 @@ def test_a_network_cut(tmp_path: Path) -> None:
     result = subprocess.run(
         ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *inside],
         cwd=ROOT,
+        env=os.environ | {"EMOTION_EDGE_PATIENCE_S": str(PATIENCE_S)},
         capture_output=True,
         text=True,
     )

@@ -18,6 +18,7 @@ from edge.publish.jsonl import WAITING_MOST, EventsOnly, JsonLines, LinesAside
 from edge.stages import Control
 from tests.edge.publish.rig import WHO, change
 from tests.fakes import FakeClock
+from tests.waiting import PATIENCE_S
 
 
 def to(lines: JsonLines) -> EventsOnly:
@@ -82,7 +83,7 @@ def test_a_reader_that_stalls_stalls_nobody_else(caplog) -> None:
     assert caplog.text.count("its reader stalls") == 1
     with os.fdopen(read, "rb") as lines:
         assert len(lines.readline()) == 1001  # and what the reader takes is whole
-    aside.close(5.0)  # the reader is gone: the thread ends
+    aside.close(PATIENCE_S)  # the reader is gone: the thread ends
     assert not [t for t in threading.enumerate() if t.name == "stdout"]
 
 
