@@ -23,6 +23,7 @@ class Listener:
     """Holds what comes, unacknowledged."""
 
     def __init__(self, broker: Broker) -> None:
+        self._log = broker.folder / "mosquitto.log"
         self.got: list[tuple[bytes, Token | None]] = []
         self.connection = Connection(
             Mqtt(host="127.0.0.1", port=broker.port),
@@ -36,7 +37,14 @@ class Listener:
         self.connection.wait(PATIENCE_S)
 
     def close(self) -> None:
+        """Hang up; the broker has read what was said before, acknowledgements too."""
+        before = self._left()
         self.connection.close()
+        # Else the next of the name may push this one out with what is still on its way.
+        wait_until(lambda: self._left() > before, "the broker has noticed")
+
+    def _left(self) -> int:
+        return self._log.read_text().count("Client bulk disconnected")
 
 
 @pytest.fixture

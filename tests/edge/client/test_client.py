@@ -160,12 +160,12 @@ def test_who_does_not_keep_up_loses_the_oldest_and_is_told(broker: Broker) -> No
     with Client("127.0.0.1", broker.port, buffer=2) as client:
         client.wait_connected(PATIENCE_S)
         with publishing(broker.port) as publisher:
+            wait_until(lambda: "kiosk" in client.devices, "the device is known")
             for _ in range(5):
                 publisher.publish(change(now()))
-            wait_until(
-                lambda: (d := client.devices.get("kiosk")) is not None and d.received == 5,
-                "all have come",
-            )
+            wait_until(lambda: client.devices["kiosk"].received == 5, "all have come")
+        # Behind the last event: that one is among those that wait, and not just being put there.
+        wait_until(lambda: client.devices["kiosk"].online is False, "it is offline")
         assert [e.data.seq for e in itertools.islice(client.events(PATIENCE_S), 2)] == [4, 5]
         assert client.overflowed == 3
 
