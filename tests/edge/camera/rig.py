@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,7 @@ QUICK = {"stall_s": 20.0, "open_timeout_s": 20.0, "backoff_min_s": 0.02, "backof
 
 
 def ffmpeg(*arguments: str) -> None:
-    subprocess.run(["ffmpeg", "-v", "error", "-y", *arguments], check=True, timeout=60)
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *arguments], check=True, timeout=PATIENCE_S)
 
 
 def make_video(path: Path, *codec: str, size: str = "64x48", fps: int = 10, s: float = 1.0) -> Path:
@@ -56,7 +57,10 @@ def ffmpeg_camera(width: int = 64, height: int = 48, fps: int = 50, **more: obje
     )
 
 
-CHILD = """
+OURS = f"of-the-tests-{os.getpid()}"  # in the command lines of programs that these tests start
+CHILD = (
+    f"""# {OURS}"""
+    + """
 import os, signal, subprocess, sys, time
 def frame(i):
     return bytes([i % 200 + 20]) * (64 * 48 * 3 // 2)
@@ -70,6 +74,7 @@ while True:
     {body}
     time.sleep(0.02)
 """
+)
 
 
 def python_camera(body: str = "write(frame(i))", setup: str = "", **more: object) -> Config:

@@ -24,6 +24,7 @@ from edge.config import Camera as Config
 from edge.errors import ConfigError, NoInputError
 from edge.stages import Camera
 from tests.edge.camera.rig import (
+    OURS,
     QUICK,
     children,
     ended,
@@ -45,17 +46,19 @@ LEAVE = [
     sys.executable,
     "-c",
     "import os, signal, time\nif os.fork() == 0:\n os.setsid()\n"
-    " signal.signal(signal.SIGTERM, signal.SIG_IGN)\n time.sleep(600) # stray-of-camera",
+    " signal.signal(signal.SIGTERM, signal.SIG_IGN)\n time.sleep(600) # " + OURS,
 ]
 
 
 def strays(before: set[int]) -> list[psutil.Process]:
-    """New processes that run what the programs of these tests run, whosever children they are."""
+    """New processes that run what the programs of these tests run, whosever children they are.
+
+    Not of the same tests that another pytest runs beside these.
+    """
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            line = " ".join(process.cmdline())
-            if process.pid not in before and ("stray-of-camera" in line or "def frame(i)" in line):
+            if process.pid not in before and OURS in " ".join(process.cmdline()):
                 found.append(process)
     return found
 

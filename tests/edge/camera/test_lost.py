@@ -21,6 +21,7 @@ from edge.camera.source import LiveSource
 from edge.clock import SystemClock
 from edge.config import Camera as Config
 from edge.messages import CameraLost, Frame
+from edge.stages import Clock
 from tests.edge.camera.rig import (
     camera_threads,
     children,
@@ -32,14 +33,17 @@ from tests.edge.camera.rig import (
     python_camera,
     watching,
 )
+from tests.fakes import FakeClock
 from tests.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.faults
 
 
-def live(config: Config, source: LiveSource | None = None, **more: object) -> LiveCamera:
+def live(
+    config: Config, source: LiveSource | None = None, clock: Clock | None = None, **more: object
+) -> LiveCamera:
     return LiveCamera(
-        source or CommandSource(config), config, SystemClock(), random.Random(1), **more
+        source or CommandSource(config), config, clock or SystemClock(), random.Random(1), **more
     )
 
 
@@ -232,8 +236,12 @@ def test_a_read_that_hangs_is_said_and_then_no_longer_kept_alive(
     release = threading.Event()
     source = Scripted([picture(4, 4, 1), release, *[picture(4, 4, i) for i in range(2, 9)]])
     config = Config(source="0", stall_s=0.5, backoff_min_s=0.02, backoff_max_s=0.1)
-    with watching(live(config, source, hung_s=2.5)) as w:
+    clock = FakeClock()
+    with watching(live(config, source, clock, hung_s=2.5)) as w:
+        w.wait_frames(1)
+        clock.advance(1.0)
         w.wait_lost("no frame for")
+        clock.advance(2.0)
         wait_until(lambda: "hangs in its driver" in caplog.text, "the error in the log")
         said = len(w.seen)
         threading.Event().wait(1.5)  # longer than between two `CameraLost`
