@@ -145,7 +145,7 @@ def remove(folder: Path) -> None:
     """Remove a group and what a container left in it, once the last process is gone."""
     for inner in folder.glob("*/"):
         remove(inner)
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE_S
     while True:
         try:
             return folder.rmdir()

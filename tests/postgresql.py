@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.waiting import free_port, wait_until
+from tests.waiting import PATIENCE_S, free_port, wait_until
 
 USER = "emotion"
 PASSWORD = "s3cret-of-the-history"
@@ -70,7 +70,7 @@ class PostgreSQL:
             capture_output=True,
             text=True,
             cwd=self.folder,
-            timeout=120,
+            timeout=2 * PATIENCE_S,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -137,7 +137,7 @@ class PostgreSQL:
         """Shut it down at once; nothing has to be on the disk."""
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)  # immediate shutdown
-            self._process.wait(60)
+            self._process.wait(PATIENCE_S)
             self._process = None
 
 

@@ -18,7 +18,11 @@ PORTS = range(10_240, 32_768)
 
 
 def wait_until(true: Callable[[], object], what: str, timeout_s: float = PATIENCE_S) -> None:
-    """Wait until `true()`; fail the test, naming `what`, if it never is."""
+    """Wait until `true()`; fail the test, naming `what`, if it never is.
+
+    For what takes longer than anything else, `timeout_s` may be more than `PATIENCE_S`.
+    """
+    timeout_s = max(timeout_s, PATIENCE_S)
     deadline = time.monotonic() + timeout_s
     while not true():
         if time.monotonic() > deadline:

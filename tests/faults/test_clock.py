@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker import Broker, Subscriber, broker, wait_until  # noqa: F401  # a fixture
+from edge.publish.traffic import LATE_S
+from tests.broker import Broker, Subscriber, broker  # noqa: F401  # a fixture
 from tests.daemon import CLIP
+from tests.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.faults
 
@@ -95,7 +97,7 @@ def test_a_daemon_whose_wall_clock_jumps(broker: Broker, tmp_path: Path) -> None
             assert abs(apart) < 600, apart
         health = [m.json for m in sub.on("health")]
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         process.wait()
@@ -104,7 +106,11 @@ def test_a_daemon_whose_wall_clock_jumps(broker: Broker, tmp_path: Path) -> None
     assert [e["seq"] for e in events] == list(range(1, len(events) + 1))
     happened = [e["uptime_s"] for e in events]
     assert happened == sorted(happened)
-    assert not any(e["replayed"] for e in events)
+    for message in sub.on("event"):
+        data = message.json["data"]
+        # Late by the clock that nobody moves, as on a busy machine, and by no other.
+        late = message.at - data["uptime_s"] > LATE_S
+        assert late or not data["replayed"], (message.at, data)
     for event in sub.events():
         data = event["data"]
         assert 0 <= data["window_s"] <= 1.5  # smooth.window_s: not hours

@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker import Broker, subscribed, wait_until
+from tests.broker import Broker, subscribed
 from tests.daemon import daemon
 from tests.edge.publish.rig import kept
 from tests.memory import MB, enforced_limit, pictures, too_large
+from tests.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.faults
 
 LIMIT = 150 * MB  # the daemon takes 65 to 95 on such pictures
 TIMES = 3
-BUSY_S = 120  # until something is called missing; seconds, unless the machine is busy
+BUSY_S = 2 * PATIENCE_S  # until something is called missing
 
 
 def test_a_picture_past_the_memory_limit_kills_it_and_no_event_is_lost(tmp_path: Path) -> None:

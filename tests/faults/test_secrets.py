@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests import broker as brokers
-from tests.broker import running, subscribed, wait_until
+from tests.broker import running, subscribed
 from tests.daemon import CLIP
+from tests.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.faults
 
@@ -86,7 +87,7 @@ def test_secrets_are_in_no_log_message_or_process_list(tmp_path: Path, level: st
                 wait_until(lambda: sub.on("response/state"), "an answer", 60)
                 # The last words of a hang, as the watchdog asks for them: a trace of every thread.
                 process.send_signal(6)
-                process.wait(60)
+                process.wait(PATIENCE_S)
             finally:
                 stop.set()
                 process.kill()
@@ -130,7 +131,7 @@ def test_a_camera_program_that_tells_its_password_is_not_repeated(tmp_path: Path
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager,
     ):
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(60)
+        manager.settimeout(PATIENCE_S)
         env = {
             **{k: v for k, v in os.environ.items() if not k.startswith("EMOTION_EDGE_")},
             "NOTIFY_SOCKET": str(tmp_path / "notify"),

@@ -26,7 +26,7 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-PATIENCE_MS = 60_000  # a page waits as long before a test fails; it never takes it to pass
+PATIENCE_MS = 1000 * PATIENCE_S  # a page waits as long before a test fails
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from edge.commands.demo import CLIP
-from tests.edge.web.conftest import Command, command, too_wide, violations
+from tests.edge.web.conftest import PATIENCE_MS, Command, command, too_wide, violations
 from tests.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.slow
@@ -51,7 +51,7 @@ def start(folder: Path, *more: str) -> Any:
 def expect(it: Any) -> Any:
     from playwright.sync_api import expect
 
-    expect.set_options(timeout=60_000)
+    expect.set_options(timeout=PATIENCE_MS)
     return expect(it)
 
 
