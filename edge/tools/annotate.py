@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.camera.reader import IMAGE_SUFFIXES
 from edge.errors import NoInputError, StorageError, UsageError
 from edge.geometry import Box, axes
 from edge.image import resize
 from edge.messages import UNKNOWN, Estimate, FaceState, Frame
+from edge.tools.analyze.files import PICTURES, RECORDINGS
 
 MIN_WIDTH = 640  # pixels: smaller frames are enlarged, else text covers the face
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -123,14 +123,15 @@ class Annotator:
     """Writes drawn frames into a video (.mp4, .mkv, .avi) or, as PNG, into a folder."""
 
     def __init__(self, out: Path, fps: float) -> None:
-        """Write to `out`; a name without one of these endings is a folder.
+        """Write to `out`; a name without the ending of a picture or recording is a folder.
 
         Raises:
-            UsageError: the name is that of a single picture.
+            UsageError: the name is that of a picture, or of a recording that is not written.
             NoInputError: the folder it is to be in does not exist.
             StorageError: it cannot be written.
         """
-        if out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():
+        suffix = out.suffix.lower()
+        if suffix in (PICTURES | RECORDINGS) - set(VIDEO_SUFFIXES) and not out.is_dir():
             raise UsageError(
                 f"--annotate: got {out}; allowed for a recording: a name that ends in "
                 f"{', '.join(VIDEO_SUFFIXES)}, or a folder"
@@ -138,6 +139,7 @@ class Annotator:
         self._out = out
         self._fps = fps
         self._video: cv2.VideoWriter | None = None
+        self._frames = 0
         self._is_video = out.suffix.lower() in VIDEO_SUFFIXES
         if self._is_video and not out.parent.is_dir():
             raise NoInputError(f"--annotate: {out.parent}: no such folder")
@@ -159,12 +161,37 @@ class Annotator:
             self._video = cv2.VideoWriter(str(self._out), code, self._fps, size)
             self._must(self._video.isOpened())
         self._video.write(picture)
+        self._frames += 1
 
     def close(self) -> None:
-        """Finish the file."""
-        if self._video is not None:
-            self._video.release()
+        """Finish the file.
+
+        Raises:
+            StorageError: it is not whole.
+        """
+        if self._video is None:
+            return
+        self._video.release()
+        self._video = None
+        if not _is_whole(self._out, self._frames):
+            raise StorageError(f"--annotate: {self._out}: not written whole; is the disk full?")
 
     def _must(self, written: bool) -> None:
         if not written:
             raise StorageError(f"--annotate: {self._out}: cannot be written")
+
+
+def _is_whole(video: Path, frames: int) -> bool:
+    """Return whether a video can be read and has its frames: OpenCV tells of no failed write."""
+    reader = cv2.VideoCapture(str(video))
+    try:
+        if not reader.isOpened():
+            return False
+        if video.suffix.lower() == ".mp4":  # its table of frames is written last of all
+            return abs(reader.get(cv2.CAP_PROP_FRAME_COUNT) - frames) <= 1
+        found = 0
+        while reader.grab():
+            found += 1
+        return found >= frames - 1
+    finally:
+        reader.release()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge.camera.reader import IMAGE_SUFFIXES
 from edge.errors import NoInputError, UsageError
-from edge.tools.analyze.files import Item, Kind
+from edge.tools.analyze.files import PICTURES, RECORDINGS, Item, Kind
 from edge.tools.analyze.job import Task
 from edge.tools.annotate import VIDEO_SUFFIXES
 
@@ -47,7 +47,7 @@ def tasks_of(items: Sequence[Item], annotate: Path | None, crop: Path | None) ->
 
 def is_file_name(path: Path) -> bool:
     """Return whether a target is a single file, by its ending; a folder that exists is none."""
-    return path.suffix.lower() in WRITABLE | set(VIDEO_SUFFIXES) and not path.is_dir()
+    return path.suffix.lower() in PICTURES | RECORDINGS and not path.is_dir()
 
 
 def unique_names(items: Sequence[Item]) -> list[str]:

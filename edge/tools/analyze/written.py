@@ -27,9 +27,19 @@ THUMBNAIL_QUALITY = 80  # of JPEG
 def write_file(path: str, data: bytes) -> None:
     """Write a whole file, or none: a reader never sees half of one.
 
+    A link stays a link; a pipe or device is written to and not replaced.
+
     Raises:
         StorageError: it cannot be written.
     """
+    try:
+        if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
+            with open(path, "wb") as f:  # noqa: PTH123
+                f.write(data)
+            return
+    except OSError as e:
+        raise StorageError(f"{path}: {e.strerror}") from e
+    path = os.path.realpath(path)
     aside = aside_of(path)
     try:
         with open(aside, "wb") as f:  # noqa: PTH123  # any characters
@@ -96,7 +106,8 @@ class AnnotatedRecording:
 
     def drop(self) -> None:
         """Leave nothing behind."""
-        self._annotator.close()
+        with contextlib.suppress(StorageError):
+            self._annotator.close()
         with contextlib.suppress(OSError):
             os.unlink(self._aside)  # noqa: PTH108
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +70,29 @@ def test_a_folder_gets_one_picture_a_frame_by_its_number(tmp_path: Path) -> None
     (file,) = (tmp_path / "out").iterdir()
     assert file.name == "000007.png"
     assert (cv2.imread(str(file)) == draw(FRAME, [HAPPY])).all()
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+def test_a_video_that_the_disk_has_no_room_for_is_an_error(tmp_path: Path, suffix: str) -> None:
+    out = tmp_path / f"out{suffix}"
+    whole = Annotator(out, 10.0)
+    for seq in range(12):
+        whole.frame(replace(FRAME, seq=seq), [HAPPY])
+    whole.close()
+    most = out.stat().st_size * 2 // 3
+    script = (
+        "import resource, sys; from pathlib import Path\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))\n"
+        "from tests.edge.tools.test_annotate import FRAME, HAPPY, Annotator, replace\n"
+        "a = Annotator(Path(sys.argv[1]), 10.0)\n"
+        "for seq in range(12): a.frame(replace(FRAME, seq=seq), [HAPPY])\n"
+        "try: a.close()\n"
+        "except Exception as e: print(type(e).__name__, e)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(out)], capture_output=True, text=True, check=True
+    )
+    assert "StorageError --annotate: " in done.stdout and "disk full" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import jsonschema
 import numpy as np
 import pytest
 
+from edge import cli
 from edge.schema.jsonschema import analysis_schema
 from tests.conftest import DEMO_CLIP
 from tests.edge.tools.analyze.rig import analyze, clip, empty, face, lines, save
@@ -187,6 +189,34 @@ def test_pictures_are_drawn_into_pictures_and_recordings_into_videos(tmp_path: P
     assert sorted(p.name for p in folder.iterdir()) == ["film.mp4", "photo.jpg"]
 
 
+@pytest.mark.parametrize("name", ["out.gif", "out.webm", "out.png"])
+def test_a_recording_is_not_drawn_into_a_folder_with_a_file_s_name(
+    tmp_path: Path, name: str
+) -> None:
+    film = clip(tmp_path / "film.mp4", 0.2)
+    code, _, err = analyze(film, "--annotate", tmp_path / name)
+    assert code == 64 and "allowed for a recording: .mp4, .mkv, .avi" in err
+    assert cli.main(["replay", str(film), "--annotate", str(tmp_path / name)]) == 64
+    assert not (tmp_path / name).exists()
+
+
+def test_a_page_is_written_to_a_pipe_and_through_a_link_and_replaces_neither(
+    tmp_path: Path,
+) -> None:
+    photo = save(tmp_path / "photo.jpg", face())
+    real, link, pipe = tmp_path / "real.html", tmp_path / "link.html", tmp_path / "pipe.html"
+    real.write_text("before")
+    link.symlink_to(real)
+    assert analyze(photo, "--html", link)[0] == 0
+    assert link.is_symlink() and "<html" in real.read_text()
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 1 << 20)  # room for the whole page
+    assert analyze(photo, "--html", pipe)[0] == 0
+    assert pipe.is_fifo() and b"<html" in os.read(reader, 1 << 20)
+    os.close(reader)
+
+
 def test_faces_are_cut_out_as_the_model_sees_them(tmp_path: Path) -> None:
     photo = save(tmp_path / "photo.jpg", np.hstack([face(), face()]))
     assert analyze(photo, "--crop", tmp_path / "crops")[0] == 0
@@ -222,8 +252,6 @@ def test_a_state_model_fills_the_state(tmp_path: Path) -> None:
 def test_replay_sends_a_picture_to_analyze(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from edge import cli
-
     photo = save(tmp_path / "my photo.jpg", face())
     assert cli.main(["replay", str(photo)]) == 64
     assert f"emotion-edge analyze '{photo}'" in capsys.readouterr().err
