@@ -359,7 +359,7 @@ def _relations(config: Config) -> list[str]:
         wrong.append("mqtt.cert_file: allowed: together with mqtt.key_file, or neither")
     if (c.mqtt.ca_file or c.mqtt.cert_file) and not c.mqtt.tls:
         wrong.append("mqtt.tls: got False; allowed: true, where ca_file or cert_file is given")
-    if hint := _no_host(c.mqtt.host):
+    if hint := no_host(c.mqtt.host):
         wrong.append(f"mqtt.host: got {c.mqtt.host!r}; allowed: a name or an address alone; {hint}")
     if not c.classify.enabled and c.attribute:
         wrong.append("attribute: allowed: none, where classify.enabled is false")
@@ -385,14 +385,20 @@ def _of_alerts(c: Config) -> list[str]:
     return wrong
 
 
-def _no_host(text: str) -> str:
-    """Return what to do about a host that is none; empty: it may be one."""
+def no_host(text: str, *, port: str = "mqtt.port", tls: str = "mqtt.tls") -> str:
+    """Return what to do about a host that is none; empty: it may be one.
+
+    Args:
+        text: what was given.
+        port: where a port is given.
+        tls: where encryption is switched on.
+    """
     if "://" in text:
-        return "the port is mqtt.port, encryption is mqtt.tls"
+        return f"the port is {port}, encryption is {tls}"
     if text.startswith("["):
-        return "an IPv6 address stands without brackets, the port is mqtt.port"
+        return f"an IPv6 address stands without brackets, the port is {port}"
     if text.count(":") == 1:
-        return "the port is mqtt.port"
+        return f"the port is {port}"
     if "/" in text or any(c.isspace() for c in text):
         return "without path and blanks"
     return ""

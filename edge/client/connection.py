@@ -160,6 +160,7 @@ class Connection:
         backoff = Backoff(self._waits, random.Random())
         away = 0.0  # s, monotonic: since when there is no connection; 0: there was none yet
         said = ""
+        quick = 0  # connections that broke soon
         while not self._stop.is_set():
             began = time.monotonic()
             try:
@@ -169,8 +170,12 @@ class Connection:
             if self._subscribed.is_set():
                 self._subscribed.clear()
                 said, away = "", time.monotonic()
+                quick += 1
                 if away - began > self._waits.steady_s:
                     backoff.reset()
+                    quick = 0
+                if quick >= reasons.QUICK_DROPS and self._client_id and not self._trouble.refused:
+                    self._trouble = reasons.same_client_id(self._trouble, self._client_id)
             self._tried.set()
             if self._stop.is_set():
                 return

@@ -117,7 +117,8 @@ def table(found: Sequence[Row]) -> list[str]:
     ]
     well = sum(not row.problems for row in found)
     online = sum(row.online for row in found)
-    return [*lines, f"{len(found)} devices, {online} online, {len(found) - well} with problems"]
+    devices = f"{len(found)} device{'s' * (len(found) != 1)}"
+    return [*lines, f"{devices}, {online} online, {len(found) - well} with problems"]
 
 
 def _cells(r: Row) -> list[str]:

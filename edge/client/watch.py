@@ -8,6 +8,7 @@ import json
 import queue
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ REDRAW_S = 0.5  # shortest time between two pictures of the table
 TICK_S = 0.1
 WAITING = 10_000  # messages; whoever reads our output more slowly than they come holds up the rest
 _CLEAR = "\x1b[H\x1b[J"  # ECMA-48: cursor home, erase to the end
+COLUMNS = 80  # of a terminal
 _BAR = 20  # characters of a full score
 
 
@@ -112,14 +114,15 @@ def table(devices: Mapping[str, Device], title: str, trouble: str = "") -> list[
                 f"{face.confidence:5.2f} {bar:{_BAR}}  {face.since_s:6.1f} s{why}"
             )
             if face.state is not None:
-                words = "  ".join([doing(face.state), *map(plain, face.conditions)])
-                lines.append(f"  {'':12}  {words}")
+                words = "  ".join([*map(plain, face.conditions), doing(face.state)])
+                lines += [f"    {line}" for line in textwrap.wrap(words, COLUMNS - 4)]
         if d.state is not None and d.state.audience is not None:
             a = d.state.audience
-            lines.append(
-                f"  audience since {plain(a.since)}: {a.now} here, {a.looking} looking; "
-                f"{a.seen} seen, {a.looked} looked, {a.dwell_s:.0f} s and {a.attention_s:.0f} s"
+            words = (
+                f"  audience: {a.now} here, {a.looking} looking; this hour {a.seen} seen "
+                f"({a.dwell_s:.0f} s), {a.looked} looked ({a.attention_s:.0f} s)"
             )
+            lines += textwrap.wrap(words, COLUMNS, subsequent_indent="    ")
         if d.last is not None:
             e = d.last.data
             late = "  (replayed)" if e.replayed else ""
@@ -131,20 +134,24 @@ def table(devices: Mapping[str, Device], title: str, trouble: str = "") -> list[
 
 
 def doing(state: FaceState) -> str:
-    """Return what a face is doing in words: degrees and percent, `?` where it cannot be told."""
+    """Return what a face is doing in words: degrees and percent, `?` where it cannot be told.
+
+    What matters most comes first, for lines that are cut.
+    """
+    parts = []
+    if state.looking is not None:
+        parts.append("looking" if state.looking else "looking away")
     degrees = ((name, getattr(state, name)) for name in ("yaw", "pitch", "roll"))
     shares = (
         ("eyes", (state.eyes.left, state.eyes.right)),
         ("mouth", (state.mouth,)),
         ("smile", (state.smile,)),
     )
-    parts = [f"{name} {'?' if v is None else f'{v:+.0f}'}" for name, v in degrees]
+    parts += [f"{name} {'?' if v is None else f'{round(v):+d}'}" for name, v in degrees]
     parts += [
         f"{name} {'/'.join('?' if v is None else f'{v:.0%}' for v in values)}"
         for name, values in shares
     ]
-    if state.looking is not None:
-        parts.append("looking" if state.looking else "looking away")
     return "  ".join(parts)
 
 

@@ -176,8 +176,6 @@ def run(args: argparse.Namespace) -> int:
 
     url = parse_address(address)
     logs.setup("info")
-    # Alembic tells of each step; the store says what matters.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     log = logging.getLogger(__name__)
     if args.history and secrets_in([args.history]) and url.password:
         log.warning("--to: holds a password, which `ps` shows; better: --to-file")

@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 
 ANSWER_S = 10.0  # from CONNECT to CONNACK; a frozen broker accepts TCP and then says nothing
 TICK_S = 1.0  # longest wait on the socket: keepalive is looked at so often
-QUICK_DROPS = 3  # connections that broke soon, one after the other: another client has our id?
 
 
 class LinkState(Enum):
@@ -155,15 +154,9 @@ class Link:
         self._quick_drops += 1
         if self._traffic.refusing:
             return Failure("the broker hung up after it refused a publish")
-        if self._quick_drops < QUICK_DROPS or failure.refused:
+        if self._quick_drops < reasons.QUICK_DROPS or failure.refused:
             return failure
-        # MQTT 3.1.1 has no reason code for a takeover, and Mosquitto 2.0 hangs up before its own
-        # is sent in MQTT 5; the pattern gives it away.
-        return Failure(
-            f"{failure.text} again and again just after connecting; "
-            f"does another client use the same client id, {self._client_id}?",
-            client_id_conflict=True,
-        )
+        return reasons.same_client_id(failure, self._client_id)
 
     def _report(self, failure: Failure, wait: float) -> None:
         now = time.monotonic()

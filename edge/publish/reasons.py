@@ -11,6 +11,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge.config import Mqtt
 
 # MQTT 5, 2.4 Reason Code; paho translates the return codes of 3.1.1 into these.
+QUICK_DROPS = 3  # connections that broke soon, one after the other
 TAKEN_OVER = 0x8E
 LOGIN = (0x86, 0x87)
 _SAYS = {
@@ -89,6 +90,19 @@ def hung_up(mqtt: Mqtt) -> Failure:
     # In TLS 1.3 a missing client certificate shows only after the client's handshake.
     hint = "does it ask for a client certificate?" if mqtt.tls else "is this its TLS port?"
     return Failure(f"the broker closed the connection before it answered; {hint}", refused=True)
+
+
+def same_client_id(failure: Failure, client_id: str) -> Failure:
+    """Return what to suspect when connections break soon, `QUICK_DROPS` times one after the other.
+
+    MQTT 3.1.1 has no reason code for a takeover, and Mosquitto 2.0 hangs up before its own is sent
+    in MQTT 5; the pattern gives it away.
+    """
+    return Failure(
+        f"{failure.text} again and again just after connecting; "
+        f"does another client use the same client id, {client_id}?",
+        client_id_conflict=True,
+    )
 
 
 def where(mqtt: Mqtt) -> str:

@@ -56,3 +56,4 @@ class Facts:
     days: dict[date, Sums]  # the same by days; those on which nothing happened may be missing
     devices: dict[str, Sums]  # by name; every device that is known, its visitors only
     rows: list[DeviceFacts]  # one a device, by name
+    kept: tuple[float, float] | None = None  # s since 1970: first and last word of any of them

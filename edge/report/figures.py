@@ -71,6 +71,7 @@ class Report(Struct, frozen=True, kw_only=True):
     devices: list[DeviceRow]
     events: int
     missing: int
+    kept: list[str] | None = None  # first and last day on which these devices spoke
 
 
 def report(
@@ -115,6 +116,9 @@ def report(
         devices=rows,
         events=sum(r.events for r in rows),
         missing=sum(r.missing for r in rows),
+        kept=[datetime.fromtimestamp(t, period.zone).date().isoformat() for t in facts.kept]
+        if facts.kept
+        else None,
     )
 
 

@@ -50,7 +50,7 @@ def _inside(r: Report) -> Iterator[str]:
         f"{': ' if some else ''}{escape(some)}. Compared with {escape(words.compared(r))}.</p>"
     )
     if not r.events and not r.missing and not any(d.known for d in r.devices):
-        yield '<p class="card empty">Nothing is known of this period.</p>'
+        yield f'<p class="card empty">{escape(words.nothing(r))}</p>'
         return
     yield from _tiles(r)
     yield '<div class="charts">'

@@ -87,8 +87,20 @@ class _Period:
             totals[self._devices[device_id]].visitors = int(visitors)
         self._sums()
         return Facts(
-            hours=self._by_hour, days=self._by_day, devices=totals, rows=self._how_complete()
+            hours=self._by_hour,
+            days=self._by_day,
+            devices=totals,
+            rows=self._how_complete(),
+            kept=self._kept(),
         )
+
+    def _kept(self) -> tuple[float, float] | None:
+        """Return when the devices first and last spoke, whatever the period."""
+        if not self._devices:
+            return None
+        query = select(func.min(Device.first_seen), func.max(Device.last_seen))
+        ends = self._c.execute(query.where(Device.id.in_(list(self._devices)))).one()
+        return ends[0].timestamp(), ends[1].timestamp()
 
     def _sums(self) -> None:
         numbers = (Hour.visitors, Hour.looked, Hour.dwell_ms, Hour.attention_ms)

@@ -25,7 +25,7 @@ def _lines(r: Report) -> Iterator[str]:
     yield from _wrapped(_devices_named(r), "")
     if not r.events and not r.missing and not any(d.known for d in r.devices):
         yield ""
-        yield "Nothing is known of this period."
+        yield from _wrapped(words.nothing(r), "")
         return
     yield ""
     yield from _totals(r)
@@ -35,7 +35,10 @@ def _lines(r: Report) -> Iterator[str]:
         ("By hour", _open(r.now.hours), r.before.hours),
         ("By weekday", r.now.weekdays if r.now.first != r.now.last else [], r.before.weekdays),
     ):
-        if cells:
+        if cells and all(c.visitors is None for c in cells):
+            yield ""
+            yield f"{heading}: withheld, too few visitors to be divided."
+        elif cells:
             yield ""
             yield from _table(heading, cells, before, r)
     if 7 < len(r.now.days) <= DAYS_MOST:
@@ -96,7 +99,7 @@ def _emotions(r: Report) -> Iterator[str]:
         return
     yield (
         f"Emotions, share of {words.seconds(r.now.total.emotions_s)} in view of "
-        f"{words.count(r.now.total.visitors or 0)} visitors"
+        f"{words.count(r.now.total.visitors or 0)} visitor{'s' * (r.now.total.visitors != 1)}"
     )
     for label in words.labels([r.now, r.before]):
         share = now.get(label, 0.0)

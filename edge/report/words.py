@@ -101,6 +101,19 @@ def compared(report: Report) -> str:
     return days + (f", until {side.until[11:16]}" if side.until else "")
 
 
+def nothing(report: Report) -> str:
+    """Say that there is nothing to tell, and when there was something."""
+    said = "Nothing is known of this period."
+    if report.kept is None:
+        return said
+    first, last = report.kept
+    return (
+        f"{said} Devices spoke from {first} to {last}."
+        if first != last
+        else (f"{said} Devices spoke on {first} only.")
+    )
+
+
 def missing(report: Report) -> str:
     """Return in a sentence how much did not arrive."""
     if not report.events and not report.missing:

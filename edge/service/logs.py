@@ -77,6 +77,8 @@ def setup(
         handler.setFormatter(JournalFormatter() if journal else TerminalFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
+    # Alembic tells of each plugin and step; the store says what matters.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     sys.excepthook = _uncaught
     threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
     logging.raiseExceptions = False  # a log that cannot be written must not end the daemon

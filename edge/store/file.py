@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from edge.errors import UnavailableError
+from edge.errors import ConfigError, UnavailableError
 
 BESIDE = ("-wal", "-shm")  # SQLite's own, next to the file
 
@@ -21,6 +21,7 @@ def make(url: URL) -> None:
     read and others may not.
 
     Raises:
+        ConfigError: there can be no file.
         UnavailableError: it cannot be made.
     """
     path = _path(url)
@@ -33,6 +34,8 @@ def make(url: URL) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
     except FileExistsError:
         pass
+    except (FileNotFoundError, NotADirectoryError) as e:
+        raise ConfigError(f"history {path}: {e.strerror}; allowed: a file in a folder") from None
     except OSError as e:
         raise UnavailableError(f"history {path}: {e.strerror}") from None
 

@@ -20,7 +20,7 @@ import pytest
 from edge.client import Device
 from edge.client.inventory import Inventory
 from edge.client.watch import table
-from edge.contract import encode
+from edge.contract import AudienceNow, encode
 from edge.messages import Eyes, FaceState
 from tests import broker as brokers
 from tests.broker import Broker, running, subscribed
@@ -121,6 +121,14 @@ def test_no_broker_is_said_and_ends(broker: Broker) -> None:
     [
         (["--port", "99999"], 64, "--port: got 99999; allowed: 1 to 65535"),
         (["--base", "emotion/#"], 64, "--base: got 'emotion/#'"),
+        (
+            ["--host", "mqtt://b"],
+            64,
+            "--host: got 'mqtt://b'; allowed: a name or an address alone;",
+        ),
+        (["--host", "b:8883"], 64, "an address alone; the port is --port"),
+        (["--host", "[::1]"], 64, "an IPv6 address stands without brackets"),
+        (["--host", ""], 64, "--host: got ''; allowed: a name or an address alone"),
         (["--ca", "/no/such/file"], 78, "/no/such/file"),
         (["--username", "a", "--password-file", "/no/such/file"], 78, "/no/such/file: No such"),
     ],
@@ -210,8 +218,33 @@ def test_the_table_says_what_a_face_is_doing_where_that_is_told() -> None:
     state = builder(FakeClock()).state(1000.0, faces, "running")
     known.take("emotion/kiosk/state", True, encode(state))
     lines = table(known.devices, "t")
-    told = "yaw -12 pitch +4 roll ? eyes 91%/? mouth 0% smile 88% looking"
+    told = "looking yaw -12 pitch +4 roll ? eyes 91%/? mouth 0% smile 88%"
     assert [" ".join(line.split()) for line in lines if "yaw" in line] == [told]
+
+
+def test_what_a_face_is_doing_fits_a_terminal() -> None:
+    known = Inventory("emotion")
+    eyes = Eyes(left=1.0, right=1.0)
+    doing = FaceState(
+        yaw=-12.3, pitch=-0.2, roll=-17.0, eyes=eyes, mouth=0.1, smile=1.0, looking=False
+    )
+    audience = AudienceNow(
+        since="2026-11-20T13:00:00.100Z",
+        now=12,
+        looking=11,
+        seen=1234,
+        looked=1200,
+        dwell_s=51234.5,
+        attention_s=41234.5,
+    )
+    state = builder(FakeClock()).state(1000.0, [replace(estimate("happy"), state=doing)], "running")
+    told = msgspec.structs.replace(state, audience=audience)
+    known.take("emotion/kiosk/state", True, encode(told))
+    lines = table(known.devices, "t")
+    assert max(map(len, lines)) <= 80
+    text = " ".join(" ".join(lines).split())
+    assert "looking away yaw -12 pitch +0 roll -17 eyes 100%/100% mouth 10% smile 100%" in text
+    assert "audience: 12 here, 11 looking; this hour 1234 seen" in text
 
 
 def test_the_table_without_devices() -> None:

@@ -96,7 +96,9 @@ def test_how_few_are_too_few_is_a_setting(history: str, capsys: pytest.CaptureFi
 def test_a_time_of_which_nothing_is_known(history: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "--store", history, "--from", "2026-01-05", "--to", "2026-01-06")
     assert code == 0
-    assert "Nothing is known of this period." in out
+    assert "Nothing is known of this period. Devices spoke on 2026-01-01 only." in " ".join(
+        out.split()
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,6 +130,12 @@ def test_a_history_that_is_not_there_is_66(
     assert (code, err.count("\n")) == (66, 1)
     assert f"--store: {path}: no such file" in err
     assert not path.exists()
+
+
+def test_a_file_that_is_no_history_is_78(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "--store", __file__)
+    assert (code, err.count("\n")) == (78, 1)
+    assert "is no SQLite database; allowed: one made by `emotion-edge record`" in err
 
 
 def test_no_history_at_all_is_64(

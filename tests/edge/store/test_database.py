@@ -89,13 +89,13 @@ def test_a_new_file_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UnavailableError, match=r"nowhere/history\.db: No such file"):
+    with pytest.raises(ConfigError, match=r"nowhere/history\.db: No such file"):
         open_store(str(tmp_path / "nowhere/history.db"))
 
 
 def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / "history.db").write_text("Dear diary, " * 100)
-    with pytest.raises(UnavailableError, match=r"history\.db: .*not a database"):
+    with pytest.raises(ConfigError, match=r"history\.db: is no SQLite database; allowed"):
         open_store(str(tmp_path / "history.db"))
 
 

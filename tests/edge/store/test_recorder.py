@@ -210,6 +210,19 @@ def test_a_broker_that_refuses_the_login_is_69(tmp_path: Path) -> None:
     assert "refused the login" in done.stderr
 
 
+def test_two_of_one_name_are_told(broker: Broker, tmp_path: Path) -> None:
+    def told() -> bool:
+        said = "does another client use the same client id"
+        return bool(first.said(said) or second.said(said))
+
+    history = str(tmp_path / "h.db")
+    with (
+        recording(tmp_path / "1", broker.port, history, "--name", "twin") as first,
+        recording(tmp_path / "2", broker.port, history, "--name", "twin") as second,
+    ):
+        wait_until(told, "why they lose their connection", timeout_s=90)
+
+
 def test_a_database_that_refuses_is_69_without_the_password(
     server: postgresql.PostgreSQL, tmp_path: Path
 ) -> None:
@@ -231,6 +244,14 @@ def test_a_database_that_refuses_is_69_without_the_password(
         (("--to-file", "/nonexistent"), 78, "No such file"),
         (("--to", "h.db", "--keep", "30"), 64, "such as 30d"),
         (("--to", "h.db", "--name", "a/b"), 64, "--name: got 'a/b'"),
+        (
+            ("--to", "/nonexistent/h.db"),
+            78,
+            "/nonexistent/h.db: No such file or directory; allowed",
+        ),
+        (("--to", "/tmp"), 78, "/tmp: is a folder; allowed"),
+        (("--to", __file__), 78, "is no SQLite database; allowed: one made by"),
+        (("--to", "h.db", "--host", "mqtt://b"), 64, "--host: got 'mqtt://b'"),
     ],
 )
 def test_mistakes_are_said_in_one_line(
