@@ -89,8 +89,7 @@ def open_store(address: str | URL, *, migrate: bool = True) -> Store:
     url = parse_address(address) if isinstance(address, str) else address
     if url.drivername == "sqlite" and not migrate and not Path(url.database or "").exists():
         raise ConfigError(f"{shown(url)}: no such file; `emotion-edge record` makes it")
-    if url.drivername == "sqlite" and Path(url.database or "").is_dir():
-        raise ConfigError(f"history {shown(url)}: is a folder; allowed: a file in it")
+    file.refuse_foreign(url)
     if migrate:
         file.make(url)
     store = Store(_engine(url))
@@ -114,17 +113,11 @@ def unavailable(name: str) -> Iterator[None]:
     """Turn errors of the database into one clear message.
 
     Raises:
-        ConfigError: the file is something else.
         UnavailableError: it cannot be reached, or does not do what it was asked.
     """
     try:
         yield
     except DBAPIError as e:
-        if getattr(e.orig, "sqlite_errorname", "") == "SQLITE_NOTADB":
-            raise ConfigError(
-                f"history {name}: is no SQLite database; allowed: one made by `emotion-edge "
-                "record`, or the name of a new file"
-            ) from e
         raise UnavailableError(f"history {name}: {why(e)}") from e
 
 

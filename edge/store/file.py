@@ -11,6 +11,7 @@ from sqlalchemy import URL
 
 from edge.errors import ConfigError, UnavailableError
 
+MAGIC = b"SQLite format 3\0"  # https://sqlite.org/fileformat.html#the_database_header
 BESIDE = ("-wal", "-shm")  # SQLite's own, next to the file
 
 
@@ -38,6 +39,25 @@ def make(url: URL) -> None:
         raise ConfigError(f"history {path}: {e.strerror}; allowed: a file in a folder") from None
     except OSError as e:
         raise UnavailableError(f"history {path}: {e.strerror}") from None
+
+
+def refuse_foreign(url: URL) -> None:
+    """Refuse a file that is none of SQLite's before SQLite puts its own beside it.
+
+    Raises:
+        ConfigError: it is something else, or a folder.
+    """
+    path = _path(url)
+    if path is None:
+        return
+    if path.is_dir():
+        raise ConfigError(f"history {path}: is a folder; allowed: a file in it")
+    with contextlib.suppress(OSError), path.open("rb") as f:  # SQLite says what is wrong
+        if f.read(len(MAGIC)) not in (b"", MAGIC):
+            raise ConfigError(
+                f"history {path}: is no SQLite database; allowed: one made by `emotion-edge "
+                "record`, or the name of a new file"
+            )
 
 
 def leave_for_readers(url: URL) -> None:

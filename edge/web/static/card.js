@@ -1,18 +1,9 @@
 // One device on the dashboard, as a card.
 
+import { CONDITIONS, URGENT } from "./device.js";
 import { glyph, reason } from "./emotions.js";
 import { Bars, doing, duration, el, fill, mark, percent, text } from "./parts.js";
 import { Timeline } from "./timeline.js";
-
-// Conditions in words; those that a driver is warned of.
-const CONDITIONS = new Map([
-  ["attention", "looks"],
-  ["eyes_closed", "eyes closed"],
-  ["drowsy", "drowsy"],
-  ["yawn", "yawns"],
-  ["distracted", "distracted"],
-]);
-const URGENT = new Set(["eyes_closed", "drowsy", "distracted"]);
 
 function audience(a) {
   if (!a) return "";
@@ -83,6 +74,7 @@ export class Card {
     this.inNow(face);
     text(this.audience, audience(d.audience));
     this.audience.hidden = !d.audience;
+    this.timeline.canvas.hidden = !d.judges; // its lanes are emotions
     const scored = face?.scores && Object.keys(face.scores).length > 0;
     this.bars.root.classList.toggle("blank", !scored);
     if (scored) this.bars.update(face.scores, face.emotion);
@@ -112,7 +104,7 @@ export class Card {
   tick(now) {
     const d = this.device;
     const [face] = d.seen;
-    const why = face?.reason ? `${reason(face.reason)}, ` : "";
+    const why = face?.reason && d.judges ? `${reason(face.reason)}, ` : "";
     const sure = face && face.emotion !== "unknown" ? `${percent(face.confidence)}, ` : "";
     text(this.sub, `${why}${sure}${d.since(now)}${attributes(face)}`);
   }
@@ -145,7 +137,7 @@ export class Card {
       good.push(`up ${duration(h.uptime_s)}`);
     }
     if (d.tags.length) good.push(d.tags.map((t) => `#${t}`).join(" "));
-    if (d.info) good.push(`v${d.info.version}, ${d.info.model}`);
+    if (d.info) good.push([`v${d.info.version}`, d.info.model].filter(Boolean).join(", "));
     fill(this.health, JSON.stringify([d.problems, good]), () => [
       ...d.problems.map((words) => el("li", { class: "bad" }, `⚠ ${words}`)),
       ...good.map((words) => el("li", {}, words)),

@@ -11,6 +11,15 @@ const STATUS = new Map([
   ["stopped", ["■", "stopped"]],
   ["offline", ["○", "offline"]],
 ]);
+// Conditions of a face in words, the most urgent first; those that a driver is warned of.
+export const CONDITIONS = new Map([
+  ["eyes_closed", "eyes closed"],
+  ["drowsy", "drowsy"],
+  ["distracted", "distracted"],
+  ["yawn", "yawns"],
+  ["attention", "looks"],
+]);
+export const URGENT = new Set(["eyes_closed", "drowsy", "distracted"]);
 const LATE_S = 10; // events that wait longer than a moment are worth a word
 
 // How much it matters; what is worst comes first.
@@ -59,13 +68,20 @@ export class Device {
     return STATUS.get(this.status)?.[1] ?? this.status;
   }
 
-  // Of the first face; "none": nobody is there; "off": nothing is known of now.
+  // Whether emotions are judged there at all: profile "driver" has none.
+  get judges() {
+    return this.info?.model !== "" && this.seen[0]?.reason !== "emotion_off";
+  }
+
+  // Of the first face; "none": nobody is there; "off": nothing is known of now; "seen": somebody is
+  // there, and no emotion is judged.
   get emotion() {
-    if (this.seen.length) return this.seen[0].emotion;
+    if (this.seen.length) return this.judges ? this.seen[0].emotion : "seen";
     return this.online && this.status === "running" ? "none" : "off";
   }
 
   get emotionWords() {
+    if (this.emotion === "seen") return doingWords(this.seen[0]);
     if (this.seen.length) return this.seen[0].emotion;
     return this.emotion === "none" ? "nobody" : this.words;
   }
@@ -84,6 +100,12 @@ export class Device {
     if (this.heard) return `heard ${duration(Math.max(0, now - this.heard))} ago`;
     return "not heard since this page's command began";
   }
+}
+
+// What a face is in or does, in a word or two.
+function doingWords(face) {
+  for (const [name, words] of CONDITIONS) if (face.conditions?.includes(name)) return words;
+  return face.state?.looking === false ? "looks away" : "somebody";
 }
 
 // A time of today, else a date with it.

@@ -38,7 +38,7 @@ export function reason(code) {
 
 export function colour(label) {
   if (COLOURS.has(label)) return COLOURS.get(label);
-  if (label === "unknown" || label === "none") return GREY;
+  if (label === "unknown" || label === "none" || label === "seen") return GREY;
   let sum = 0;
   for (const c of label) sum = (sum * 31 + c.codePointAt(0)) >>> 0;
   return OTHERS[sum % OTHERS.length];
@@ -71,6 +71,7 @@ const FEATURES = new Map(Object.entries({
   surprise: [...EYES, line("M24 27 Q33 19 42 26 M76 27 Q67 19 58 26"), ["ellipse", { cx: 50, cy: 71, rx: 11, ry: 14 }]],
   disgust: [line("M25 35 L41 43 L26 49 M75 35 L59 43 L74 49"), line("M29 70 Q39 62 49 70 T70 66"), ["path", { d: "M53 71 Q64 66 67 69 Q66 83 59 83 Q53 81 53 71 Z" }]],
   neutral: [...EYES, line("M32 69 L68 69")],
+  seen: EYES, // no emotion is judged
 }));
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -59,7 +59,7 @@ export class Row {
     text(this.sure, face && face.emotion !== "unknown" ? percent(face.confidence) : "");
     text(this.fps, d.health?.fps != null && d.status === "running" ? d.health.fps.toFixed(1) : "");
     const words = d.alerts.map((a) => `alert: ${a.alert || a.emotion}`).concat(d.problems);
-    if (face?.reason) words.push(reason(face.reason));
+    if (face?.reason && d.judges) words.push(reason(face.reason));
     text(this.trouble, words.join(", "));
     this.said = words.join(", ");
     for (const e of [this.trouble, this.brief]) e.classList.toggle("bad", d.severity > 0);

@@ -94,9 +94,12 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
-    (tmp_path / "history.db").write_text("Dear diary, " * 100)
+    diary = tmp_path / "history.db"
+    diary.write_text("Dear diary, " * 100)
     with pytest.raises(ConfigError, match=r"history\.db: is no SQLite database; allowed"):
-        open_store(str(tmp_path / "history.db"))
+        open_store(str(diary))
+    assert [p.name for p in tmp_path.iterdir()] == ["history.db"], "nothing beside it"
+    assert diary.read_text() == "Dear diary, " * 100
 
 
 def test_a_server_that_is_not_there_is_said_without_the_password() -> None:

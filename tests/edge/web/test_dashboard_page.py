@@ -136,6 +136,31 @@ def test_it_shows_what_a_face_is_doing_where_that_is_told(
         expect(card(page, "doing-2").locator(".doing")).to_be_hidden()
 
 
+def test_of_a_device_that_judges_no_emotion_it_says_what_a_face_does(
+    dashboard: Command, site: Broker, page: Any
+) -> None:
+    visit(page, dashboard, "truck")
+    with subscribed(site) as s:
+        for name, conditions, looking in (
+            ("truck-1", ["attention", "eyes_closed"], True),
+            ("truck-2", [], False),
+        ):
+            known = json.loads(state("unknown"))
+            known["faces"][0] |= {
+                "reason": "emotion_off",
+                "scores": {},
+                "conditions": conditions,
+                "state": {"yaw": 1.0, "looking": looking},
+            }
+            s.publish(f"emotion/{name}/availability", "online")
+            s.publish(f"emotion/{name}/state", json.dumps(known))
+        first, second = card(page, "truck-1"), card(page, "truck-2")
+        expect(first.locator(".word")).to_have_text("eyes closed")
+        expect(second.locator(".word")).to_have_text("looks away")
+        expect(first.locator("canvas")).to_be_hidden()  # its lanes are emotions
+        expect(first.locator(".sub")).to_have_text(re.compile("^for "))
+
+
 def test_an_alert_is_shown_while_it_lasts(
     dashboard: Command, site: Broker, folder: Path, page: Any
 ) -> None:
