@@ -11,6 +11,7 @@ import pytest
 
 from edge.backoff import Backoff, Waits
 from edge.camera.framecheck import FrameCheck, is_noise
+from edge.camera.jpeg import size
 from edge.camera.slot import Slot
 from edge.camera.v4l2 import luma_of_raw
 from edge.messages import Frame
@@ -164,6 +165,20 @@ def test_a_jpeg_that_claims_to_be_huge_is_left_out() -> None:
     assert luma_of_raw(np.frombuffer(bytes(jpeg), np.uint8), "MJPG", 160, 120) is not None
     jpeg[size : size + 4] = b"\x7f\xff\x7f\xff"
     assert luma_of_raw(np.frombuffer(bytes(jpeg), np.uint8), "MJPG", 160, 120) is None
+
+
+@pytest.mark.parametrize("before", [b"\xff\x01", b"\xff\xd0", b"\xff\xd7", b"\xff"])
+def test_a_huge_jpeg_that_shows_us_a_small_frame_header_is_left_out(before: bytes) -> None:
+    """`before` has no length: who reads one there lands in the comments, at another header."""
+    jpeg = cv2.imencode(".jpg", np.full((2000, 2000), 128, np.uint8))[1].tobytes()
+    small = b"\xff\xc0\0\x0b\x08\0\x10\0\x10\x01\x01\x11\0"  # 16 by 16
+    comment = b"\xff\xfe\xff\x78" + small * 5000 + bytes(0xFF76 - 5000 * len(small))
+    for shift in range(len(small)):  # one of them is where the wrong length leads
+        hidden = b"\xff\xd8" + before + comment + b"\xff\xfe\0\xff" + bytes(shift)
+        hidden += (small * 30)[: 0xFD - shift] + jpeg[2:]
+        buffer = np.frombuffer(hidden, np.uint8)
+        assert size(buffer) == (2000, 2000)
+        assert luma_of_raw(buffer, "MJPG", 16, 16) is None
 
 
 def test_an_unknown_format_is_left_to_opencv() -> None:
