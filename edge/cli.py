@@ -14,7 +14,7 @@ from typing import NoReturn, TextIO
 
 from edge import __version__
 from edge.errors import EdgeError, StorageError
-from edge.redact import redact
+from edge.redact import redact, remember, secrets_in
 
 COMMANDS = (
     "run",
@@ -36,9 +36,17 @@ COMMANDS = (
 )
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line without the secrets in it: a journal may keep it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the mistake, and exit."""
+        super().error(redact(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line, all commands included."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="emotion-edge",
         description="Turns a camera into emotion events over MQTT.",
         epilog="Exit codes are those of sysexits.h: 64 usage, 65 bad data, 66 no input, "
@@ -71,10 +79,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     try:
-        args = parser().parse_args(argv)
-    except SystemExit as e:  # argparse has said why; its 2 is not of sysexits
-        return 64 if e.code not in (0, None) else 0
-    try:
+        try:
+            remember(secrets_in(sys.argv[1:] if argv is None else argv))
+            args = parser().parse_args(argv)
+        except SystemExit as e:  # argparse has said why; its 2 is not of sysexits
+            return 64 if e.code not in (0, None) else 0
         return int(args.run(args))
     except EdgeError as e:
         _say(str(e))

@@ -16,7 +16,7 @@ from msgspec import Meta
 from edge import profiles
 from edge.config import Alert, Attribute, Config
 from edge.errors import ConfigError, cannot_read
-from edge.redact import redact, redacted, remember, secrets_in
+from edge.redact import HIDDEN, redact, redacted, remember, secrets_in
 from edge.secrets import hide, others_can_read
 
 DEFAULT_PATH = Path("/etc/emotion-edge/config.toml")
@@ -173,14 +173,14 @@ def _put(raw: Values, key: str, text: str, problems: list[str]) -> None:
         return
     section, dot, name = key.partition(".")
     if not dot or not name or "." in name or section == "attribute":
-        problems.append(f"{key}: got {text!r}; allowed: section.key, such as mqtt.port")
+        problems.append(f"{key}: got {_shown(text)}; allowed: section.key, such as mqtt.port")
         return
     table = raw.setdefault(section, {})
     if isinstance(table, dict):
         table[name] = _Text(text)
     elif section in LISTS:
         problems.append(
-            f"{key}: got {text!r}; allowed: in the file, where [[{section}]] are several"
+            f"{key}: got {_shown(text)}; allowed: in the file, where [[{section}]] are several"
         )
 
 
@@ -239,7 +239,7 @@ def _several(section: str, values: list[Any], problems: list[str]) -> list[Any]:
 def _section(name: str, kind: Any, value: Any, problems: list[str]) -> Any:
     """Convert one table key by key, so that each mistake is reported and not only the first."""
     if not isinstance(value, dict):
-        problems.append(f"{name}: got {value!r}; allowed: a table, [{name}]")
+        problems.append(f"{name}: got {_shown(value)}; allowed: a table, [{name}]")
         return None
     fields = {f.name: f for f in msgspec.structs.fields(kind)}
     kwargs: dict[str, Any] = {}
@@ -288,8 +288,17 @@ def _unusable(value: object) -> bool:
 
 
 def _shown(value: object) -> str:
-    text = repr(redacted(value) if isinstance(value, str) else value)
+    text = repr(_without_secrets(value))
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _without_secrets(value: object) -> object:
+    """Return a value as TOML has it without the secrets of its strings."""
+    if isinstance(value, dict):
+        return {key: _without_secrets(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    return redact(redacted(value)) if isinstance(value, str) else value
 
 
 def _metas(kind: Any) -> list[Meta]:
@@ -360,7 +369,8 @@ def _relations(config: Config) -> list[str]:
     if (c.mqtt.ca_file or c.mqtt.cert_file) and not c.mqtt.tls:
         wrong.append("mqtt.tls: got False; allowed: true, where ca_file or cert_file is given")
     if hint := no_host(c.mqtt.host):
-        wrong.append(f"mqtt.host: got {c.mqtt.host!r}; allowed: a name or an address alone; {hint}")
+        shown = without_login(c.mqtt.host)
+        wrong.append(f"mqtt.host: got {shown!r}; allowed: a name or an address alone; {hint}")
     if not c.classify.enabled and c.attribute:
         wrong.append("attribute: allowed: none, where classify.enabled is false")
     if c.audience.enabled and not c.state.enabled:
@@ -385,14 +395,29 @@ def _of_alerts(c: Config) -> list[str]:
     return wrong
 
 
-def no_host(text: str, *, port: str = "mqtt.port", tls: str = "mqtt.tls") -> str:
+def without_login(host: str) -> str:
+    """Return what was given as a host without user and password, if they stand before it."""
+    _, at, place = host.rpartition("@")
+    return f"{HIDDEN}@{place}" if at else host
+
+
+def no_host(
+    text: str,
+    *,
+    port: str = "mqtt.port",
+    tls: str = "mqtt.tls",
+    login: str = "mqtt.username and mqtt.password_file",
+) -> str:
     """Return what to do about a host that is none; empty: it may be one.
 
     Args:
         text: what was given.
         port: where a port is given.
         tls: where encryption is switched on.
+        login: where user and password are given.
     """
+    if "@" in text:
+        return f"user and password are given as {login}"
     if "://" in text:
         return f"the port is {port}, encryption is {tls}"
     if text.startswith("["):

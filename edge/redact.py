@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
 import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, quote, unquote
@@ -21,9 +22,10 @@ TOKEN_CHARACTERS = 8
 
 _NAMES = r"(?:passw(?:or)?d|passphrase|pass|pwd|pw|secret|token|api[-_]?key|credentials?|auth)"
 _SECRET_NAME = re.compile(rf"[\w-]*{_NAMES}", re.IGNORECASE)
-# These two take a time linear in the text, however it is made.
+# These take a time linear in the text, however it is made: runs are bounded.
 _ASSIGNED = re.compile(rf"({_NAMES}=)(?:\"[^\"]*\"|'[^']*'|\S+)", re.IGNORECASE)
-_URL = re.compile(r"[a-z][a-z0-9+.-]{0,20}://[^\s\"'<>]+", re.IGNORECASE)
+# A password may hold quotes: a URL ends at one only where no `@` comes behind it.
+_URL = re.compile(r"[a-z][a-z0-9+.-]{0,20}://(?:\S{0,300}@)?[^\s\"'<>]+", re.IGNORECASE)
 _HEADER = re.compile(r"((?:proxy-)?authorization\s*:\s*).*", re.IGNORECASE)
 _LOGIN = re.compile(r"[^\s:/@]+:(?!//)(\S+)@[^\s@]+")  # user:password@host
 
@@ -53,12 +55,15 @@ def redact(text: str) -> str:
 
 
 def remember(secrets: Iterable[str]) -> None:
-    """Have `redact` hide these values, also escaped as in a URL, from now on."""
+    """Have `redact` hide these values from now on, also escaped as in a URL, Python or JSON."""
     for secret in secrets:
         plain = unquote(secret)
         for form in (secret, plain, _escaped(secret), _escaped(plain)):
             if len(form) >= LEAST_CHARACTERS:
-                _known.add(form)
+                quoted = (repr(form), json.dumps(form), json.dumps(form, ensure_ascii=False))
+                inner = {form, *(text[1:-1] for text in quoted)}
+                # Python escapes this quote only where both kinds are in the whole text.
+                _known.update(inner, (text.replace("'", "\\'") for text in inner))
 
 
 def _escaped(text: str) -> str:

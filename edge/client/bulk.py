@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from paho.mqtt.enums import MessageType
 
 from edge.publish import session
+from edge.publish.reasons import ProtocolError
 
 READ_BYTES = 64 * 1024  # at once; some 60 events
 _PUBACK = bytes((MessageType.PUBACK, 2))  # and a packet id of two bytes: success, MQTT 5 3.4.2.1
@@ -29,6 +30,10 @@ class BulkClient(session.Client):
         return self._at < len(self._read)
 
     def _sock_recv(self, bufsize: int) -> bytes:
+        if self.max_packet is not None and bufsize > self.max_packet:
+            raise ProtocolError(
+                f"the broker sends {bufsize} bytes at once, more than was asked for"
+            )
         if not self.unread:
             self._read, self._at = super()._sock_recv(READ_BYTES), 0
         at = self._at

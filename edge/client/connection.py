@@ -191,6 +191,7 @@ class Connection:
         granted: dict[int, list[ReasonCode]] = {}
         said: list[Failure] = []  # by the broker, in a DISCONNECT
         client = session.make_client(BulkClient, self.mqtt, self._client_id, self._login)
+        client.max_packet = MAX_MESSAGE_BYTES
         client.manual_ack_set(self._hold is not None)
         self._made, self._owed = self._made + 1, 0
         client.on_connect = lambda _c, _u, _f, code, _p: answers.append(

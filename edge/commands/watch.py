@@ -42,12 +42,13 @@ def broker(args: argparse.Namespace) -> Mqtt:
         UsageError: a value makes no sense.
     """
     from edge.config import Mqtt
-    from edge.configfile import no_host
+    from edge.configfile import no_host, without_login
 
-    hint = no_host(args.host, port="--port", tls="--tls")
+    login = "--username and --password-file"
+    hint = no_host(args.host, port="--port", tls="--tls", login=login)
     if hint or not args.host:
         words = f"allowed: a name or an address alone{'; ' if hint else ''}{hint}"
-        raise UsageError(f"--host: got {args.host!r}; {words}")
+        raise UsageError(f"--host: got {without_login(args.host)!r}; {words}")
     if bool(args.cert) != bool(args.key):
         raise UsageError("--cert, --key: got one of them; allowed: both or none")
     tls = bool(args.tls or args.ca or args.cert)

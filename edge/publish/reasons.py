@@ -50,8 +50,14 @@ class Failure:
     login: bool = False  # user or password is wrong, or may not come in
 
 
+class ProtocolError(Exception):
+    """The broker does what MQTT does not allow; says what."""
+
+
 def explain(error: Exception) -> Failure:
     """Return the reason of an error that `session.connect` or the socket raised."""
+    if isinstance(error, ProtocolError):
+        return Failure(str(error), refused=True)
     if isinstance(error, ssl.SSLCertVerificationError):
         what = _CERTIFICATE.get(error.verify_code, f"is refused: {error.verify_message}")
         early = error.verify_code == 9  # no clock yet; soon there may be one

@@ -21,6 +21,7 @@ VERBS = ("pause", "resume", "state")
 MAX_BYTES = 1024  # of a payload; a transaction of 128 characters in JSON fits in any encoding
 RATE = 5.0  # requests a second, in the long run
 BURST = 10.0  # at once
+ANSWERS_MOST = 20  # that wait for a broker which takes none; the oldest go
 _ANSWERABLE = re.compile(r"[a-z]{1,16}")  # another verb gets no answer: it would name the topic
 
 
@@ -30,7 +31,7 @@ class Requests:
     def __init__(self, control: Control, state: Callable[[], State | None]) -> None:
         self._control = control
         self._state = state
-        self._answers: collections.deque[tuple[str, bytes]] = collections.deque()
+        self._answers: collections.deque[tuple[str, bytes]] = collections.deque(maxlen=ANSWERS_MOST)
         self._tokens = BURST
         self._filled: float | None = None
         self._told_limit = False

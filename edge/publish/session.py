@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from edge.config import Mqtt
 from edge.errors import ConfigError
+from edge.publish.reasons import ProtocolError
 from edge.redact import remember
 from edge.secrets import refuse_public
 
@@ -24,6 +25,8 @@ CREDENTIAL = "mqtt-password"  # name under $CREDENTIALS_DIRECTORY, systemd.exec(
 MAX_SECRET_BYTES = 65_535  # what MQTT allows for a password
 CONNECT_TIMEOUT_S = 5.0  # TCP and TLS, each
 INFLIGHT = 20  # unacknowledged publishes; Mosquitto's own default bound, and paho's
+UNSENT_MOST = 1000  # packets that wait for the socket; ours are few, the rest are answers
+QOS_BITS, QOS_2 = 0x06, 0x04  # of a PUBLISH's first byte, MQTT 3.3.1
 MAX_PACKET_BYTES = 4096  # the broker keeps larger messages to itself (MQTT 5); ours come in small
 
 
@@ -108,9 +111,12 @@ def _tls_why(error: Exception) -> str:
 
 
 class Client(paho.Client):
-    """A paho client that hangs up before it reads a packet that is too large.
+    """A paho client that hangs up on a broker that would fill its memory.
 
-    MQTT 3.1.1 has no way to tell a broker so, and paho reads into memory whatever comes.
+    It does so before it reads a packet that is too large: MQTT 3.1.1 has no way to tell a broker
+    so, and paho reads into memory whatever comes. It does so, too, over a message of QoS 2, which
+    paho keeps until the broker lets go of it and for which nobody here asks, and over answers that
+    the broker does not read.
     """
 
     max_packet: int | None = None  # bytes after the fixed header
@@ -122,6 +128,16 @@ class Client(paho.Client):
             self.too_large = bufsize
             raise ConnectionError(f"a packet of {bufsize} bytes")
         return super()._sock_recv(bufsize)
+
+    def _handle_publish(self) -> MQTTErrorCode:
+        if self._in_packet["command"] & QOS_BITS == QOS_2:
+            raise ProtocolError("the broker sends with QoS 2, which was not asked for")
+        return super()._handle_publish()
+
+    def _packet_queue(self, *args: Any, **kwargs: Any) -> MQTTErrorCode:
+        if len(self._out_packet) >= UNSENT_MOST:
+            raise ProtocolError("the broker sends and does not read what it is answered")
+        return super()._packet_queue(*args, **kwargs)
 
 
 _AnyClient = TypeVar("_AnyClient", bound=Client)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge import cli
 from tests.conftest import DEMO_CLIP
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
@@ -40,6 +41,14 @@ def test_a_wrong_command_line_is_64_and_says_how(args: tuple[str, ...]) -> None:
 
 
 BAD = ["camera path that does not exist", "a video that is not one", "a folder without images"]
+
+
+def test_ctrl_c_while_commands_are_loaded_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pressed() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "parser", pressed)
+    assert cli.main(["run"]) == 130
 
 
 @pytest.mark.parametrize("what", BAD)

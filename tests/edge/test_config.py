@@ -288,3 +288,26 @@ def test_what_is_no_prior_is_refused(given: str) -> None:
 def test_a_name_that_breaks_a_line_is_no_emotion() -> None:
     with pytest.raises(ConfigError, match=r"classify\.prior: got .*; allowed: UTF-8 without NUL"):
         load(None, {}, ['classify.prior={"a\\u0000" = 1.0}'])
+
+
+@pytest.mark.parametrize(
+    "password", ["pa'ss\"word", "Zq word", "Zq\\\\back", "Zq<x>", "Zq\u20ac", "Zq:a::b"]
+)
+@pytest.mark.parametrize(
+    "text",
+    [
+        'camera = {{source = ["rtsp://u:{0}@h/x"]}}',
+        'camera = "rtsp://u:{0}@h/x"',
+        'mqtt = {{host = "u:{0}@h"}}',
+        'mqtt = {{host = "mqtt://u:{0}@h"}}',
+        'camera = {{source = "rtsp://u:{0}@h/x", fps = "x"}}',
+    ],
+)
+def test_no_mistake_shows_a_password(tmp_path: Path, text: str, password: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(text.format(password.replace("\\", "\\\\").replace('"', '\\"')))
+    path.chmod(0o600)
+    with pytest.raises(ConfigError) as mistake:
+        load(path)
+    for shown in (password, password[2:], password[:4], repr(password)[1:-1]):
+        assert shown not in str(mistake.value)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -92,3 +93,26 @@ def test_short_words_stay() -> None:
 def test_a_password_that_is_no_utf8_is_hidden_too() -> None:
     remember(secrets_in(["rtsp://me:\udc80\udc81pass@cam"]))
     assert "pass" not in redact("said \udc80\udc81pass and %80%81pass")
+
+
+ODD = ("pa'ss\"word", "b\\s'l\"ash", "ü€漢字", "tab\there", "per%41cent", "\u202ebidi", "a/b?c#d@e")
+
+
+@pytest.mark.parametrize("secret", ODD)
+@pytest.mark.parametrize("shown", [str, repr, json.dumps, lambda s: repr([f"it's {s}"])])
+def test_odd_characters_do_not_show_a_secret_however_it_is_quoted(
+    secret: str, shown: Callable[[str], str]
+) -> None:
+    remember([secret])
+    hidden = redact(f"got {shown(secret)}.")
+    assert "***" in hidden
+    assert not any(form[1:-1] in hidden for form in (repr(secret), json.dumps(secret)))
+
+
+@pytest.mark.parametrize("password", ["pa'ss", 'pa"ss', "pa<ss>", "'@\"@"])
+def test_quotes_in_a_password_do_not_end_an_address(password: str) -> None:
+    assert redact(f"'rtsp://u:{password}@h/x' failed") == "'rtsp://***@h/x' failed"
+
+
+def test_a_text_of_many_addresses_takes_no_time() -> None:
+    redact('a://"' * 20_000)  # would take minutes, were the time not linear

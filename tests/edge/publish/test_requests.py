@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.contract import Response, State
-from edge.publish.requests import BURST, MAX_BYTES, VERBS, Requests
+from edge.publish.requests import ANSWERS_MOST, BURST, MAX_BYTES, VERBS, Requests
 from edge.stages import Control
 
 NOW = State(time="2026-01-01T00:00:00.000Z", seq=7, status="running", emotion="none", faces=[])
@@ -92,6 +92,18 @@ def test_a_flood_is_told_once_and_then_ignored_until_it_ebbs() -> None:
     assert "too many" in told[-1]["error"]
     requests.on_message("pause", b"", 10.0)
     assert control.paused
+
+
+def test_answers_that_a_broker_never_takes_do_not_pile_up_and_pause_is_still_heard() -> None:
+    control = Control()
+    requests = Requests(control, lambda: NOW)
+    for second in range(1000):
+        requests.on_message("state", b"", float(second))
+    requests.on_message("pause", b'{"transaction":"last"}', 1000.0)
+    assert control.paused
+    waiting = answers(requests)
+    assert len(waiting) == ANSWERS_MOST
+    assert json.loads(waiting[-1][1])["transaction"] == "last"
 
 
 def _throw_at_it(verb: str, payload: bytes, now: float) -> None:
