@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 LOCK_AT, LOCK_BYTES = 0x40000000, 512
 BATCH = 256  # rows a transaction
 SEQ_MOST = 2**53  # what JSON numbers hold in every language; more is damage
+BOOT_MOST = 255  # bytes of a boot's id, which has 36; more is damage
 
 
 def salvage(
@@ -149,7 +150,7 @@ class OldFile:
 
     def counters(self) -> Counters:
         """Return the counters, once all rows were read; `rows` counts those that are lost, too."""
-        seq = max(self._counter(b"seq", SEQ_MOST), self._highest)
+        seq = max(self._counter(b"seq", SEQ_MOST - 1), self._highest)
         size = self._path.stat().st_size  # no event is shorter than a hundred bytes
         return Counters(
             commit=1,
@@ -191,7 +192,9 @@ def _old_row(seq: object, payload: object, t: object, boot: object, wall: object
         event = decode_event(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    if event.data.seq != seq or not isinstance(t, float) or not isinstance(wall, float):
+    if event.data.seq != seq or not 0 < seq < SEQ_MOST or len(boot) > BOOT_MOST:
+        return None
+    if not isinstance(t, float) or not isinstance(wall, float):
         return None
     return Row(seq, payload, t, boot.decode(errors="replace"), wall)
 

@@ -61,6 +61,35 @@ def test_damage_in_it_is_survived_and_counted(old: Path) -> None:
     box.outbox.close()
 
 
+@pytest.mark.parametrize("boot", [b"b" * 256, b"b" * 70_000])
+def test_a_boot_that_is_none_in_it_is_damage(old: Path, boot: bytes) -> None:
+    db = sqlite3.connect(old)
+    db.execute("UPDATE event SET boot = ? WHERE seq = 12", (boot,))
+    db.commit()
+    db.close()
+    box = Box(old)
+    assert box.waiting() == [10, 11, *range(13, 26)]
+    assert box.outbox.stats().lost == 5 + 1
+    box.outbox.close()
+
+
+@pytest.mark.parametrize("seq", [-1, 0, 2**53, 2**63 - 1])
+def test_a_number_that_is_none_in_it_is_damage(old: Path, seq: int) -> None:
+    db = sqlite3.connect(old)
+    payload = db.execute("SELECT payload FROM event WHERE seq = 12").fetchone()[0]
+    event = msgspec.json.decode(payload)
+    event["data"]["seq"] = seq
+    row = (seq, msgspec.json.encode(event))
+    db.execute("UPDATE event SET seq = ?, payload = ? WHERE seq = 12", row)
+    db.commit()
+    db.close()
+    box = Box(old)
+    assert box.append() == [26]
+    assert box.waiting() == [10, 11, *range(13, 27)]
+    assert box.outbox.stats().lost == 5 + 1
+    box.outbox.close()
+
+
 def test_a_conversion_that_is_cut_short_is_made_again(old: Path) -> None:
     unfinished = old.with_name("outbox.db.new")
     unfinished.write_bytes(old.read_bytes()[:5000])
