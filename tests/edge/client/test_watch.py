@@ -128,6 +128,7 @@ def test_no_broker_is_said_and_ends(broker: Broker) -> None:
         ),
         (["--host", "b:8883"], 64, "an address alone; the port is --port"),
         (["--host", "[::1]"], 64, "an IPv6 address stands without brackets"),
+        (["--host", "u:Zq pw@h"], 64, "--host: got '***@h'"),
         (["--host", ""], 64, "--host: got ''; allowed: a name or an address alone"),
         (["--ca", "/no/such/file"], 78, "/no/such/file"),
         (["--username", "a", "--password-file", "/no/such/file"], 78, "/no/such/file: No such"),
