@@ -20,12 +20,16 @@ expect = pytest.importorskip("playwright.sync_api", reason="Playwright is missin
 expect.set_options(timeout=PATIENCE_MS)
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0, tzinfo=None)
+# Where it is noon: no day ends while these tests run.
+AHEAD = timedelta(hours=12 - NOW.hour)
+ZONE = f"Etc/GMT{NOW.hour - 12:+d}"  # their signs are those of POSIX: minus is east
 DARK = {"color_scheme": "dark"}
 PHONE = {"viewport": {"width": 390, "height": 844}}
 
 
 def day(ago: int) -> datetime:
-    return NOW.replace(hour=0) - timedelta(days=ago)
+    """The beginning of a day there, in UTC."""
+    return (NOW + AHEAD).replace(hour=0) - timedelta(days=ago) - AHEAD
 
 
 def written(store: Store) -> None:
@@ -52,7 +56,7 @@ def dashboard(history: str) -> Iterator[Command]:
     """With a broker that is away: the history is there all the same."""
     with command(
         Path(history).parent, "dashboard", "--host", "127.0.0.1", "--port", str(free_port()),
-        "--listen", "127.0.0.1:0", "--store", history, "--zone", "UTC",
+        "--listen", "127.0.0.1:0", "--store", history, "--zone", ZONE,
     ) as c:  # fmt: skip
         yield c
 
@@ -89,7 +93,7 @@ def test_the_page_is_for_everybody(dashboard: Command, page: Any) -> None:
 @pytest.mark.parametrize("page", [{}, DARK, PHONE], ids=["light", "dark", "phone"], indirect=True)
 def test_so_is_the_file(history: str, page: Any, tmp_path: Path) -> None:
     out = tmp_path / "report.html"
-    assert main(["report", "--store", history, "--zone", "UTC", "--html", str(out)]) == 0
+    assert main(["report", "--store", history, "--zone", ZONE, "--html", str(out)]) == 0
     page.set_content(out.read_text())
     expect(page.locator(".tile").first).to_contain_text("432")
     assert violations(page) == []
@@ -100,7 +104,7 @@ def test_an_empty_history_says_so(page: Any, tmp_path: Path) -> None:
     path = str(tmp_path / "history.db")
     open_store(path).close()
     out = tmp_path / "report.html"
-    assert main(["report", "--store", path, "--zone", "UTC", "--html", str(out)]) == 0
+    assert main(["report", "--store", path, "--zone", ZONE, "--html", str(out)]) == 0
     page.set_content(out.read_text())
     expect(page.locator("main")).to_contain_text("Nothing is known of this period.")
     assert violations(page) == []
