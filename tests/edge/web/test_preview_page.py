@@ -185,13 +185,29 @@ def test_the_keyboard_reaches_everything(preview: Command, page: Any) -> None:
 
 
 def test_it_stops_by_itself_and_says_so(folder: Path, page: Any) -> None:
-    with start(folder, "--minutes", "0.5") as running:
-        page.goto(running.url())
-        expect(page.get_by_role("heading", name="The preview has ended")).to_be_visible()
-        assert page.locator("#picture").is_hidden()
-        wait_until(lambda: running.process.poll() is not None, "the command ends", PATIENCE_S)
-        assert running.process.returncode == 0, running.text
-        assert "No pictures are shown any more." in running.text
+    for minutes in ("0.5", "1", "3"):
+        with start(folder, "--minutes", minutes) as running:
+            if not comes_in_time(page, running):
+                continue
+            expect(page.get_by_role("heading", name="The preview has ended")).to_be_visible()
+            assert page.locator("#picture").is_hidden()
+            wait_until(lambda: running.process.poll() is not None, "it ends")
+            assert running.process.returncode == 0, running.text
+            assert "No pictures are shown any more." in running.text
+            return
+    pytest.fail("the page is not there within minutes")
+
+
+def comes_in_time(page: Any, preview: Command) -> bool:
+    """Open the page; False where a busy machine took longer than the preview lasts."""
+    try:
+        page.goto(preview.url())
+        expect(page.locator("#left")).to_contain_text(re.compile(r"^\d+:\d\d$"))
+    except Exception:
+        if preview.process.poll() is None:
+            raise
+        return False
+    return True
 
 
 def test_it_stops_when_it_is_told_to(folder: Path, page: Any) -> None:
