@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,6 +27,8 @@ LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 # outbox at the end. The clock of a test that wants it late goes on by an hour.
 LATE_S = 1800.0
 QUICK = Waits(first_s=0.05, most_s=0.2, refused_s=0.4, steady_s=1.0)
+# Connections that break at once count as such, however long a busy machine takes for it.
+NEVER_STEADY = dataclasses.replace(QUICK, steady_s=3600.0)
 WHO = Identity(
     base="emotion",
     device="kiosk",
@@ -78,6 +81,7 @@ def publishing(
     clock: Clock | None = None,
     who: Identity = WHO,
     close_s: float = PATIENCE_S,
+    waits: Waits = QUICK,
     **more: object,
 ) -> Iterator[MqttPublisher]:
     """A publisher for the length of a `with`; closing, it gets `close_s` for what it has to say."""
@@ -88,7 +92,7 @@ def publishing(
         control or Control(),
         random.Random(),
         outbox,
-        waits=QUICK,
+        waits=waits,
     )
     with mock.patch.object(traffic, "LATE_S", LATE_S):
         try:

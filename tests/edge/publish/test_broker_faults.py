@@ -18,7 +18,7 @@ from edge.publish import link, traffic
 from tests import broker as brokers
 from tests.broker import running, subscribed
 from tests.conftest import ROOT
-from tests.edge.publish.rig import change, estimate, kept, publishing
+from tests.edge.publish.rig import NEVER_STEADY, change, estimate, kept, publishing
 from tests.edge.publish.test_kills import child
 from tests.waiting import PATIENCE_S, wait_until
 
@@ -159,7 +159,10 @@ def test_a_publish_refused_by_the_acl_is_kept_counted_and_said_once(
     word.write_text("word")
     word.chmod(0o600)
     login = {"mqtt__username": "kiosk", "mqtt__password_file": word}
-    with running(folder, settings) as b, publishing(b.port, tmp_path / "o.db", **login) as p:
+    with (
+        running(folder, settings) as b,
+        publishing(b.port, tmp_path / "o.db", waits=NEVER_STEADY, **login) as p,
+    ):
         for _ in range(3):
             p.publish(change(time.monotonic()))
         wait_until(lambda: p.stats().refused >= 3, "refusals, again and again")

@@ -20,7 +20,7 @@ from edge.publish.link import LinkState
 from edge.stages import Control
 from tests import broker as brokers
 from tests.broker import Broker, running, subscribed
-from tests.edge.publish.rig import WHO, change, config, estimate, publishing
+from tests.edge.publish.rig import NEVER_STEADY, WHO, change, config, estimate, publishing
 from tests.fakes import FakeClock
 from tests.waiting import PATIENCE_S, free_port, wait_until
 
@@ -329,9 +329,9 @@ def test_two_devices_with_one_client_id(
     broker: Broker,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with publishing(broker.port, mqtt__client_id="same") as one:
+    with publishing(broker.port, waits=NEVER_STEADY, mqtt__client_id="same") as one:
         wait_until(lambda: one.stats().problems == (), "the first is online")
-        with publishing(broker.port, mqtt__client_id="same"):
+        with publishing(broker.port, waits=NEVER_STEADY, mqtt__client_id="same"):
             wait_until(lambda: "client_id_taken" in one.stats().problems, "it is noticed")
     assert "another client use the same client id, same?" in caplog.text
 
