@@ -71,8 +71,15 @@ def device(folder: Path, broker: Broker, name: str, *sets: str) -> Any:
 def visit(page: Any, dashboard: Command, find: str = "") -> None:
     """Open the page, with only the devices in it whose names have `find`: what is off the screen is
     an empty box."""
-    page.goto(dashboard.url())
+    opened(page, dashboard)
     page.get_by_label("Find a device").fill(find)
+
+
+def opened(page: Any, dashboard: Command) -> None:
+    """Open the page; from now on the dashboard hears what is not retained too."""
+    page.goto(dashboard.url())
+    expect(page.locator("#counts")).to_contain_text("online")  # it was told how things are
+    expect(page.locator("#trouble")).to_be_hidden()
 
 
 def card(page: Any, name: str) -> Any:
@@ -231,7 +238,7 @@ def test_hostile_text_stays_text(dashboard: Command, site: Broker, page: Any) ->
 def test_labels_that_are_words_of_the_language_hurt_nobody(
     dashboard: Command, site: Broker, page: Any
 ) -> None:
-    page.goto(dashboard.url())
+    opened(page, dashboard)
     page.get_by_label("View").select_option("cards")
     page.get_by_label("Find a device").fill("o")
     words = ["constructor", "__proto__", "toString", "", "none", "off"]
