@@ -69,10 +69,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _workers(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= MOST_WORKERS:
-        raise argparse.ArgumentTypeError(f"got {text}; allowed: 1 to {MOST_WORKERS}")
-    return value
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"got {text!r}; allowed: 1 to {MOST_WORKERS}")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

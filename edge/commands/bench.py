@@ -28,9 +28,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0.1 <= value <= 3600:
-        raise argparse.ArgumentTypeError(f"got {text}; allowed: 0.1 to 3600")
+        raise argparse.ArgumentTypeError(f"got {text!r}; allowed: 0.1 to 3600")
     return value
 
 

@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from edge.client import Client
 from edge.clock import SystemClock
 from edge.configfile import load
 from edge.errors import UnavailableError
 from edge.publish import probe_broker
+from edge.store import open_store
+from edge.store.models import Event
 from tests.broker import OPEN, Broker, running, wait_saved
 from tests.edge.publish.rig import WHO, change, config, publishing
+from tests.recorder import recording
 from tests.waiting import PATIENCE_S, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples/mosquitto"
@@ -133,6 +137,26 @@ def site(folder: Path, made: Path, more: Sequence[str] = ()) -> Iterator[Site]:
 
 def now() -> float:
     return SystemClock().now()
+
+
+def test_a_recorder_has_a_login_that_reads_what_it_keeps(tmp_path: Path, made: Path) -> None:
+    login = made / "users/recorder"
+    options = ("--ca", login / "ca.pem", "--password-file", login / "mqtt-password")
+    words = ("--host", "localhost", "--username", "recorder", *map(str, options))
+    history = str(tmp_path / "history.db")
+    with (
+        site(tmp_path / "site", made) as s,
+        recording(tmp_path / "r", s.broker.port, history, *words),
+        publishing(s.broker.port, **s.device("kiosk")) as publisher,
+        open_store(history) as store,
+    ):
+        publisher.publish(change(now()))
+
+        def kept() -> bool:
+            with store.connect() as c:
+                return c.scalar(select(func.count()).select_from(Event)) == 1
+
+        wait_until(kept, "the event is in the history")
 
 
 def test_device_speaks_for_itself_only(tmp_path: Path, made: Path) -> None:

@@ -94,4 +94,5 @@ def _moment(luma: Luma, estimate: Estimate, t: float | None) -> Moment:
         thumbnail=base64.b64encode(thumbnail(luma, estimate)).decode(),
         face=estimate.track.id,
         t=None if t is None else round(t, 2),
+        reason=estimate.reason.value if estimate.reason else "",
     )

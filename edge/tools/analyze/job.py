@@ -80,6 +80,7 @@ class Moment(Struct, frozen=True):
     thumbnail: str  # JPEG in base64
     face: str = ""
     t: float | None = None  # s; None: a picture
+    reason: str = ""  # why no emotion is told
 
 
 class Part(Struct, frozen=True):

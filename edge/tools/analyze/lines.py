@@ -204,16 +204,16 @@ def table(summary: Summary) -> str:
     living = [f for f in summary.faces if not f.still]
     if not living:
         return f"  nobody in {summary.seconds:.1f} s\n"
-    lines = [
-        f"  a face in view for {summary.seconds - summary.nobody_seconds:.1f} s; "
-        f"shown the longest: {summary.dominant}",
-        f"  {'':<10}{'seconds':>9}{'share':>7}{'mean':>6}",
-    ]
-    for label, e in summary.emotions.items():
-        lines.append(f"  {label:<10}{e.seconds:>9.1f}{e.share:>7.0%}{e.mean:>6.2f}")
-    known = sum(e.seconds for e in summary.emotions.values())
-    unsure = max(summary.face_seconds - known, 0.0)
-    lines.append(f"  {UNKNOWN:<10}{unsure:>9.1f}{unsure / max(summary.face_seconds, 1e-9):>7.0%}")
+    lines = [f"  a face in view for {summary.seconds - summary.nobody_seconds:.1f} s"]
+    if summary.emotions:
+        lines[0] += f"; shown the longest: {summary.dominant}"
+        lines.append(f"  {'':<10}{'seconds':>9}{'share':>7}{'mean':>6}")
+        for label, e in summary.emotions.items():
+            lines.append(f"  {label:<10}{e.seconds:>9.1f}{e.share:>7.0%}{e.mean:>6.2f}")
+        known = sum(e.seconds for e in summary.emotions.values())
+        unsure = max(summary.face_seconds - known, 0.0)
+        part = unsure / max(summary.face_seconds, 1e-9)
+        lines.append(f"  {UNKNOWN:<10}{unsure:>9.1f}{part:>7.0%}")
     for face in living:
         means = sorted(face.emotions.items(), key=lambda kv: -kv[1].share)
         said = ", ".join(
@@ -222,9 +222,8 @@ def table(summary: Summary) -> str:
             if e.share >= 0.005
         )
         looked = "" if face.attention is None else f", looked {face.attention:.0%} of it"
-        lines.append(
-            f"  face {face.track}: {face.from_s:.1f} to {face.to_s:.1f} s{looked}: {said or '-'}"
-        )
+        showed = f": {said or '-'}" if summary.emotions else ""
+        lines.append(f"  face {face.track}: {face.from_s:.1f} to {face.to_s:.1f} s{looked}{showed}")
     for span in summary.alerts:
         grade = f", {span.grade}" if span.grade else ""
         name = f" {span.name}" if span.name else ""

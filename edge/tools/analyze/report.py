@@ -72,10 +72,12 @@ class Report:
         )
 
     def _head(self, t: Tally) -> str:
-        cells = [("pictures", str(t.pictures)), ("recordings", str(t.recordings))]
+        counts = {"picture": t.pictures, "recording": t.recordings, "face": t.faces}
+        named = {k: (k + "s" * (n != 1), str(n)) for k, n in counts.items()}
+        cells = [named["picture"], named["recording"]]
         if t.recordings:
             cells.append(("recorded", duration(t.seconds)))
-        cells.append(("faces", str(t.faces)))
+        cells.append(named["face"])
         if t.broken:
             cells.append(("skipped", str(t.broken)))
         tiles = "".join(f"<div><b>{escape(v)}</b> {escape(k)}</div>" for k, v in cells)
@@ -90,9 +92,8 @@ class Report:
         s = part.summary
         assert s is not None  # `add` sorted them
         living = [f for f in s.faces if not f.still]
-        said = {NOBODY: "nobody in it", UNKNOWN: "no emotion was sure"}.get(
-            s.dominant, f"mostly {s.dominant}"
-        )
+        unsure = "no emotion was sure" if self._labels else "no emotion is judged"
+        said = {NOBODY: "nobody in it", UNKNOWN: unsure}.get(s.dominant, f"mostly {s.dominant}")
         attention = "" if s.attention is None else f", attention {s.attention:.0%}"
         out = [
             f"<section><h3>{_name(part.name)}</h3>",
@@ -156,7 +157,7 @@ class Report:
         out = ["<h2>Pictures</h2>"]
         for part in self._pictures:
             faces = "".join(
-                _face(m, "" if m.scores else "not scored", self._labels) for m in part.moments
+                _face(m, m.reason.replace("_", " "), self._labels) for m in part.moments
             )
             body = f"<div class='faces'>{faces}</div>" if faces else "<p>no face</p>"
             out.append(f"<section><h4>{_name(part.name)}</h4>{body}</section>")

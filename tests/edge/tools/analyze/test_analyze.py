@@ -274,6 +274,34 @@ def test_the_page_shows_faces_and_fetches_nothing(tmp_path: Path) -> None:
     assert "broken.jpg" in text and "not a readable picture" in text
 
 
+def test_the_page_says_why_a_face_has_no_emotion(tmp_path: Path) -> None:
+    dark = save(tmp_path / "dark.jpg", (face() // 8).astype(np.uint8))
+    page = tmp_path / "page.html"
+    assert analyze(dark, "--html", page)[0] == 0
+    text = page.read_text()
+    assert "low light" in text and "<b>1</b> picture<" in text
+
+
+def test_a_recording_of_a_driver_has_a_summary_without_emotions(tmp_path: Path) -> None:
+    film = clip(tmp_path / "film.mp4", 2.0)
+    args = [film, "--summary", "--set", "profile=driver", "--html", tmp_path / "page.html"]
+    code, out, _ = analyze(*args)
+    assert code == 0 and b"looked" in out
+    assert b"unknown" not in out and b": -" not in out
+    assert "no emotion is judged" in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["analyze", "x", "--workers", "many"], ["bench", "--seconds", "long"]]
+)
+def test_a_number_that_is_none_is_said_in_words(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 64
+    err = capsys.readouterr().err
+    assert f"got '{arguments[-1]}'; allowed: " in err and "_" not in err.splitlines()[-1]
+
+
 def test_json_lines_are_read_back_as_they_were(tmp_path: Path) -> None:
     odd = os.fsdecode(b"\xff.jpg")
     save(tmp_path / odd, face())
