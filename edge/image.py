@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+TALLEST = 4  # times its width: a picture that is taller is reduced further, or it takes a gigabyte
 THUMBNAIL_PX = 160  # pixels: wider pictures are halved once more
 
 
@@ -28,13 +29,14 @@ def thumbnail(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def shrink(luma: NDArray[np.uint8], width: int) -> tuple[NDArray[np.uint8], float, float]:
-    """Reduce to at most `width` pixels across, keeping the aspect.
+    """Reduce to at most `width` pixels across and `TALLEST` times as many down, keeping the aspect.
 
     Returns:
         The smaller picture, and how many times wider and higher the given one is.
     """
     rows, columns = luma.shape
-    if columns <= width:
+    scale = min(width / columns, TALLEST * width / rows)
+    if scale >= 1:
         return luma, 1.0, 1.0
-    small = resize(luma, width, max(round(rows * width / columns), 1))
+    small = resize(luma, max(round(columns * scale), 1), max(round(rows * scale), 1))
     return small, columns / small.shape[1], rows / small.shape[0]

@@ -55,9 +55,13 @@ def fetch(address: Address, timeout_s: float) -> Body:
 def _request(address: Address, header: str, timeout_s: float) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection(address.host, address.port, timeout=timeout_s)
     connection.sock = connect(address, timeout_s)
-    headers = {"Host": address.place, "User-Agent": "emotion-edge", "Accept": "*/*"}
+    headers: dict[str, str | bytes] = {
+        "Host": address.place,
+        "User-Agent": "emotion-edge",
+        "Accept": "*/*",
+    }
     if header:
-        headers["Authorization"] = header
+        headers["Authorization"] = header.encode()  # names are UTF-8, as in the hashes
     try:
         connection.request("GET", address.path, headers=headers)
         return connection.getresponse()

@@ -6,6 +6,7 @@ read in search of its end.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from edge.child.net import StreamError
@@ -43,7 +44,7 @@ class Parts:
             headers = self._headers()
             length = headers.get("content-length", "")
             if length:
-                if not length.isdecimal() or int(length) > MAX_PART_BYTES:
+                if not re.fullmatch("[0-9]{1,10}", length) or int(length) > MAX_PART_BYTES:
                     raise StreamError(
                         f"a part of {length[:20]} bytes; at most {MAX_PART_BYTES} are taken"
                     )

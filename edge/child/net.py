@@ -131,7 +131,11 @@ def authorization(challenges: Sequence[str], method: str, uri: str, address: Add
     for challenge in challenges:
         scheme, _, parameters = challenge.strip().partition(" ")
         if scheme.lower() == "digest":
-            fields = {k.lower(): v for k, v in parse_keqv_list(parse_http_list(parameters)).items()}
+            try:
+                pairs = parse_keqv_list(parse_http_list(parameters))
+            except (ValueError, IndexError):  # not `name=value`
+                continue
+            fields = {k.lower(): v for k, v in pairs.items()}
             answer = _digest(fields, method, uri, address.user, address.password)
             if answer is not None:
                 return answer
@@ -162,11 +166,16 @@ def _digest(fields: dict[str, str], method: str, uri: str, user: str, password: 
         more = f', qop=auth, nc={count}, cnonce="{ours}"'
     else:
         response, more = digest(f"{login}:{nonce}:{request}"), ""
-    quoted = ", ".join(f'{k}="{v}"' for k, v in (parts | {"response": response}).items())
-    more += f', opaque="{fields["opaque"]}"' if "opaque" in fields else ""
+    quoted = ", ".join(f"{k}={_quoted(v)}" for k, v in (parts | {"response": response}).items())
+    more += f", opaque={_quoted(fields['opaque'])}" if "opaque" in fields else ""
     more += f", algorithm={algorithm}" if "algorithm" in fields else ""
     value = f"Digest {quoted}{more}"
     return None if "\r" in value or "\n" in value else value
+
+
+def _quoted(text: str) -> str:
+    """Return a quoted-string, RFC 9110, 5.6.4."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def clean(text: str) -> str:

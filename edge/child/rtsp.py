@@ -157,7 +157,7 @@ class Relay:
             if line.startswith(b"REDIRECT"):
                 raise StreamError(f"the camera redirects to {_location(rest)}, which is not asked")
             return text
-        if len(words) < 2 or not words[1].isdecimal():
+        if len(words) < 2 or not re.fullmatch("[0-9]{3}", words[1]):
             raise StreamError("not an answer of RTSP")
         status = int(words[1])
         if 300 <= status < 400:

@@ -143,6 +143,19 @@ CASES: dict[str, tuple[Callable[[bytes], Iterator[bytes]], str]] = {
         repeated(MULTIPART + b"--b\r\nContent-Length: 2000000000\r\n\r\n", FLOOD),
         "a part of 2000000000 bytes",
     ),
+    "a part of 10^6000 bytes": (
+        repeated(MULTIPART + b"--b\r\nContent-Length: " + b"9" * 6000 + b"\r\n\r\n", FLOOD),
+        "a part of 99999999999999999999 bytes",
+    ),
+    **{
+        f"a login asked for by {challenge!r}": (
+            lambda _, c=challenge: iter(
+                [b"HTTP/1.1 401 No\r\nWWW-Authenticate: " + c + b"\r\n\r\n"]
+            ),
+            "refuses user or password (401)",
+        )
+        for challenge in (b"Digest realm", b"Digest realm=", b'Digest "a"b=c,', b"Digest")
+    },
     "a part without end": (repeated(MULTIPART + b"--b\r\n\r\n", FLOOD), "a part without end"),
     "a part's header without end": (
         repeated(MULTIPART + b"--b\r\n", b"X: y\r\n" * 1000),
@@ -189,7 +202,7 @@ CASES: dict[str, tuple[Callable[[bytes], Iterator[bytes]], str]] = {
 def test_whatever_comes_over_http_memory_is_bounded_and_the_reason_named(case: str) -> None:
     answer, word = CASES[case]
     with http(answer) as port:
-        lost(f"http://127.0.0.1:{port}/cam", word)
+        lost(f"http://ü€:s3cret@127.0.0.1:{port}/cam", word)
 
 
 def test_the_largest_picture_that_is_allowed_comes_through() -> None:
@@ -276,6 +289,11 @@ def test_no_other_host_is_asked_over_rtsp(elsewhere: tuple[int, list[str]], meth
 
 
 RTSP_LIES = {
+    "a status of 5,000 digits": (b"RTSP/1.0 " + b"2" * 5000 + b" OK\r\n\r\n", "not an answer"),
+    "a login asked for by nonsense": (
+        b"RTSP/1.0 401 No\r\nCSeq: %d\r\nWWW-Authenticate: Digest realm\r\n\r\n",
+        "refuses user or password (401)",
+    ),
     "header without end": (b"RTSP/1.0 200 OK\r\n" + b"X: y\r\n" * 5000, "a header without end"),
     "a body of 900 MB": (
         b"RTSP/1.0 200 OK\r\nCSeq: %d\r\nContent-Length: 900000000\r\n\r\n",
@@ -298,7 +316,7 @@ def test_whatever_comes_over_rtsp_is_bounded_and_named(lie: str) -> None:
         return answer.replace(b"%d", headers.get("cseq", "1").encode())
 
     with serving_rtsp(answer=lying) as server:
-        lost(f"rtsp://127.0.0.1:{server.port}/cam", word)
+        lost(f"rtsp://ü€:s3cret@127.0.0.1:{server.port}/cam", word)
 
 
 @needs_ffmpeg

@@ -105,6 +105,23 @@ def test_a_login_over_http(scheme: str) -> None:
         assert "Authorization: Basic dTpzMyNjcmV0\r\n" in asked[1]
 
 
+@pytest.mark.parametrize("user", ['us"er', "b\\ack", "ü€漢"])
+def test_a_user_with_odd_characters_logs_in(user: str) -> None:
+    asked: list[str] = []
+
+    def answer(request: bytes):
+        asked.append(request.decode())
+        if b"Authorization: " not in request:
+            ask = b'WWW-Authenticate: Digest realm="a \\"b\\"", nonce="n"'
+            return iter([b"HTTP/1.1 401 No\r\n" + ask + b"\r\nContent-Length: 0\r\n\r\n"])
+        return iter([MULTIPART, *[part(JPEG)] * 50])
+
+    with http(answer) as port:
+        probe(Config(source=f"http://{user}:s3cret@127.0.0.1:{port}/v"), SystemClock())
+    escaped = user.replace("\\", "\\\\").replace('"', '\\"')
+    assert f'username="{escaped}", realm="a \\"b\\"", nonce="n"' in asked[1]
+
+
 @needs_ffmpeg
 @pytest.mark.parametrize(
     ("login", "user", "says"),
