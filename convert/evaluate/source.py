@@ -34,12 +34,20 @@ def open_scorer(path: str, how: ModelOptions, classes: tuple[str, ...]) -> Score
         if not given.is_file():
             raise NoInputError(f"{given}: no such file")
         if given.name == MODEL and (given.parent / MANIFEST).is_file():
-            return FolderScorer(given.parent, how.runtime)
+            return _folder(given.parent, how)
         return _loose(given, how, classes)
     saved_model = (given / "saved_model.pb").is_file()
     if given.is_file() or given.suffix in (".keras", ".h5", ".hdf5") or saved_model:
         return load_float(given, how, classes)
-    return FolderScorer(find_model(path), how.runtime)
+    return _folder(find_model(path), how)
+
+
+def _folder(folder: Path, how: ModelOptions) -> FolderScorer:
+    """Score with a model folder; refuse `--labels` that contradict its manifest."""
+    scorer = FolderScorer(folder, how.runtime)
+    said = scorer.labels
+    output_names(folder, len(said), given=how.labels, recorded=said, published=None, classes=())
+    return scorer
 
 
 def open_data(path: Path, scorer: Scorer, *, find_faces: bool = False) -> Dataset:

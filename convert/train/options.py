@@ -83,7 +83,7 @@ DEFAULTS: dict[str, Any] = {
     "balance": USUAL.balance, "teacher": [], "teacher_weight": 0.5, "from": None, "weights": None,
     "freeze": False, "seed": USUAL.seed, "epochs": USUAL.epochs, "batch": USUAL.batch,
     "optimizer": USUAL.optimizer, "rate": USUAL.rate, "schedule": USUAL.schedule,
-    "warmup": USUAL.warmup_epochs, "weight_decay": None, "averaging": USUAL.averaging,
+    "warmup": None, "weight_decay": None, "averaging": USUAL.averaging,
     "augment": 1.0, "holdout": USUAL.holdout, "limit": None, "size": "48x48",
     "precision": USUAL.precision, "backend": None, "test": False,
     "tensorboard": False,
@@ -176,7 +176,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(course, "--optimizer", "sgd has Nesterov momentum", choices=OPTIMIZERS)
     add(course, "--rate", "peak learning rate", type=float)
     add(course, "--schedule", "of the rate after the warm-up", choices=SCHEDULES)
-    add(course, "--warmup", "until the peak", type=float, metavar="EPOCHS")
+    add(
+        course,
+        "--warmup",
+        f"until the peak (default: {USUAL.warmup_epochs:g}, at most a fifth of all)",
+        type=float,
+        metavar="EPOCHS",
+    )
     add(
         course,
         "--weight-decay",
@@ -240,6 +246,8 @@ def plan_from(args: argparse.Namespace) -> Plan:
         raise UsageError("data: missing; name a data set, or a --config that does")
     config.pop("data", None)
     _check_types(config, args.config)
+    if config["warmup"] is None:
+        config["warmup"] = min(USUAL.warmup_epochs, config["epochs"] / 5)
     return Plan(
         recipe=recipe_from(config),
         data=data,
@@ -302,7 +310,7 @@ def _check_types(config: Mapping[str, Any], path: Path | None) -> None:
     Raises:
         ConfigError: names each of them.
     """
-    numbers = ("votes", "weight_decay", "limit")
+    numbers = ("votes", "weight_decay", "limit", "warmup")
     texts = ("from", "weights", "backend")
     choices = {
         "arch": NAMES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS,
@@ -359,7 +367,7 @@ def recipe_from(config: Mapping[str, Any]) -> Recipe:
         ("--epochs", c["epochs"], 1 <= c["epochs"] <= 10_000, "1 to 10000"),
         ("--batch", c["batch"], 1 <= c["batch"] <= 65_536, "1 to 65536"),
         ("--rate", c["rate"], 0 < c["rate"] <= 10, "above 0 to 10"),
-        ("--warmup", c["warmup"], 0 <= c["warmup"] < c["epochs"], "0 to below --epochs"),
+        ("--warmup", c["warmup"], 0 <= c["warmup"] < max(c["epochs"], 1), "0 to below --epochs"),
         ("--weight-decay", decay, decay is None or 0 <= decay < 1, "0 to below 1"),
         ("--weight-decay", decay, not (adam and decay), "none with adam; adamw has it"),
         ("--averaging", c["averaging"], 0 <= c["averaging"] < 1, "0 to below 1"),

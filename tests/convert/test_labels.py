@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from convert.data.dataset import EMOTIONS
+from convert.evaluate.source import open_scorer
 from convert.labels import DATA, GIVEN, RECORDED, check_device_labels, likelier_order, output_names
+from convert.model_options import ModelOptions
 from edge.errors import ConfigError
+from edge.model.manifest import find_model, load_manifest
 
 MODEL = Path("runs/own/model.keras")
 OWN = ("angry", "happy", "sad", "neutral")
@@ -41,6 +44,16 @@ def test_sources_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(ConfigError, match="allowed: the same names in both"):
         names(recorded=OWN, published=OTHER)
     assert names(given=",".join(OWN), recorded=OWN).labels == OWN
+
+
+def test_labels_that_contradict_a_model_folder_are_refused() -> None:
+    folder = find_model("emotion")
+    for path in ("emotion", str(folder / "model.tflite")):
+        with pytest.raises(ConfigError, match="--labels names its outputs angry, happy; the rec"):
+            open_scorer(path, ModelOptions(labels="angry,happy"), ())
+    labels = load_manifest(folder).labels
+    same = open_scorer("emotion", ModelOptions(labels=", ".join(labels)), ())
+    assert list(same.labels) == labels
 
 
 def test_names_that_only_the_data_gives_are_warned_about(caplog: pytest.LogCaptureFixture) -> None:

@@ -40,10 +40,17 @@ def test_all_that_is_out_of_range_is_said_at_once() -> None:
         "--votes: got 2.0; allowed: 0 to 1",
         "--epochs: got 0; allowed: 1 to 10000",
         "--rate: got 0.0; allowed: above 0 to 10",
-        "--warmup: got 2.0; allowed: 0 to below --epochs",
         "--holdout: got 1.0; allowed: above 0, below 1",
     ]
     assert e.value.exit_code == 64
+
+
+def test_a_short_training_has_a_short_warmup() -> None:
+    assert plan().recipe.warmup_epochs == 2
+    assert plan("--epochs", "1").recipe.warmup_epochs == 0.2
+    assert plan("--epochs", "3").config["warmup"] == 0.6, "run.toml has what was done"
+    with pytest.raises(UsageError, match=r"--warmup: got 3\.0; allowed: 0 to below --epochs"):
+        plan("--epochs", "3", "--warmup", "3")
 
 
 def test_adam_has_no_weight_decay_and_adamw_has() -> None:
