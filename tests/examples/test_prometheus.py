@@ -50,6 +50,9 @@ def prometheus(folder: Path, target: int) -> Iterator[int]:
         )
     try:
         yield port
+    except BaseException:  # the test has failed: why?
+        print(f"Prometheus has ended: {process.poll()}\n{(folder / 'log').read_text()[-5000:]}")
+        raise
     finally:
         process.terminate()
         process.wait(PATIENCE_S)
