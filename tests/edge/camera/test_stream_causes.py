@@ -16,9 +16,15 @@ from edge.errors import NoInputError
 from tests.edge.camera.rig import needs_ffmpeg
 from tests.edge.camera.rtsp import serving_rtsp
 from tests.edge.camera.test_hostile_stream import JPEG, MULTIPART, http, part
-from tests.waiting import free_port
+from tests.waiting import PATIENCE_S, free_port
 
 pytestmark = pytest.mark.faults
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child itself keeps to `open_timeout_s`; before it has started, it names no cause."""
+    monkeypatch.setattr("edge.camera.stream.START_S", PATIENCE_S)
 
 
 def cause(source: str, open_timeout_s: float = 20.0) -> str:

@@ -108,6 +108,7 @@ def test_a_broker_that_accepts_and_says_nothing(broker, monkeypatch, caplog) -> 
     broker.signal(signal.SIGSTOP)
     with publishing(broker.port) as p:
         wait_until(lambda: "then does not answer" in caplog.text, "the reason in the log")
+        monkeypatch.undo()
         broker.signal(signal.SIGCONT)
         wait_until(lambda: p.stats().problems == (), "it is online")
 
@@ -132,11 +133,12 @@ def test_a_close_before_a_frozen_broker_leaves_the_events_in_the_outbox(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "outbox.db"
-    with publishing(broker.port, path, close_s=1.0) as p:
+    with publishing(broker.port, path, close_s=4.0) as p:  # half of it for the disk
         wait_until(lambda: p.stats().problems == (), "it is online")
         broker.signal(signal.SIGSTOP)
         for _ in range(30):
             p.publish(change(time.monotonic()))
+        wait_until(lambda: p._writer.waiting == 0, "the disk has them")
     assert kept(path) == (set(range(1, 31)), 30)
     # On a busy machine its thread may need longer than it was given, and then it would go on.
     wait_until(lambda: not p._link._thread.is_alive(), "the first is gone")
@@ -255,12 +257,13 @@ def test_a_giant_that_is_retained_where_requests_come_is_not_read(
     assert log.read_text().count("topic of requests") == (version == "3.1.1")
 
 
-def test_requests_are_heard_again_after_a_while(broker, monkeypatch) -> None:
-    monkeypatch.setattr(traffic, "UNSUBSCRIBED_S", 0.5)
+def test_requests_are_heard_again_after_a_while(broker) -> None:
     with subscribed(broker) as s, publishing(broker.port, mqtt__version="3.1.1") as p:
         wait_until(lambda: p.stats().problems == (), "it is online")
         s.publish("emotion/kiosk/request/state", bytes(5000))  # not retained
         wait_until(lambda: "requests_off" in p.stats().problems, "it does not read it")
+        wait_until(lambda: p.stats().problems == ("requests_off",), "it is back")
+        p._traffic._unsubscribed_until = time.monotonic()  # the while is over
         wait_until(lambda: p.stats().problems == (), "it listens again")
         s.publish("emotion/kiosk/request/state", b"{}")
         wait_until(lambda: s.on("response/state"), "an answer")
