@@ -23,6 +23,7 @@ from convert.train.record import MODEL, labels_beside
 from edge.errors import ConfigError, UnavailableError
 from edge.model.manifest import InputSpec, sha256_of
 
+MAX_WHY = 300  # characters of Keras' words: they may hold the whole configuration
 BATCH = 256  # faces; larger gains nothing on a CPU
 
 
@@ -229,7 +230,7 @@ def load_keras(path: Path) -> Any:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as e:  # Keras raises nearly everything for a file it cannot read
         first = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
-        raise ConfigError(f"{path}: Keras cannot load it: {first}") from e
+        raise ConfigError(f"{path}: Keras cannot load it: {first[:MAX_WHY]}") from e
 
 
 def _load_saved_model(path: Path) -> Any:
@@ -250,15 +251,23 @@ Shapes = tuple[tuple[int, int, int], int]
 
 
 def _keras_shapes(path: Path, network: Any) -> Shapes:
-    tensors = (network.inputs or [], network.outputs or [])
+    # A Sequential whose file names no input has neither, not even as an attribute.
+    tensors = (getattr(network, "inputs", None) or [], getattr(network, "outputs", None) or [])
     return _one_in_one_out(path, *([tuple(t.shape) for t in side] for side in tensors))
 
 
 def _single(network: Any) -> Any:
-    """Return the network without lists of one around its input and output (`outputs=[y]`)."""
+    """Return the network without lists of one around its input and output (`outputs=[y]`).
+
+    A Sequential, which has no `input` before it was called, becomes a network like others.
+    """
     import keras
 
-    if isinstance(network.input, list | tuple) or isinstance(network.output, list | tuple):
+    if (
+        isinstance(network, keras.Sequential)
+        or isinstance(network.input, list | tuple)
+        or isinstance(network.output, list | tuple)
+    ):
         return keras.Model(network.inputs[0], network.outputs[0], name=network.name)
     return network
 

@@ -276,6 +276,30 @@ def test_labels_in_the_datas_order_that_cannot_be_are_refused(
     assert quantize(tmp_path / "mixed.keras", data_path, out, "--labels", "neutral,happy,sad") == 0
 
 
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_sequential_network_is_taken_and_one_without_input_refused(
+    tmp_path: Path, suffix: str
+) -> None:
+    use_tensorflow()
+    import keras
+
+    def layers() -> list[Any]:
+        return [
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(),
+            keras.layers.Dense(7, activation="softmax"),
+        ]
+
+    whole = tmp_path / f"whole{suffix}"
+    keras.Sequential([keras.Input((8, 8, 1)), *layers()]).save(whole)
+    model = load_float(whole, USUAL, tuple("abcdefg"))
+    np.testing.assert_allclose(model.predict(np.zeros((2, 8, 8), np.uint8)).sum(axis=1), 1, 1e-5)
+    without = tmp_path / f"without{suffix}"
+    keras.Sequential(layers()).save(without)
+    with pytest.raises(ConfigError, match="allowed: one input and one output"):
+        load_float(without, USUAL, tuple("abcdefg"))
+
+
 def test_what_cannot_be_converted_is_said_and_leaves_nothing(
     network: Any, keras_file: Path, data_path: Path, tmp_path: Path, capfd: Any
 ) -> None:
