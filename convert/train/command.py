@@ -271,7 +271,10 @@ class _Work:
 
         name = test_split(self.data)
         part = evaluation_part(self.data.split(name), votes=self.plan.recipe.votes)
-        return {"split": name, **evaluate(training.kept, part)}
+        found = {"split": name, **evaluate(training.kept, part)}
+        said = ", ".join(f"{k} {v:.4f}" for k, v in found.items() if isinstance(v, float))
+        print(f"{name}: {said}", file=sys.stderr)
+        return found
 
 
 def save_whole(model: Any, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,9 @@ def test_a_finished_run_keeps_its_record(
         words = fails(65, "train", data, "--out", out, *TINY, *more)
         assert "state.npz: was made with " in words
     assert {p.name: p.read_bytes() for p in out.iterdir()} == before
-    assert "already finished" in fails(0, "train", data, "--out", out, *TINY, "--test")
+    said = fails(0, "train", data, "--out", out, *TINY, "--test")
+    assert "already finished" in said
+    assert re.search(r"^public_test: loss \d+\.\d{4}, accuracy [01]\.\d{4}", said, re.M)
     assert record(out)["test"]["split"] == "public_test"
 
 
