@@ -129,7 +129,9 @@ class Viewer(Socket):
     def send(self, message: str | bytes) -> None:
         """Send; a browser that is gone is no error."""
         with contextlib.suppress(tornado.websocket.WebSocketClosedError):
-            self.write_message(message, binary=isinstance(message, bytes))
+            sent = self.write_message(message, binary=isinstance(message, bytes))
+            # An error that nobody asks for is logged with its traceback.
+            sent.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 class WebServer:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import gc
 import http.client
 import socket
 import subprocess
@@ -11,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tornado.websocket import WebSocketClosedError
 
 from edge.errors import UnavailableError
 from edge.web.listen import Listen, parse
-from edge.web.server import Hub, WebServer
+from edge.web.server import Hub, Viewer, WebServer
 from tests.waiting import PATIENCE_S
 
 TOKEN = "a-token-of-the-operators-own"
@@ -122,7 +125,7 @@ FEW = """
 import resource, sys, time
 resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
 from edge.web.listen import parse
-from edge.web.server import Hub, WebServer
+from edge.web.server import Hub, Viewer, WebServer
 server = WebServer(parse("127.0.0.1:0", 0, None), "dashboard.html", Hub(), 0.05)
 server.start()
 print(server.port, flush=True)
@@ -185,7 +188,7 @@ def test_a_server_that_fails_ends_its_command() -> None:
     program = """
 import signal, sys, time
 from edge.web.listen import parse
-from edge.web.server import Hub, WebServer
+from edge.web.server import Hub, Viewer, WebServer
 
 class Broken(Hub):
     def tick(self):
@@ -202,3 +205,22 @@ finally:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode != 0
     assert "the page's server failed; the log says how" in done.stderr
+
+
+def test_a_browser_that_goes_while_it_is_told_something_leaves_no_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    complaints: list[object] = []
+
+    async def gone() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: complaints.append(context))
+        futures = [loop.create_future()]
+        futures[0].set_exception(WebSocketClosedError())
+        monkeypatch.setattr(Viewer, "write_message", lambda *_, **__: futures.pop())
+        Viewer.__new__(Viewer).send("x")
+        await asyncio.sleep(0)
+        gc.collect()
+
+    asyncio.run(gone())
+    assert complaints == []
