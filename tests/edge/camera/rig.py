@@ -152,8 +152,26 @@ def watching(camera: Camera) -> Iterator[Watcher]:
         watcher.finish()
 
 
+_others: set[psutil.Process] = set()  # children of other tests: a database, a browser
+
+
+def leave_out_others() -> None:
+    """From now on, only children that are started later are looked at."""
+    _others.clear()
+    _others.update(psutil.Process().children())
+
+
+def own() -> list[psutil.Process]:
+    return [c for c in psutil.Process().children() if c not in _others]
+
+
 def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+    """Children and theirs."""
+    found = []
+    for child in own():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found += [child, *child.children(recursive=True)]
+    return found
 
 
 def program() -> psutil.Process:
@@ -166,7 +184,7 @@ def program() -> psutil.Process:
     def one() -> bool:
         found.clear()
         with contextlib.suppress(psutil.NoSuchProcess):
-            found.extend({c for child in psutil.Process().children() for c in child.children()})
+            found.extend({c for child in own() for c in child.children()})
         return len(found) == 1
 
     wait_until(one, f"one camera program, not {found}")
