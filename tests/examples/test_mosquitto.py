@@ -267,7 +267,7 @@ def test_run_again_it_adds_devices_and_changes_nothing_that_is_out_there(tmp_pat
     assert logins[:-1] == before[made / "broker/passwords"].decode().splitlines()
     assert logins[-1].startswith("till:$")
     secret = [p for p in made.rglob("*") if p.name in ("ca.key", "mqtt-key.pem", "mqtt-password")]
-    assert len(secret) == 1 + 2 * (3 + 2)
+    assert len(secret) == 1 + 2 * (4 + 2)  # the authority; password and key of users and devices
     assert all(p.stat().st_mode & 0o777 == 0o600 for p in secret)
 
 
