@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from sqlalchemy import URL, make_url
@@ -15,6 +16,8 @@ ALLOWED = "allowed: a file such as history.db, sqlite:///FILE, or postgresql://U
 CONNECT_TIMEOUT_S = 10
 # A server that is cut off says nothing; Linux would wait for two hours. Seconds.
 SILENT_S = 30
+# libpq's other way to name a database, https://www.postgresql.org/docs/current/libpq-connect.html.
+_LIBPQ = re.compile(r"(^|\s)(host|hostaddr|port|dbname|user|password|passfile|service)\s*=")
 _DRIVERS = {
     "sqlite": "sqlite",
     "postgresql": "postgresql+psycopg",
@@ -34,6 +37,8 @@ def parse_address(text: str) -> URL:
     if not text:
         raise ConfigError(f"the history's address: got nothing; {ALLOWED}")
     if "://" not in text:
+        if _LIBPQ.search(text):  # as a file it would show its password as a name
+            raise ConfigError(f"the history's address: got keywords as of libpq; {ALLOWED}")
         if ":" in text.partition("/")[0]:
             raise ConfigError(f"the history's address: got {redacted(text)!r}; {ALLOWED}")
         return URL.create("sqlite", database=str(Path(text).absolute()))

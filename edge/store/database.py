@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import random
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -136,10 +139,27 @@ def _engine(url: URL) -> Engine:
 def _sqlite_connected(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are ours: sqlite3 would not begin one for DDL
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")  # readers and the writer do not wait for each other
+    _write_ahead(cursor)
     cursor.execute("PRAGMA synchronous = FULL")  # what is acknowledged has to outlive a power cut
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Let readers and the writer not wait for each other.
+
+    Where others open a new file at the same time, SQLite does not wait for them here as it does
+    elsewhere (`timeout`): each would wait for the other.
+    """
+    end = time.monotonic() + BUSY_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as e:
+            if e.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(random.uniform(0.01, 0.05))
 
 
 def _sqlite_begin(connection: Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import stat
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from sqlalchemy import URL
 
 from edge.errors import ConfigError, UnavailableError
 
-MAGIC = b"SQLite format 3\0"  # https://sqlite.org/fileformat.html#the_database_header
+# A page, https://sqlite.org/fileformat.html#pages. A shorter file is an empty one to SQLite, which
+# would write over it.
+LEAST_BYTES = 512
 BESIDE = ("-wal", "-shm")  # SQLite's own, next to the file
 
 
@@ -52,12 +55,23 @@ def refuse_foreign(url: URL) -> None:
         return
     if path.is_dir():
         raise ConfigError(f"history {path}: is a folder; allowed: a file in it")
-    with contextlib.suppress(OSError), path.open("rb") as f:  # SQLite says what is wrong
-        if f.read(len(MAGIC)) not in (b"", MAGIC):
-            raise ConfigError(
-                f"history {path}: is no SQLite database; allowed: one made by `emotion-edge "
-                "record`, or the name of a new file"
-            )
+    # Not by reading it ourselves: to close a file ends all locks that this process has on it, see
+    # https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
+    # Immutable: nothing is put beside it.
+    address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    foreign = False
+    with contextlib.suppress(OSError):
+        foreign = 0 < path.stat().st_size < LEAST_BYTES
+    try:
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.Error as e:  # any other is said, or waited for, when the history is opened
+        foreign |= e.sqlite_errorcode == sqlite3.SQLITE_NOTADB
+    if foreign:
+        raise ConfigError(
+            f"history {path}: is no SQLite database; allowed: one made by `emotion-edge "
+            "record`, or the name of a new file"
+        )
 
 
 def leave_for_readers(url: URL) -> None:

@@ -132,6 +132,16 @@ def test_addresses_that_are_none(text: str) -> None:
         parse_address(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["host=db dbname=history password='pa ss-word'", "password = pass-word", "user=a host=b"],
+)
+def test_keywords_of_libpq_are_no_file_and_their_password_is_not_shown(text: str) -> None:
+    with pytest.raises(ConfigError, match="keywords as of libpq; allowed: a file") as e:
+        parse_address(text)
+    assert "ss-word" not in str(e.value)
+
+
 def test_passwords_are_shown_nowhere() -> None:
     url = parse_address("postgresql://u:pa%2Fss-word@db:5433/history?sslpassword=otherword")
     assert shown(url) == "postgresql://db:5433/history"

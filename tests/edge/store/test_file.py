@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -13,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.store import open_store
+from edge.errors import ConfigError
+from edge.store import file, open_store, parse_address
 from tests.edge.store.sender import Device
 from tests.edge.store.tables import keep
 
@@ -23,7 +26,8 @@ GROUP, READER = 54_321, 54_322  # of nobody here
 READ = f"""
 import os, sys
 from sqlalchemy import func, select
-from edge.store import open_store
+from edge.errors import ConfigError
+from edge.store import file, open_store, parse_address
 from edge.store.models import Event
 
 def events(address):
@@ -98,3 +102,25 @@ def test_only_a_folder_for_a_group_makes_the_history_the_groups(
     assert beside == sorted(
         ["history.db", *(["history.db-shm", "history.db-wal"] * (mode == 0o640))]
     )
+
+
+def test_a_look_at_the_file_ends_no_lock_that_this_process_has(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("BEGIN EXCLUSIVE")
+        file.refuse_foreign(parse_address(str(path)))
+        script = "import sqlite3, sys; sqlite3.connect(sys.argv[1], 0).execute('BEGIN IMMEDIATE')"
+        other = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True)
+        assert "database is locked" in other.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["history.db"]
+
+
+@pytest.mark.parametrize("content", [b"x", b"SQLite format 2\0" * 100, bytes(4096)])
+def test_a_file_of_something_else_is_refused_and_stays(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "history.db"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"history\.db: is no SQLite database"):
+        open_store(str(path))
+    assert path.read_bytes() == content
+    assert [p.name for p in tmp_path.iterdir()] == ["history.db"]
