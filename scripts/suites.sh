@@ -30,7 +30,7 @@ beside() { # NAME COMMAND...
   mkdir -p build
   suite "$@" >"build/$name.log" 2>&1 &
   beside[$name]=$!
-  trap 'kill "${beside[@]}" 2>/dev/null' EXIT
+  trap 'kill "${beside[@]}" 2>/dev/null || true' EXIT # with none left, kill fails
 }
 
 finish() { # NAME

@@ -34,7 +34,7 @@ def _suite(folder: Path, then: str, **environment: str) -> subprocess.CompletedP
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = slow\n")
     words = f"code=0; suite it {sys.executable} -m pytest -q >first || code=$?\n{then}"
     return subprocess.run(
-        ["bash", "-c", f"set -u\nrepo=$PWD\nsource {REPO}/scripts/suites.sh\n{words}"],
+        ["bash", "-c", f"set -euo pipefail\nrepo=$PWD\nsource {REPO}/scripts/suites.sh\n{words}"],
         capture_output=True,
         text=True,
         cwd=folder,
@@ -71,4 +71,4 @@ def test_suites_run_beside_each_other_and_say_how_they_ended(tmp_path: Path) -> 
         "beside two touch two\n"
         'finish one; finish two; echo "${codes[one]} ${codes[two]}"',
     )
-    assert done.stdout == "ready\n3 0\n"
+    assert (done.stdout, done.returncode) == ("ready\n3 0\n", 0)
