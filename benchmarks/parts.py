@@ -40,7 +40,7 @@ def main() -> None:
         "the same at half size": lambda: cv2.imdecode(jpeg, cv2.IMREAD_REDUCED_GRAYSCALE_2),
         "motion gate": lambda: gate.should_process(still, 1),
         "emotion of a face, scores as probabilities": lambda: model.infer(face),
-        "of this, the network alone": model._net._it.invoke,  # nothing public is so bare
+        "of this, the network alone": model._net._net._it.invoke,  # nothing public is so bare
     }
     times: dict[str, list[float]] = {what: [] for what in steps}
     for _ in range(args.turns):

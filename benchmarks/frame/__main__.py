@@ -65,7 +65,7 @@ def draw(rows: list[dict[str, Any]]) -> None:
         axis.text(
             total, y, f" {total:.2f} ms, {total * FPS / 10:.1f} % of a core at 30/s", va="center"
         )
-    axis.set_xlim(0, float(left.max()) * 1.45)
+    axis.set_xlim(0, float(left.max()) * 1.6)
     axis.set_xlabel("CPU milliseconds a frame, 640x480 MJPEG, one face")
     axis.set_title("Where the time of a frame goes")
     axis.legend(ncols=len(NAMES), loc="upper center", bbox_to_anchor=(0.5, -0.25), fontsize=8)
