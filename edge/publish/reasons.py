@@ -10,8 +10,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.config import Mqtt
 
-# MQTT 5, 2.4 Reason Code; paho translates the return codes of 3.1.1 into these.
 QUICK_DROPS = 3  # connections that broke soon, one after the other
+# MQTT 5, 2.4 Reason Code; paho translates the return codes of 3.1.1 into these.
 TAKEN_OVER = 0x8E
 LOGIN = (0x86, 0x87)
 _SAYS = {

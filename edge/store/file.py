@@ -55,6 +55,8 @@ def refuse_foreign(url: URL) -> None:
         return
     if path.is_dir():
         raise ConfigError(f"history {path}: is a folder; allowed: a file in it")
+    if not path.is_file():  # it is made, or it is a pipe, on which a look would wait
+        return
     # Not by reading it ourselves: to close a file ends all locks that this process has on it, see
     # https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
     # Immutable: nothing is put beside it.

@@ -23,7 +23,7 @@ from tests.waiting import PATIENCE_S, free_port, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples/grafana"
 PROMETHEUS = shutil.which("prometheus")
-START_S = 300  # it waits for the disk at its start, which other tests keep busy
+START_S = 300  # a minute was too short on a busy machine once
 
 
 @contextmanager

@@ -58,6 +58,11 @@ def test_what_fails_again_is_a_failure(tmp_path: Path) -> None:
     assert "1 failed, 2 passed" in done.stdout
 
 
+def test_many_failures_are_no_accident(tmp_path: Path) -> None:
+    done = _suite(tmp_path, f"unsteady_most=1; alone it {sys.executable} $code")
+    assert (done.returncode, done.stdout) == (1, "")
+
+
 @pytest.mark.parametrize("code", [0, 2, 139])
 def test_other_exit_codes_stand(tmp_path: Path, code: int) -> None:
     done = _suite(tmp_path, f"alone it {sys.executable} {code}", WRONG="yes")

@@ -124,3 +124,8 @@ def test_a_file_of_something_else_is_refused_and_stays(tmp_path: Path, content: 
         open_store(str(path))
     assert path.read_bytes() == content
     assert [p.name for p in tmp_path.iterdir()] == ["history.db"]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "history.db")
+    file.refuse_foreign(parse_address(str(tmp_path / "history.db")))
