@@ -15,8 +15,9 @@ from msgspec import Meta
 
 from edge import profiles
 from edge.config import Alert, Attribute, Config
+from edge.config_rules import broken
 from edge.errors import ConfigError, cannot_read
-from edge.redact import HIDDEN, redact, redacted, remember, secrets_in
+from edge.redact import redact, redacted, remember, secrets_in
 from edge.secrets import hide, others_can_read
 
 DEFAULT_PATH = Path("/etc/emotion-edge/config.toml")
@@ -78,7 +79,7 @@ def load(
     if not problems:
         if config.profile:
             problems += profiles.broken_locks(config.profile, msgspec.to_builtins(config))
-        problems += _relations(config)
+        problems += broken(config)
     if problems:
         raise ConfigError("\n".join(map(_one_line, problems)))
     hide([config.mqtt.password_file, config.mqtt.key_file])
@@ -343,90 +344,6 @@ def _range(kind: Any) -> str:
     if low and high:
         return f"{low} to {high}" if not low.startswith("more") else f"{low}, up to {high}"
     return low or high
-
-
-def _relations(config: Config) -> list[str]:
-    """Rules between keys, which types cannot say."""
-    c = config
-    wrong = []
-    if c.smooth.leave > c.smooth.enter:
-        wrong.append(
-            f"smooth.leave: got {c.smooth.leave}; allowed: 0 to smooth.enter ({c.smooth.enter})"
-        )
-    if c.camera.backoff_min_s > c.camera.backoff_max_s:
-        wrong.append(
-            f"camera.backoff_min_s: got {c.camera.backoff_min_s}; "
-            f"allowed: up to camera.backoff_max_s ({c.camera.backoff_max_s})"
-        )
-    if 0 < c.camera.stride < c.camera.width:
-        wrong.append(
-            f"camera.stride: got {c.camera.stride}; "
-            f"allowed: 0, or camera.width ({c.camera.width}) and more"
-        )
-    wrong += _of_alerts(c)
-    if bool(c.mqtt.cert_file) != bool(c.mqtt.key_file):
-        wrong.append("mqtt.cert_file: allowed: together with mqtt.key_file, or neither")
-    if (c.mqtt.ca_file or c.mqtt.cert_file) and not c.mqtt.tls:
-        wrong.append("mqtt.tls: got False; allowed: true, where ca_file or cert_file is given")
-    if hint := no_host(c.mqtt.host):
-        shown = without_login(c.mqtt.host)
-        wrong.append(f"mqtt.host: got {shown!r}; allowed: a name or an address alone; {hint}")
-    if not c.classify.enabled and c.attribute:
-        wrong.append("attribute: allowed: none, where classify.enabled is false")
-    if c.audience.enabled and not c.state.enabled:
-        wrong.append("audience.enabled: got True; allowed: false, where state.enabled is false")
-    names = [a.name for a in c.attribute]
-    if len(set(names)) != len(names):
-        wrong.append(f"attribute.name: got {', '.join(names)}; allowed: each name once")
-    return wrong
-
-
-def _of_alerts(c: Config) -> list[str]:
-    wrong = []
-    alerts = c.alerts()
-    for i, alert in enumerate(alerts):
-        name = "alert" if isinstance(c.alert, Alert) else f"alert[{i}]"
-        if alert.moderate > alert.more:
-            wrong.append(
-                f"{name}.moderate: got {alert.moderate}; allowed: 0 to {name}.more ({alert.more})"
-            )
-        if len(alerts) > 1 and (not alert.name or alert.name in {a.name for a in alerts[:i]}):
-            wrong.append(f"{name}.name: got {alert.name!r}; allowed: a name of its own")
-    return wrong
-
-
-def without_login(host: str) -> str:
-    """Return what was given as a host without user and password, if they stand before it."""
-    _, at, place = host.rpartition("@")
-    return f"{HIDDEN}@{place}" if at else host
-
-
-def no_host(
-    text: str,
-    *,
-    port: str = "mqtt.port",
-    tls: str = "mqtt.tls",
-    login: str = "mqtt.username and mqtt.password_file",
-) -> str:
-    """Return what to do about a host that is none; empty: it may be one.
-
-    Args:
-        text: what was given.
-        port: where a port is given.
-        tls: where encryption is switched on.
-        login: where user and password are given.
-    """
-    if "@" in text:
-        return f"user and password are given as {login}"
-    if "://" in text:
-        return f"the port is {port}, encryption is {tls}"
-    if text.startswith("["):
-        return f"an IPv6 address stands without brackets, the port is {port}"
-    if text.count(":") == 1:
-        return f"the port is {port}"
-    if "/" in text or any(c.isspace() for c in text):
-        return "without path and blanks"
-    return ""
 
 
 def effective(config: Config) -> dict[str, object]:

@@ -42,7 +42,7 @@ def broker(args: argparse.Namespace) -> Mqtt:
         UsageError: a value makes no sense.
     """
     from edge.config import Mqtt
-    from edge.configfile import no_host, without_login
+    from edge.config_rules import no_host, without_login
 
     login = "--username and --password-file"
     hint = no_host(args.host, port="--port", tls="--tls", login=login)
