@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from convert.quantize.onnx import card_row
 from edge.model.manifest import Manifest
 
 NOT_FOR = """\
@@ -51,6 +52,7 @@ def card(manifest: Manifest) -> str:
         f"| file | {p.get('bytes', '?')} bytes, {p.get('parameters', '?')} parameters |",
         f"| int8 beside float | same faces {_text(parity.get('found_by_both'))}, overlap "
         f"{_text(parity.get('mean_overlap'))} on {parity.get('pictures', '?')} pictures |",
+        *filter(None, [card_row(p.get("onnx"))]),
         "",
     ]
     if detectors := metrics.get("detectors"):

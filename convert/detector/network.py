@@ -62,7 +62,7 @@ def _upsampling() -> Any:
 
         def compute_output_shape(self, input_shape: Any) -> Any:
             n, h, w, c = input_shape
-            return (n, 2 * h, 2 * w, c)
+            return (n, h and 2 * h, w and 2 * w, c)  # None: any
 
     return Upsampling
 

@@ -19,10 +19,13 @@ from convert.detector.card import card
 from convert.detector.checkpoint import Weights
 from convert.detector.copy_paste import Composer
 from convert.detector.network import MULTIPLE, STRIDES, Shape, build
+from convert.detector.onnx import Maps, checked_detector, maps_of
 from convert.detector.photos import KEPT_SOURCES, Photo, load_photos, sources_of, split
 from convert.detector.yunet import LICENSE, LICENSE_FILE
 from convert.load import use_tensorflow
 from convert.quantize.folder import GateError, staged, write
+from convert.quantize.onnx import FILE as ONNX
+from convert.quantize.onnx import add_onnx_option
 from convert.quantize.tflite import run_converter, spanning
 from edge.detect.decode import decode
 from edge.detect.face import KIND
@@ -30,7 +33,6 @@ from edge.errors import ConfigError, UsageError
 from edge.model.manifest import MANIFEST, MODEL, InputSpec, Manifest
 
 Luma = NDArray[np.uint8]
-Maps = dict[str, NDArray[np.float32]]
 AGREE = 0.95  # fraction of faces that float and int8 must both find, at the default threshold
 
 
@@ -79,6 +81,7 @@ def add_parser(subparsers: Any) -> None:
     p.add_argument("--pictures", type=int, default=200, help="to compare on (default %(default)s)")
     p.add_argument("--seed", type=int, default=1, help="of the pictures (default %(default)s)")
     p.add_argument("--figures", type=Path, help="JSON of evaluate-detector for the card")
+    add_onnx_option(p)
     p.set_defaults(run=run)
 
 
@@ -152,6 +155,10 @@ def run(args: argparse.Namespace) -> int:
                 "multiple": MULTIPLE,
             },
         )
+        if args.onnx:
+            content, said = checked_detector(model, shape, manifest, pictures, args.seed)
+            manifest.provenance["onnx"] = said
+            write(folder / ONNX, content)
         text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
         save_weights(folder / BEST, weights)  # to go on from
         write(folder / MANIFEST, text + b"\n")
@@ -251,7 +258,7 @@ def compare(model: Any, tflite: Path, pictures: Sequence[Luma]) -> dict[str, flo
     overlaps: list[float] = []
     for luma in pictures:
         x = luma[None, ..., None]
-        float_maps = {k: np.asarray(v)[0] for k, v in model(x.astype(np.float32)).items()}
+        float_maps = {k: v[0] for k, v in maps_of(model, luma[None]).items()}
         int8_maps = {n: m[0] for n, m in zip(names, network.run(table[x]), strict=True)}
         one, two = _boxes(float_maps), _boxes(int8_maps)
         best = [float(overlap(box, two).max()) if len(two) else 0.0 for box in one]

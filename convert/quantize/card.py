@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from convert.quantize.onnx import card_row
 from edge.model.manifest import Manifest
 
 # What the figures are called; all but the first two: smaller is better.
@@ -72,7 +73,7 @@ def card(manifest: Manifest, *, data_name: str, notes: str = "") -> str:
         ),
         f"| class probabilities in training | {_prior(manifest)} |" if manifest.prior else "",
         "| scores | the mean over a face and its mirror image |" if p.get("flip") else "",
-        _onnx(p.get("onnx")),
+        card_row(p.get("onnx")),
         f"| made from | {p.get('source', '?')}, sha256 {str(p.get('source_sha256'))[:16]}... |",
         FOR,
         "## Figures\n",
@@ -83,16 +84,6 @@ def card(manifest: Manifest, *, data_name: str, notes: str = "") -> str:
         NOT_FOR,
     ]
     return "\n".join(part for part in parts if part)
-
-
-def _onnx(about: object) -> str:
-    if not isinstance(about, dict):
-        return ""
-    return (
-        f"| `{about['file']}` | the float model, luma 0 to 255 in, opset {about['opset']}, "
-        f"{about['bytes']} bytes; scores as Keras' to {about['largest_shift']:.1g} on "
-        f"{about['faces']} faces |"
-    )
 
 
 def _prior(manifest: Manifest) -> str:

@@ -22,7 +22,7 @@ from convert.quantize.calibrate import Material, material
 from convert.quantize.flip import with_flip
 from convert.quantize.folder import GateError, staged, write
 from convert.quantize.onnx import FILE as ONNX
-from convert.quantize.onnx import checked_onnx
+from convert.quantize.onnx_classifier import checked_classifier
 from convert.quantize.options import Quantisation, add_options, options_from
 from convert.quantize.parity import Parity, failures, measure
 from convert.quantize.signoff import Fit, describe, metrics_of, provenance_of, write_folder
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
             )
         more: dict[str, object] = {"held_out": held_out}
         if wanted.onnx:
-            content, more["onnx"] = checked_onnx(model, manifest, faces, reference)
+            content, more["onnx"] = checked_classifier(model, manifest, faces, reference)
             write(folder / ONNX, content)
         manifest = msgspec.structs.replace(
             manifest,

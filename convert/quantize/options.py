@@ -9,6 +9,7 @@ from pathlib import Path
 
 from convert.evaluate.truth import add_truth_option
 from convert.model_options import ModelOptions, add_model_options, model_options
+from convert.quantize.onnx import add_onnx_option
 from convert.quantize.parity import Bars, add_bar_options, bars_from
 from convert.quantize.temperature import LIMITS
 from convert.quantize.tflite import MODES
@@ -97,12 +98,7 @@ def add_options(p: argparse.ArgumentParser) -> None:
         help="let the model average its scores of a face and of its mirror image: somewhat more "
         "accurate, twice the time",
     )
-    p.add_argument(
-        "--onnx",
-        action="store_true",
-        help="write model.onnx too: the float model, raw luma in, for other runtimes; its scores "
-        "must equal those of the Keras file to 0.0001",
-    )
+    add_onnx_option(p)
     p.add_argument("--split", help="to compare on (default: the data's test split)")
     p.add_argument("--notes", type=Path, help="Markdown to put into the card")
     add_truth_option(p)

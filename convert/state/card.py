@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from convert.quantize.onnx import card_row
 from convert.state.outputs import NAMES
 from edge.model.manifest import Manifest
 
@@ -47,6 +48,7 @@ def card(manifest: Manifest) -> str:
         f"| file | {p.get('bytes', '?')} bytes, {p.get('parameters', '?')} parameters |",
         f"| int8 beside float | {_text(parity.get('mean_apart'))} apart in scaled units, "
         f"{_text(parity.get('same_told'))} of the values told alike |",
+        *filter(None, [card_row(p.get("onnx"))]),
         "",
         "| output | unit | scale | told up to a standard deviation of |",
         "|---|---|---|---|",

@@ -40,6 +40,11 @@ class Predictor(Protocol):
         """Return what it says of crops (n, size, size)."""
 
 
+def rows_of(model: Any, crops: Luma) -> Floats:
+    """Return what the Keras network says of crops (n, size, size): rows (n, 14)."""
+    return np.asarray(model(crops[..., None].astype(np.float32)), np.float32)
+
+
 def decoded(rows: Floats) -> Said:
     """Return what rows (n, 14) of the network mean."""
     log_sigma = np.clip(rows[:, N:], -10, 10)
@@ -97,8 +102,5 @@ class FloatPredictor:
 
     def say(self, crops: Luma) -> Said:
         """Return what it says of crops (n, size, size)."""
-        rows = [
-            np.asarray(self._model(crops[k : k + CHUNK, ..., None].astype(np.float32)))
-            for k in range(0, len(crops), CHUNK)
-        ]
+        rows = [rows_of(self._model, crops[k : k + CHUNK]) for k in range(0, len(crops), CHUNK)]
         return decoded(np.concatenate(rows) if rows else np.empty((0, 2 * N), np.float32))

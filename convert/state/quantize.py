@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from convert.detector.checkpoint import BEST, RECORD, load_weights, put
 from convert.load import use_tensorflow
 from convert.quantize.folder import GateError, staged, write
+from convert.quantize.onnx import FILE as ONNX
+from convert.quantize.onnx import add_onnx_option
 from convert.quantize.tflite import run_converter, spanning
 from convert.state.augment import Recipe, crop_of
 from convert.state.card import card
@@ -26,6 +28,7 @@ from convert.state.cover import dark_glasses, mask
 from convert.state.faces import Faces, held_out, read_faces
 from convert.state.material import central, judged
 from convert.state.network import Shape, build
+from convert.state.onnx import checked_state
 from convert.state.outputs import EYE_LEFT, EYE_RIGHT, MOUTH, OUTPUTS, SCALES, SMILE, N
 from convert.state.predict import FloatPredictor, Said, TflitePredictor
 from convert.state.scores import surest, temperature
@@ -64,6 +67,7 @@ def add_parser(subparsers: Any) -> None:
         "20 degrees or 0.25 (default %(default)s)",
     )
     p.add_argument("--figures", type=Path, help="JSON of evaluate-state for the card")
+    add_onnx_option(p)
     p.set_defaults(run=run)
 
 
@@ -121,6 +125,11 @@ def run(args: argparse.Namespace) -> int:
                 "tools": {name: version(name) for name in ("keras", "numpy")},
             },
         )
+        if args.onnx:
+            content, manifest.provenance["onnx"] = checked_state(
+                model, manifest, seen_by_both(held, recipe)[0]
+            )
+            write(folder / ONNX, content)
         encoded = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
         write(folder / MANIFEST, encoded + b"\n")
         write(folder / "README.md", card(manifest).encode())
@@ -159,6 +168,13 @@ def calibrate(model: Any, held: Faces, recipe: Recipe) -> list[float]:
     return factors
 
 
+def seen_by_both(held: Faces, recipe: Recipe) -> tuple[Luma, Floats]:
+    """Return crops to compare two networks on, spoilt and as they are, and their values."""
+    crops, values = spoilt(held, recipe, len(held), seed=12)
+    clean = central(held.patches, recipe.size)
+    return np.concatenate([crops, clean]), np.concatenate([values, held.values])
+
+
 def judge(
     model: Any, tflite: Path, held: Faces, recipe: Recipe
 ) -> tuple[dict[str, float], list[float]]:
@@ -168,9 +184,7 @@ def judge(
         How far they are apart, and for each output the standard deviation up to which it is told.
     """
     device = TflitePredictor(tflite, recipe.size)
-    crops, values = spoilt(held, recipe, len(held), seed=12)
-    crops = np.concatenate([crops, central(held.patches, recipe.size)])
-    values = np.concatenate([values, held.values])
+    crops, values = seen_by_both(held, recipe)
     said = device.say(crops)
     true = FloatPredictor(model).say(crops)
     limits = known_below(device, said, values, held)

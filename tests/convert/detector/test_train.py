@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -105,8 +106,12 @@ def test_train_stop_go_on_quantise_and_find(
     command = ["quantize-detector", str(tmp_path / "run"), "--out", str(out)]
     assert main([*command, "--photos", str(a), "--photos", str(b), "--width", "64",
                  "--height", "64", "--calibration", "20", "--pictures", "20",
-                 "--agree", "0.2"]) == 0  # fmt: skip
-    assert load_manifest(out).task == "face"
+                 "--agree", "0.2", "--onnx"]) == 0  # fmt: skip
+    manifest = load_manifest(out)
+    assert manifest.task == "face"
+    written = sha256((out / "model.onnx").read_bytes()).hexdigest()
+    assert manifest.provenance["onnx"]["sha256"] == written
+    assert "on 22 pictures |" in (out / "README.md").read_text()
     detector = open_detector(
         Detect(name="face", model=str(out), width=64, min_face=0.05, threshold=0.05)
     )

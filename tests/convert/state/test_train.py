@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -80,8 +81,11 @@ def test_train_stop_go_on_quantise_and_evaluate(
     assert "int8 and float are" in capsys.readouterr().err
     assert not out.exists()
     monkeypatch.setattr("convert.state.quantize.SAME_TOLD", 0.0)
-    assert main([*argv, "--most-apart", "5"]) == 0
+    assert main([*argv, "--most-apart", "5", "--onnx"]) == 0
     manifest = load_manifest(out)
+    written = sha256((out / "model.onnx").read_bytes()).hexdigest()
+    assert manifest.provenance["onnx"]["sha256"] == written
+    assert "| `model.onnx` | the float model" in (out / "README.md").read_text()
     assert manifest.task == "state"
     assert [o.name for o in manifest.outputs][:3] == ["yaw", "pitch", "roll"]
     figures = tmp_path / "figures.json"
