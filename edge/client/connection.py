@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
-import paho.mqtt.client as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -201,7 +200,10 @@ class Connection:
         client.on_disconnect = lambda _c, _u, flags, code, _p: (
             said.append(reasons.answered(code)) if flags.is_disconnect_packet_from_server else None
         )
-        client.on_message = lambda _c, _u, m: self._message(m)
+        client.take = self._message
+        client.on_message = lambda _c, _u, m: self._message(
+            m.topic, bytes(m.payload), m.qos, m.retain, m.mid
+        )
         self._connect(client)
         try:
             self._loop_until(client, lambda: bool(answers))
@@ -252,8 +254,9 @@ class Connection:
         longest_s = AWAITED_S if self._owed else TICK_S
         if client.loop(0.0 if client.unread else longest_s) != 0:
             return False
-        # paho reads one message each time it has waited for the socket.
-        for _ in range(BURST):
+        # paho reads once each time it has waited for the socket.
+        most = self._came + BURST
+        while self._came < most:
             came = self._came
             if client.loop_read() != 0 or self._came == came:
                 break
@@ -284,21 +287,21 @@ class Connection:
             m.host, m.port, m.keepalive_s, clean_start=not self._keep_s, properties=properties
         )
 
-    def _message(self, message: paho.MQTTMessage) -> None:
+    def _message(self, topic: str, payload: bytes, qos: int, retain: bool, mid: int) -> None:
         self._came += 1
-        if message.retain:
+        if retain:
             self.last_retained = time.monotonic()
         try:
             if self._hold is not None:
-                token = (self._made, message.mid) if message.qos else None
-                self._owed += message.qos > 0
-                if not message.retain:
-                    self._hold(message.topic, bytes(message.payload), token)
+                token = (self._made, mid) if qos else None
+                self._owed += qos > 0
+                if not retain:
+                    self._hold(topic, payload, token)
                     return
                 self._acks += [token] if token else []
-            self._take(message.topic, message.retain, bytes(message.payload))
+            self._take(topic, retain, payload)
         except Exception:  # one message must not cost the connection, and with it all others
-            log.exception("%.100r: a message could not be taken", message.topic)
+            log.exception("%.100r: a message could not be taken", topic)
 
 
 def refused(topic: str, code: ReasonCode) -> Failure:
