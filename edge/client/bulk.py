@@ -102,7 +102,9 @@ def read_publish(data: bytes, at: int, five: bool) -> Publish | None:
     """
     try:
         first = data[at]
-        if first & _TYPE_BITS != MessageType.PUBLISH or first & session.QOS_2:  # or 3, which is none
+        if (
+            first & _TYPE_BITS != MessageType.PUBLISH or first & session.QOS_2
+        ):  # or 3, which is none
             return None
         length = shift = 0
         for n in range(at + 1, at + 1 + _LENGTH_BYTES):

@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, and_, delete, func, select
+from sqlalchemy.orm import aliased
 
 from edge.store.database import Store
 from edge.store.models import (
@@ -32,6 +32,7 @@ from edge.store.models import (
     Visit,
 )
 from edge.store.models import Stream as StreamRow
+from edge.store.rows import put, remove
 from edge.store.streams import Era, Step, Stream
 from edge.store.visits import HOUR_MS, Figures, Sums, TrackEvent, figures
 
@@ -40,11 +41,14 @@ BATCHES = 40  # in one transaction: some 20,000 events
 KEYS = 500  # in one query; SQLite takes some 30,000 parameters
 PURGED = "purged"  # setting: events before this time were deleted
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAME = (Event.device_id, Event.track, Event.id)
+_BEFORE = len(_NAME) + 1  # columns that a visit does not need
 _OF_TRACK = [getattr(Event, name) for name in TrackEvent._fields]
 _TOLD = ("first_seq", "last_seq", "boot_id", "uptime_s", "time")  # of a stream, columns
 
 _T = TypeVar("_T")
 _Track = tuple[int, str]  # device, track
+_Key = tuple[int, str, str]  # device, track, id
 
 
 def digest(store: Store) -> int:
@@ -72,23 +76,37 @@ class _Digest:
 
     def run(self) -> None:
         """Do it; the caller commits."""
-        new = self._new_events()
+        events = self._events()
+        new = [row for row in events if row.batch in self._ids]
         streams = self._follow(new)
-        new = self._without_purged(new, streams)
+        again = self._again(new, streams)
+        if again:
+            new = [r for r in new if r[: len(_NAME)] not in again]
+            events = [r for r in events if r[: len(_NAME)] not in again]
         for row in new:
             self._sums.add_event(row.device_id, row.time, row.kind)
         self._losses(new)
-        self._visits({(row.device_id, row.track) for row in new if row.track})
+        self._visits(events, {(row.device_id, row.track) for row in new if row.track})
         self._write_sums()
         self._c.execute(delete(Batch).where(Batch.id.in_(self._ids)))
 
-    def _new_events(self) -> Sequence[Any]:
-        columns = (Event.device_id, Event.track, Event.id, Event.lost_before)
-        return self._c.execute(
-            select(*columns, Event.seq, Event.boot_id, Event.uptime_s, Event.time, Event.kind)
-            .where(Event.batch.in_(self._ids))
-            .order_by(Event.device_id, Event.seq)
-        ).all()
+    def _events(self) -> Sequence[Any]:
+        """Return the new events, and all others of their tracks, by device and number."""
+        columns = (*_NAME, Event.lost_before, *_OF_TRACK)
+        new, other = Event.batch.in_(self._ids), aliased(Event)
+        # Joined, not `in`: SQLite would read all events of the device, PostgreSQL does the same.
+        tracks = (
+            select(other.device_id, other.track)
+            .where(other.batch.in_(self._ids), other.track != "")
+            .distinct()
+            .subquery()
+        )
+        of_tracks = select(*columns).join(
+            tracks, and_(tracks.c.device_id == Event.device_id, tracks.c.track == Event.track)
+        )
+        others = select(*columns).where(new, Event.track == "")
+        found = self._c.execute(of_tracks.union_all(others)).all()
+        return sorted(found, key=lambda row: (row.device_id, row.seq))
 
     # Numbers
 
@@ -146,27 +164,23 @@ class _Digest:
                     for f, n, t in era.gaps
                     if (f, n) not in had
                 ]
-        self._upsert(StreamRow, eras, replace=_TOLD)
-        for keys in _chunks(gone):
-            self._c.execute(
-                delete(Gap).where(tuple_(Gap.device_id, Gap.era, Gap.first_seq).in_(keys))
-            )
-        if more:
-            self._c.execute(insert(Gap), more)
+        put(self._c, StreamRow.__table__, eras, replace=_TOLD)
+        remove(self._c, (Gap.device_id, Gap.era, Gap.first_seq), gone)
+        put(self._c, Gap.__table__, more)
 
-    def _without_purged(self, new: Sequence[Any], before: dict[int, Stream]) -> Sequence[Any]:
-        """Leave out, and delete again, what came a second time after the first was deleted."""
+    def _again(self, new: Sequence[Any], before: dict[int, Stream]) -> set[_Key]:
+        """Delete again what came a second time after the first was deleted; return the keys."""
         told = self._c.scalar(select(Setting.value).where(Setting.name == PURGED))
         if told is None:
-            return new
+            return set()
         purged = datetime.fromisoformat(told)
-        again = [r for r in new if r.time < purged and before[r.device_id].seen(r.seq)]
-        for keys in _chunks([(r.device_id, r.track, r.id) for r in again]):
-            self._c.execute(
-                delete(Event).where(tuple_(Event.device_id, Event.track, Event.id).in_(keys))
-            )
-        gone = {r.id for r in again}
-        return [r for r in new if r.id not in gone] if gone else new
+        again = {
+            tuple(r[: len(_NAME)])
+            for r in new
+            if r.time < purged and before[r.device_id].seen(r.seq)
+        }
+        remove(self._c, _NAME, sorted(again))
+        return again
 
     def _losses(self, new: Sequence[Any]) -> None:
         rows = [
@@ -180,33 +194,28 @@ class _Digest:
             for r in new
             if r.lost_before
         ]
-        self._upsert(Loss, rows)
+        put(self._c, Loss.__table__, rows, ignore=True)
 
     # Visits
 
-    def _visits(self, tracks: set[_Track]) -> None:
+    def _visits(self, events: Sequence[Any], tracks: set[_Track]) -> None:
         found: dict[_Track, list[TrackEvent]] = defaultdict(list)
-        for keys in _chunks(sorted(tracks)):
-            for row in self._c.execute(
-                select(Event.device_id, Event.track, *_OF_TRACK).where(
-                    tuple_(Event.device_id, Event.track).in_(keys)
-                )
-            ):
-                found[row[0], row[1]].append(TrackEvent(*row[2:]))
-            self._c.execute(delete(Visit).where(tuple_(Visit.device_id, Visit.track).in_(keys)))
+        for row in events:
+            if (row[0], row[1]) in tracks:
+                found[row[0], row[1]].append(TrackEvent(*row[_BEFORE:]))
+        remove(self._c, (Visit.device_id, Visit.track), sorted(tracks))
         # Asked after the events: what another recorder stored meanwhile is among these.
         others = set(self._c.scalars(select(Batch.id))) - self._ids
         rows = []
-        for (device, track), events in sorted(found.items()):
-            mine = [e for e in events if e.batch not in others]
+        for (device, track), seen in sorted(found.items()):
+            mine = [e for e in seen if e.batch not in others]
             known = [e for e in mine if e.batch not in self._ids]
             visits = figures(mine)
             if known:
                 self._sums.add(device, figures(known), -1)
             self._sums.add(device, visits)
             rows += [_row(device, track, n, v) for n, v in enumerate(visits)]
-        if rows:
-            self._c.execute(insert(Visit), rows)
+        put(self._c, Visit.__table__, rows)
 
     # Sums
 
@@ -232,30 +241,7 @@ class _Digest:
         made = [dict(zip((*key, *columns), row, strict=True)) for row in sorted(rows, key=str)]
         for row in made:
             row["hour"] = _EPOCH + timedelta(milliseconds=row["hour"] * HOUR_MS)
-        self._upsert(model, made, add=columns)
-
-    def _upsert(
-        self,
-        model: type[Base],
-        rows: Sequence[dict[str, Any]],
-        add: Sequence[str] = (),
-        replace: Collection[str] = (),
-    ) -> None:
-        """Insert rows; where the key is there, add to columns, replace them, or do nothing."""
-        if not rows:
-            return
-        table = model.__table__
-        assert isinstance(table, Table)
-        kind = postgresql if self._c.dialect.name == "postgresql" else sqlite
-        statement = kind.insert(table)
-        new = statement.excluded
-        values = {n: table.c[n] + new[n] for n in add} | {n: new[n] for n in replace}
-        statement = (
-            statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=values)
-            if values
-            else statement.on_conflict_do_nothing()
-        )
-        self._c.execute(statement, rows)
+        put(self._c, model.__table__, made, add=columns)
 
 
 def _told(era: Era) -> dict[str, Any]:

@@ -7,19 +7,18 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
 
 from edge.store.database import Store
 from edge.store.incoming import COLUMNS, NewEvent, values
 from edge.store.models import Batch, Device, Event
+from edge.store.rows import copy_in
 
 _ALL = ("device_id", "batch", *COLUMNS)
 _NAMES = ", ".join(_ALL)
-_INCOMING = (
-    "CREATE TEMP TABLE IF NOT EXISTS incoming (LIKE events) ON COMMIT DELETE ROWS",
-    f"COPY incoming ({_NAMES}) FROM STDIN",
+_MAKE = text("CREATE TEMP TABLE IF NOT EXISTS incoming (LIKE events) ON COMMIT DELETE ROWS")
+_MOVE = text(
     f"INSERT INTO events ({_NAMES}) SELECT {_NAMES} FROM incoming "
-    "ORDER BY device_id, track, id ON CONFLICT DO NOTHING",
+    "ORDER BY device_id, track, id ON CONFLICT DO NOTHING"
 )
 _IGNORE = sqlite.insert(Event).on_conflict_do_nothing()
 
@@ -81,22 +80,6 @@ def _insert(connection: Connection, rows: Sequence[tuple[object, ...]]) -> int:
 
 def _copy(connection: Connection, rows: Sequence[tuple[object, ...]]) -> int:
     """COPY is the fastest way in; it knows no conflicts, so it goes by a table of its own."""
-    make, copy, move = _INCOMING
-    connection.execute(text(make))
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    import psycopg
-
-    try:
-        with driver.cursor() as cursor:
-            with cursor.copy(copy) as stream:
-                for row in rows:
-                    stream.write_row(row)
-            cursor.execute(move)
-            return int(cursor.rowcount)
-    except psycopg.Error as e:  # as SQLAlchemy does it for what goes through it
-        if driver.closed:
-            connection.invalidate(e)
-        raise DBAPIError.instance(
-            copy, None, e, psycopg.Error, connection_invalidated=bool(driver.closed)
-        ) from e
+    connection.execute(_MAKE)
+    copy_in(connection, "incoming", Event.__table__, _ALL, rows)
+    return connection.execute(_MOVE).rowcount
