@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from edge.errors import UnavailableError
 
@@ -39,17 +41,54 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Keep other runs out of `folder` while the body runs; a kill gives it free.
+    """Make `folder` and keep other runs out of it while the body runs; a kill gives it free.
+
+    A body that raises before it wrote anything leaves no folder that was not there.
 
     Raises:
         UnavailableError: another run is in it.
-        OSError: it cannot be written to.
+        OSError: it cannot be made or written to.
     """
-    with (folder / LOCK).open("a") as f:
+    made: list[Path] = []
+    with _locked(folder, made):
+        try:
+            yield
+        except BaseException:
+            _remove_if_empty(folder, made)
+            raise
+
+
+def _locked(folder: Path, made: list[Path]) -> IO[str]:
+    """Return the locked file; folders that had to be made are added to `made`, inmost first."""
+    while True:
+        new = [p for p in (folder, *folder.parents) if not p.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        made += [p for p in new if p not in made]
+        f = (folder / LOCK).open("a")
         try:
             fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_there(folder / LOCK, f):
+                return f
         except BlockingIOError:
+            f.close()
             raise UnavailableError(
                 f"{folder}: another run writes to it; wait for that, or use another --out"
             ) from None
-        yield
+        f.close()
+
+
+def _is_there(path: Path, f: IO[str]) -> bool:
+    """Return whether `f` is still at `path`: a run that was refused may just have removed it."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(f.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _remove_if_empty(folder: Path, made: list[Path]) -> None:
+    if [p.name for p in folder.iterdir()] != [LOCK]:
+        return
+    (folder / LOCK).unlink()
+    for path in made:
+        with contextlib.suppress(OSError):  # another run's
+            path.rmdir()

@@ -76,7 +76,6 @@ def run(args: argparse.Namespace) -> int:
     train, choose, counts = _prepared(plan, data)
     _warn_of_absent(data, train)
     try:
-        plan.out.mkdir(parents=True, exist_ok=True)
         with alone_in(plan.out):
             work = _Work(
                 plan, data, train, choose, counts, load_teachers(plan.teachers, data.classes)

@@ -55,3 +55,36 @@ def test_a_folder_is_one_runs_own_until_it_ends_or_is_killed(tmp_path: Path) -> 
     other.communicate()
     with alone_in(tmp_path):
         assert (tmp_path / LOCK).exists()
+
+
+def test_a_run_that_is_refused_leaves_no_folder_that_was_not_there(tmp_path: Path) -> None:
+    out = tmp_path / "runs" / "own"
+    with pytest.raises(UnavailableError), alone_in(out):
+        raise UnavailableError("refused")
+    assert list(tmp_path.iterdir()) == []
+    out.mkdir(parents=True)
+    with pytest.raises(UnavailableError), alone_in(out):
+        raise UnavailableError("refused")
+    assert list(out.iterdir()) == []
+    with pytest.raises(UnavailableError), alone_in(out):
+        write_text(out / "state", "half")
+        raise UnavailableError("killed")
+    assert (out / "state").read_text() == "half"
+
+
+def test_whoever_waited_for_a_folder_that_was_removed_makes_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, locks = tmp_path / "own", []
+
+    def flock(f: object, how: int) -> None:
+        locks.append(f)
+        if len(locks) == 1:  # a refused run goes between opening and locking
+            (out / LOCK).unlink()
+            out.rmdir()
+
+    monkeypatch.setattr("convert.files.fcntl.flock", flock)
+    with alone_in(out):
+        write_text(out / "state", "whole")
+    assert len(locks) == 2
+    assert (out / "state").read_text() == "whole"

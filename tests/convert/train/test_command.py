@@ -156,13 +156,14 @@ def test_what_cannot_end_well_is_refused_before_it_begins(
         64, "train", four, "--out", out, *TINY, "--test"
     )
     assert "--from nowhere: no such file" in fails(
-        66, "train", four, "--out", out, *TINY, "--from", "nowhere"
+        66, "train", four, "--out", tmp_path / "new", *TINY, "--from", "nowhere"
     )
+    assert not (tmp_path / "new").exists()
     edge = ("--arch", "edge", "--from", run)
     assert "do not fit edge: not of the same architecture" in fails(
         78, "train", data, "--out", tmp_path / "edge", *TINY, *edge
     )
-    assert not (tmp_path / "edge" / "train.json").exists()
+    assert not (tmp_path / "edge").exists()
     busy = tmp_path / "busy"
     busy.mkdir()
     with alone_in(busy):
