@@ -100,6 +100,22 @@ def record_beside(weights: Path) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
+def training_of(folder: Path) -> dict[str, Any]:
+    """Return the record of a run's folder, or of the run that a model folder was made from.
+
+    Raises:
+        ConfigError: it has neither.
+    """
+    record = record_beside(folder / BEST)
+    if record is None:
+        raise ConfigError(
+            f"{folder}: no {RECORD} and no {MANIFEST} in it; allowed: the folder of a training, or "
+            f"a model folder with {BEST}"
+        )
+    training = record.pop("training", {})  # of a model folder's manifest, with `blend` beside it
+    return {**record, **training} if isinstance(training, dict) else record
+
+
 def save_weights(path: Path, weights: Weights) -> None:
     """Write weights in their order, at once or not at all."""
     partial = path.with_suffix(".part.npz")

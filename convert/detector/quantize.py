@@ -44,7 +44,12 @@ def add_parser(subparsers: Any) -> None:
         description="Converts to int8 TFLite, compares with the float network on held-out "
         "pictures, and writes the folder only when both find the same faces.",
     )
-    p.add_argument("run_folder", type=Path, metavar="RUN", help="folder of train-detector")
+    p.add_argument(
+        "run_folder",
+        type=Path,
+        metavar="RUN",
+        help="folder of train-detector, or of a model with its weights.npz, such as models/face",
+    )
     p.add_argument(
         "--photos",
         type=Path,
@@ -89,15 +94,13 @@ def run(args: argparse.Namespace) -> int:
     """Make the folder, or say why not and leave nothing behind."""
     _check(args)
     use_tensorflow()
-    from convert.detector.checkpoint import BEST, RECORD, put, save_weights
+    from convert.detector.checkpoint import BEST, put, save_weights, training_of
     from convert.detector.yunet import load_start
 
+    record = training_of(args.run_folder)
+    weights = load_start(args.run_folder / BEST)
     try:
-        record = json.loads((args.run_folder / RECORD).read_text())
-        weights = load_start(args.run_folder / BEST)
         shape = Shape.of(record["shape"])
-    except OSError as e:
-        raise ConfigError(f"{e.filename}: {e.strerror}; allowed: a folder of train-detector") from e
     except (ValueError, KeyError, TypeError) as e:
         raise ConfigError(f"{args.run_folder}: not a folder of train-detector: {e}") from e
     model = build(args.height, args.width, shape)

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.detector.checkpoint import BEST, RECORD, load_weights, put
+from convert.detector.checkpoint import BEST, load_weights, put, training_of
 from convert.load import use_tensorflow
 from convert.quantize.folder import GateError, staged, write
 from convert.quantize.onnx import FILE as ONNX
@@ -56,7 +56,12 @@ def add_parser(subparsers: Any) -> None:
         description="Calibrates the told deviations on held-out faces, converts to int8 TFLite, "
         "compares with the float network, and writes the folder only when both say the same.",
     )
-    p.add_argument("run_folder", type=Path, metavar="RUN", help="folder of train-state")
+    p.add_argument(
+        "run_folder",
+        type=Path,
+        metavar="RUN",
+        help="folder of train-state, or of a model with its weights.npz, such as models/state",
+    )
     add_data(p)
     p.add_argument("--out", type=Path, required=True, help="the model folder to make")
     p.add_argument(
@@ -76,12 +81,10 @@ def run(args: argparse.Namespace) -> int:
     if args.most_apart <= 0:
         raise UsageError(f"--most-apart: got {args.most_apart}; allowed: above 0")
     use_tensorflow()
+    record = training_of(args.run_folder)
     try:
-        record = json.loads((args.run_folder / RECORD).read_text())
         shape = Shape.of(record["shape"])
         recipe = Recipe(**record["recipe"])
-    except OSError as e:
-        raise ConfigError(f"{e.filename}: {e.strerror}; allowed: a folder of train-state") from e
     except (ValueError, KeyError, TypeError) as e:
         raise ConfigError(f"{args.run_folder}: not a folder of train-state: {e}") from e
     model = build(shape)
@@ -130,6 +133,7 @@ def run(args: argparse.Namespace) -> int:
                 model, manifest, seen_by_both(held, recipe)[0]
             )
             write(folder / ONNX, content)
+        write(folder / BEST, (args.run_folder / BEST).read_bytes())  # to go on from
         encoded = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
         write(folder / MANIFEST, encoded + b"\n")
         write(folder / "README.md", card(manifest).encode())

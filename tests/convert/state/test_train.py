@@ -95,8 +95,14 @@ def test_train_stop_go_on_quantise_and_evaluate(
     assert {b["what"] for b in verdict["bars"]} >= {"bytes", "mouth, yawns, AUC"}
     assert verdict["by_condition"]["dark"]["faces"] > 0
     if chart:
-        again = [*argv, "--most-apart", "5", "--figures", str(figures)]
-        assert main(again) == 0
+        before, weights = load_manifest(out), (out / "weights.npz").read_bytes()
+        again = ["quantize-state", str(out), *data, "--out", str(out)]  # the model folder itself
+        assert main([*again, "--most-apart", "5", "--figures", str(figures)]) == 0
+        after = load_manifest(out)
+        assert (after.outputs, after.provenance["training"]) == (
+            before.outputs, before.provenance["training"],
+        )  # fmt: skip
+        assert (out / "weights.npz").read_bytes() == weights
         assert "| dark |" in (out / "README.md").read_text()
 
 
