@@ -272,7 +272,10 @@ class Health(Struct, frozen=True, kw_only=True):
     outbox_depth: Annotated[int, Meta(ge=0, description="events not yet acknowledged")]
     outbox_lost: Annotated[int, Meta(ge=0, description="dropped because the outbox was full")]
     outbox_oldest_s: Annotated[float, Meta(ge=0, description="age of the oldest event waiting")]
-    refused: Annotated[int, Meta(ge=0, description="publishes that the broker refused")]
+    refused: Annotated[
+        int,
+        Meta(ge=0, description="publishes that the broker refused, or that are too large for it"),
+    ]
     memory_mb: Annotated[float | None, Meta(description="resident, 10^6 bytes")] = None
     temperature_c: Annotated[float | None, Meta(description="of the processor, Celsius")] = None
     throttled: Annotated[bool | None, Meta(description="the firmware holds it back")] = None

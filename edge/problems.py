@@ -16,6 +16,7 @@ class Problem(StrEnum):
     BROKER_STALLED = "broker_stalled"
     PUBLISH_REFUSED = "publish_refused"
     REQUESTS_OFF = "requests_off"
+    PACKET_TOO_LARGE = "packet_too_large"
     OUTBOX_FULL = "outbox_full"
     OUTBOX_MEMORY = "outbox_memory"
     DISK_FULL = "disk_full"
@@ -72,6 +73,10 @@ REASONS: dict[str, Help] = {
     Problem.REQUESTS_OFF: Help(
         "no requests are heard: a message too large to read was among them",
         "clear what is retained on `request/#`; they are heard again by and by, or after a restart",
+    ),
+    Problem.PACKET_TOO_LARGE: Help(
+        "messages are larger than the broker takes, and are not sent; events are kept",
+        "the log says which and how large; the broker's `max_packet_size`",
     ),
     Problem.OUTBOX_FULL: Help(
         "the outbox is full: the oldest events are dropped", "the broker; `outbox.max_events`"

@@ -43,7 +43,11 @@ COUNTERS = (
     ("dropped", "frames_dropped", "Frames never looked at."),
     ("camera_reopened", "camera_reopened", "Times the camera was opened again."),
     ("outbox_lost", "events_lost", "Events dropped because the outbox was full or failed."),
-    ("refused", "publishes_refused", "Publishes that the broker refused."),
+    (
+        "refused",
+        "publishes_refused",
+        "Publishes that the broker refused, or that are too large for it.",
+    ),
 )
 
 

@@ -72,6 +72,7 @@ class Link:
         self._failure: Failure | None = None
         self._connected = False
         self._quick_drops = 0
+        self._drops_on_size = 0  # of these, one after the other, on the largest packet so far
         self._away_since: float | None = None
         self._said: set[str] = set()  # reasons logged in this outage
         self._wake_r, self._wake_w = socket.socketpair()
@@ -146,6 +147,12 @@ class Link:
 
     def _look_at_drop(self, failure: Failure, lasted_s: float) -> Failure:
         """Start over after a steady connection; grow suspicious after several short ones."""
+        limit = self._traffic.limit
+        self._drops_on_size = self._drops_on_size + 1 if limit.suspicious else 0
+        if failure.too_large or self._drops_on_size >= reasons.QUICK_DROPS:
+            self._drops_on_size = 0
+            limit.learn(limit.unanswered)
+            return reasons.too_large(limit.unanswered)
         if lasted_s >= self._waits.steady_s:
             self._backoff.reset()
             self._quick_drops = 0
@@ -246,7 +253,7 @@ class Link:
         self.state = LinkState.ONLINE
         self.client_id_conflict = self._login_refused = False
         room = min(getattr(properties, "ReceiveMaximum", session.INFLIGHT), session.INFLIGHT)
-        self._traffic.connected(room)
+        self._traffic.connected(room, getattr(properties, "MaximumPacketSize", None))
         since = self._away_since
         away = f" after {time.monotonic() - since:.0f} s" if since is not None else ""
         log.log(

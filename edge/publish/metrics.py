@@ -151,7 +151,11 @@ class HealthCollector(Collector):
         yield _gauge("outbox_events", "Events the broker has not acknowledged.", s.depth)
         yield _gauge("outbox_oldest_age_seconds", "Age of the oldest of them.", s.oldest_s)
         yield _counter("events_lost", "Events dropped because the outbox was full.", s.lost)
-        yield _counter("publishes_refused", "Publishes that the broker refused.", s.refused)
+        yield _counter(
+            "publishes_refused",
+            "Publishes that the broker refused, or that are too large for it.",
+            s.refused,
+        )
 
     def _health(self, h: Health) -> Iterator[Metric]:
         when = datetime.fromisoformat(h.time).timestamp()

@@ -13,6 +13,7 @@ from edge.config import Mqtt
 QUICK_DROPS = 3  # connections that broke soon, one after the other
 # MQTT 5, 2.4 Reason Code; paho translates the return codes of 3.1.1 into these.
 TAKEN_OVER = 0x8E
+TOO_LARGE = 0x95
 LOGIN = (0x86, 0x87)
 _SAYS = {
     0x86: "the broker refused the login: wrong user or password",
@@ -25,6 +26,7 @@ _SAYS = {
     0x8B: "the broker is shutting down",
     0x8D: "the broker heard nothing for too long",
     TAKEN_OVER: "another client uses the same client id",
+    TOO_LARGE: "the broker takes no packet so large",
     0x97: "the broker's quota is used up",
 }
 # OpenSSL, x509_vfy.h
@@ -47,6 +49,7 @@ class Failure:
     text: str  # for the log, `check` and people
     refused: bool = False  # the broker is there and says no: asking again soon is no use
     client_id_conflict: bool = False  # another client has our id
+    too_large: bool = False  # a packet was larger than the broker takes
     login: bool = False  # user or password is wrong, or may not come in
 
 
@@ -85,8 +88,9 @@ def answered(code: ReasonCode) -> Failure:
     text = _SAYS.get(code.value, f"the broker says: {code}")
     return Failure(
         text,
-        refused=0x80 <= code.value != 0x88,
+        refused=0x80 <= code.value not in (0x88, TOO_LARGE),
         client_id_conflict=code.value == TAKEN_OVER,
+        too_large=code.value == TOO_LARGE,
         login=code.value in LOGIN,
     )
 
@@ -108,6 +112,18 @@ def same_client_id(failure: Failure, client_id: str) -> Failure:
         f"{failure.text} again and again just after connecting; "
         f"does another client use the same client id, {client_id}?",
         client_id_conflict=True,
+    )
+
+
+def too_large(size: int) -> Failure:
+    """Return what to suspect when connections end on a packet larger than all before.
+
+    MQTT 3.1.1 has no reason code for it: the broker hangs up, `QUICK_DROPS` times.
+    """
+    return Failure(
+        f"the broker hangs up on a packet of {size} bytes: is its largest (max_packet_size of "
+        "Mosquitto) smaller? Packets of that size are not sent for a while",
+        too_large=True,
     )
 
 

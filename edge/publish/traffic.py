@@ -23,6 +23,7 @@ from edge.publish.discovery import BIRTH, Discovery
 from edge.publish.frames import Row
 from edge.publish.identity import Identity
 from edge.publish.outbox import Outbox
+from edge.publish.packet_limit import PacketLimit
 from edge.publish.requests import Requests
 from edge.stages import Clock
 
@@ -74,6 +75,7 @@ class Traffic:
         self._unsubscribed_until = 0.0  # time.monotonic
         self._unsubscribe_s = UNSUBSCRIBED_S
         self._requests_off = False
+        self.limit = PacketLimit()
         self._reset()
 
     def _reset(self) -> None:
@@ -99,6 +101,7 @@ class Traffic:
             Problem.PUBLISH_REFUSED: self.refusing,
             Problem.BROKER_STALLED: busy and now - self._answered > STALLED_S,
             Problem.REQUESTS_OFF: self._requests_off,
+            Problem.PACKET_TOO_LARGE: self.limit.exceeded,
         }
         return {problem for problem, is_so in found.items() if is_so}
 
@@ -116,12 +119,15 @@ class Traffic:
             self._retained[name] = payload
             self._dirty.add(name)
 
-    def connected(self, room: int) -> None:
+    def connected(self, room: int, most: int | None) -> None:
         """A connection is up: everything retained is sent again, then what waits.
 
-        `room` is how many publishes the broker takes before it has acknowledged one.
+        Args:
+            room: how many publishes the broker takes before it has acknowledged one.
+            most: bytes of a packet that it takes; None: it does not say.
         """
         self._reset()
+        self.limit.connected(most)
         self._room = room
         with self._lock:
             self._dirty = set(self._retained)
@@ -130,6 +136,7 @@ class Traffic:
         """The connection is gone: what was in flight waits again."""
         self._outbox.requeue([row.seq for row, _ in self._events.values()])
         self._outbox.requeue([row.seq for row in self._ahead])
+        self.limit.disconnected()
         self._reset()
 
     def next_in(self) -> float:
@@ -182,10 +189,15 @@ class Traffic:
             self._send(client, name, payload, retain=True)
 
     def _send(self, client: paho.Client, name: str, payload: bytes, *, retain: bool) -> None:
+        topic = self._topic(name)
+        if not self.limit.fits(name, topic, payload, "it is not sent"):
+            self.refused += 1
+            return
         self._begin_to_wait()
-        sent = client.publish(self._topic(name), payload, qos=1, retain=retain)
+        sent = client.publish(topic, payload, qos=1, retain=retain)
         if sent.rc == paho.MQTT_ERR_SUCCESS:
             self._others[sent.mid] = name
+            self.limit.sent(sent.mid, topic, payload)
 
     def _begin_to_wait(self) -> None:
         if not self._events and not self._others:
@@ -212,14 +224,20 @@ class Traffic:
             telling = any(told for _, told in self._events.values())
             told = 0 if telling else self._outbox.unreported_drops
             payload = _marked(row.payload, late, told) if late or told else row.payload
+            topic = self._who.topic("event")
+            if not self.limit.fits("event", topic, payload, "events are kept"):
+                self.refused += 1
+                self._hold_back()
+                return
             self._begin_to_wait()
-            sent = client.publish(self._who.topic("event"), payload, qos=1)
+            sent = client.publish(topic, payload, qos=1)
             if sent.rc != paho.MQTT_ERR_SUCCESS:
                 return
             self._tokens -= late
             self._ahead.popleft()
             self._highest_sent = max(self._highest_sent, row.seq)
             self._events[sent.mid] = (row, told)
+            self.limit.sent(sent.mid, topic, payload)
 
     def _next(self) -> Row | None:
         if not self._ahead:
@@ -251,6 +269,7 @@ class Traffic:
     ) -> None:
         """Paho: the broker has answered a publish (by a reason code only in MQTT 5)."""
         self._answered = time.monotonic()
+        self.limit.answered(mid)
         row, told = self._events.pop(mid, (None, 0))
         name = "event" if row is not None else self._others.pop(mid, None)
         if name is None:
@@ -258,7 +277,9 @@ class Traffic:
         if code.is_failure:
             self._say_refused(name, code)
             if row is not None:
-                self._hold_back(row)
+                self._outbox.requeue([row.seq])
+                self._hold_back()
+                self.refusing = True
             return
         if name in self._said_refused:
             self._said_refused.discard(name)
@@ -269,20 +290,18 @@ class Traffic:
             self.refusing = False
             self._accepted = True
 
-    def _hold_back(self, row: Row) -> None:
-        """Try a refused event again after a pause, alone and before all others: order is kept.
+    def _hold_back(self) -> None:
+        """Try events again after a pause, one alone and before all others: order is kept.
 
         The pause outlives the connection: Mosquitto 2.0 hangs up after it refused a publish, and
         coming back with the same event at once would never leave the present on the broker.
         """
-        self._outbox.requeue([row.seq])
         self._outbox.requeue([r.seq for r in self._ahead])
         self._ahead.clear()
         now = time.monotonic()
         if now >= self._paused_until:  # several refused at once are one refusal
             self._paused_until = now + self._pause_s
             self._pause_s = min(self._pause_s * 2, REFUSED_MOST_S)
-        self.refusing = True
 
     def _say_refused(self, name: str, code: ReasonCode) -> None:
         self.refused += 1
