@@ -69,17 +69,14 @@ class BulkClient(session.Client):
     def _take_what_has_come(self) -> bool:
         """Take the messages that lie next in what was read; return whether there was one."""
         five = self._protocol == MQTTProtocolVersion.MQTTv5
-        mids = []
         began = self._at
         while (m := read_publish(self._read, self._at, five)) is not None:
             if self.max_packet is not None and m.end - self._at > self.max_packet:
                 break
             self._at = m.end
-            if m.qos and not self._manual_ack:
-                mids.append(m.mid)
             self.take(m.topic, m.payload, m.qos, m.retain, m.mid)
-        if mids:
-            self.acknowledge(mids)
+            if m.qos and not self._manual_ack:
+                self._send_puback(m.mid)  # each by itself: those that wait are counted
         return self._at > began
 
     def acknowledge(self, mids: Sequence[int]) -> None:
