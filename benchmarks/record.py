@@ -17,15 +17,17 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import psutil
 from sqlalchemy import func, select
 
 from benchmarks.common import publish
+from benchmarks.quota import quota
 from edge.store import Store, open_store
 from edge.store.digest import digest
-from edge.store.models import Batch, HourKind
+from edge.store.models import Batch, Event, Gap, HourKind
 from edge.store.write import Writer
 from tests import broker as brokers
 from tests import postgresql
@@ -38,10 +40,16 @@ DEVICES = 20
 PATIENCE_S = 600.0
 LOOK_S = 0.2  # between two questions to the database
 BATCH = 500  # as of the recorder
+SHARE = 0.4  # of a core for each recorder, so that processor is left when there are several
+SHARED_EVENTS = 20_000  # for each of these
+VISIT_EVENTS = 4  # of a visit, in the mean
+ROUNDS = 3  # of one and two in turn: the machine is not as fast at any time
+SPAN_S = 3600.0  # in which devices saw all that
 PROGRAMS = ("this", "recorder", "mosquitto", "postgres")
 COLUMNS = [
     ("into", "into"),
     ("recorders", "recorders"),
+    ("share", "of a core each"),
     ("events", "events"),
     ("rate", "events/s"),
     *((name, f"{name}, us") for name in PROGRAMS),
@@ -65,41 +73,80 @@ def main() -> None:
 
 def measure(folder: Path, events: int) -> None:
     """Measure all ways and save the table."""
-    devices = [Device(f"kiosk-{n}") for n in range(DEVICES)]
-    rng = random.Random(1)
-    while sum(len(d.sent) for d in devices) < events:
-        for d in devices:
-            d.crowd(50, rng, span_s=86_400.0)
-    rows = []
+    devices = crowds(events)
+    rows: list[dict[str, Any]] = []
     for kind in ("sqlite", "postgresql"):
         with database(kind, folder / f"{kind}-alone") as url:
             rows.append({"into": kind, "recorders": "no broker"} | alone(url, devices))
         for count in (1,) if kind == "sqlite" else (1, 2):
-            place = folder / f"{kind}-{count}"
-            with database(kind, place) as url:
-                rows.append(
-                    {"into": kind, "recorders": count} | through(place, url, devices, count)
-                )
-            print(rows[-1], flush=True)
+            rows.append(_run(folder, kind, count, devices))
+    rows.append(_run(folder, "postgresql", 2, devices, kill=True))
     one, two = (r["rate"] for r in rows if r["into"] == "postgresql" and r["recorders"] in (1, 2))
+    shared = []
+    try:
+        for count in (1, 2) * ROUNDS + (3,):
+            some = crowds(count * SHARED_EVENTS)
+            shared.append(_run(folder, "postgresql", count, some, share=SHARE))
+    except OSError as e:
+        print(f"no control group for a share of a core: {e}")
+    notes = []
+    if shared:
+        rates = {n: median(r["rate"] for r in shared if r["recorders"] == n) for n in (1, 2, 3)}
+        times = [f"{rates[n] / rates[1]:.2f}" for n in (2, 3)]
+        notes.append(
+            f"Each held to {SHARE:.0%} of a core, {SHARED_EVENTS} events for each: two and three "
+            f"take {' and '.join(times)} times what one takes (medians)."
+        )
     publish(
         "record",
         "What a recorder takes",
         COLUMNS,
-        rows,
+        rows + shared,
         [
             "The events wait in the recorder's session at Mosquitto; from the first to the last in "
             "the database, visits and sums included. *no broker*: decode, store and sum up only.",
             "us: microseconds of processor an event, by program.",
+            "Each event is in the database once, and no number is missing, in every row; *one "
+            "killed*: `kill -9` when half of the events are stored, and started again.",
             f"Two recorders that share the events take {two / one:.2f} times what one takes.",
+            *notes,
         ],
     )
+
+
+def crowds(events: int) -> list[Device]:
+    """Return devices that have about so many events to send."""
+    devices, rng = [Device(f"kiosk-{n}") for n in range(DEVICES)], random.Random(1)
+    for d in devices:  # one crowd each: numbers rise with the time
+        d.crowd(round(events / DEVICES / VISIT_EVENTS), rng, span_s=SPAN_S)
+    return devices
+
+
+def _run(
+    folder: Path,
+    kind: str,
+    count: int,
+    devices: list[Device],
+    *,
+    share: float | None = None,
+    kill: bool = False,
+) -> dict[str, Any]:
+    place = Path(tempfile.mkdtemp(dir=folder))
+    row = {
+        "into": kind,
+        "recorders": f"{count}, one killed" if kill else count,
+        "share": "" if share is None else f"{share:.0%}",
+    }
+    with database(kind, place) as url:
+        row |= through(place, url, devices, count, share, kill=kill)
+    print(row, flush=True)
+    return row
 
 
 @contextmanager
 def database(kind: str, folder: Path) -> Iterator[str]:
     """An empty history."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     if kind == "sqlite":
         yield str(folder / "history.db")
         return
@@ -122,10 +169,21 @@ def alone(url: str, devices: list[Device]) -> dict[str, Any]:
         return used.told(len(sent), time.monotonic() - began)
 
 
-def through(folder: Path, url: str, devices: list[Device], count: int) -> dict[str, Any]:
-    """Let recorders take what waits for them at a broker."""
+def through(
+    folder: Path,
+    url: str,
+    devices: list[Device],
+    count: int,
+    share: float | None = None,
+    *,
+    kill: bool = False,
+) -> dict[str, Any]:
+    """Let recorders take what waits for them at a broker, each with a share of a core or all."""
     total = sum(len(d.sent) for d in devices)
     with brokers.running(folder / "broker") as broker, ExitStack() as stack:
+        groups = []
+        if share is not None:
+            groups = [stack.enter_context(quota(f"r{n}", share)) for n in range(count)]
         recorders = []
         for n in range(count):
             place = folder / f"r{n}"
@@ -136,17 +194,25 @@ def through(folder: Path, url: str, devices: list[Device], count: int) -> dict[s
             recorders[-1].start()
         for r in recorders:
             r.kill()
-        for d in devices:
-            with sending(broker.port, d.name, d.sent) as sender:
-                sender.wait()
+        with ExitStack() as senders:  # all at once, so that their events are mixed
+            for s in [senders.enter_context(sending(broker.port, d.name, d.sent)) for d in devices]:
+                s.wait()
         # They load while the broker is frozen, so that all begin at once.
         broker.signal(signal.SIGSTOP)
         for r in recorders:
             r.launch()
         wait_until(lambda: connections(broker.port) == count, "the recorders connect")
+        if share is not None:
+            for group, r in zip(groups, recorders, strict=True):
+                group.take(r.pid)
         with open_store(url) as store, Used() as used:
             began = time.monotonic()
             broker.signal(signal.SIGCONT)
+            if kill:
+                while stored(store) < total // 2:
+                    time.sleep(LOOK_S)
+                recorders[0].kill()
+                recorders[0].launch()
             wait_for(store, total)
             took_s = time.monotonic() - began
         return used.told(total, took_s)
@@ -161,13 +227,21 @@ def connections(port: int) -> int:
     return count
 
 
+def stored(store: Store) -> int:
+    """Return how many events there are."""
+    with store.connect() as c:
+        return c.scalar(select(func.count()).select_from(Event)) or 0
+
+
 def wait_for(store: Store, total: int) -> None:
-    """Wait until all events are stored and in the sums."""
+    """Wait until all events are stored and in the sums, each once."""
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
         with store.connect() as c:
             waiting = c.scalar(select(func.count()).select_from(Batch))
             if not waiting and c.scalar(select(func.sum(HourKind.events))) == total:
+                assert stored(store) == total
+                assert c.scalar(select(func.count()).select_from(Gap)) == 0
                 return
         time.sleep(LOOK_S)
     raise SystemExit("the recorders do not get on")

@@ -2,8 +2,9 @@
 
 Events are stored first and acknowledged; which of them are in no sum yet is in the table `batches`,
 written with them. A digest takes some of these batches, works out what they change, and removes
-them, all in one transaction: killed at any moment, it is done or not done. One at a time does it,
-whichever recorder comes first; so several store events without waiting for each other's sums.
+them, all in one transaction: killed at any moment, it is done or not done. Each part of the devices
+is for one digest at a time, of whichever recorder comes first (`edge.store.turns`); so several
+store events without waiting for each other's sums, and share the work on these too.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, and_, delete, func, select
+from sqlalchemy import Connection, and_, delete, or_, select
 from sqlalchemy.orm import aliased
 
 from edge.store.database import Store
@@ -34,11 +35,10 @@ from edge.store.models import (
 from edge.store.models import Stream as StreamRow
 from edge.store.rows import put, remove
 from edge.store.streams import Era, Step, Stream
+from edge.store.turns import take
 from edge.store.visits import HOUR_MS, Figures, Sums, TrackEvent, figures
 
-LOCK = 0x64696765737400  # PostgreSQL's advisory lock: one digest at a time
-BATCHES = 40  # in one transaction: some 20,000 events
-KEYS = 500  # in one query; SQLite takes some 30,000 parameters
+KEYS = 100  # devices in one query
 PURGED = "purged"  # setting: events before this time were deleted
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAME = (Event.device_id, Event.track, Event.id)
@@ -52,19 +52,16 @@ _Key = tuple[int, str, str]  # device, track, id
 
 
 def digest(store: Store) -> int:
-    """Work on some batches; return how many are still waiting, or 0 when another is at it.
+    """Work on some batches; return how many are still waiting, or 0 when others are at them.
 
     Raises:
         DBAPIError: the database is away.
     """
     with store.begin() as connection:
-        if store.postgresql and not connection.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
-            return 0
-        waiting = connection.scalars(select(Batch.id).order_by(Batch.id)).all()
-        ids = set(waiting[:BATCHES])
+        ids, left = take(connection)
         if ids:
             _Digest(connection, ids).run()
-        return len(waiting) - len(ids)
+        return left
 
 
 class _Digest:
@@ -114,7 +111,10 @@ class _Digest:
         """Note which numbers came; return the streams as they were before."""
         before: dict[int, Stream] = {}
         after: dict[int, Stream] = {}
-        known = self._streams({row.device_id for row in new})
+        numbers: dict[int, list[int]] = defaultdict(list)
+        for row in new:
+            numbers[row.device_id].append(row.seq)
+        known = self._streams({d: (min(seqs), max(seqs)) for d, seqs in numbers.items()})
         for device, rows in itertools.groupby(new, key=lambda r: r.device_id):
             stream = known.get(device, Stream())
             before[device] = Stream(
@@ -125,13 +125,21 @@ class _Digest:
         self._write_streams(before, after)
         return before
 
-    def _streams(self, devices: Collection[int]) -> dict[int, Stream]:
+    def _streams(self, asked: dict[int, tuple[int, int]]) -> dict[int, Stream]:
+        """Return how far devices got, with the gaps from one number to another of each.
+
+        A recorder that is behind another of its group finds thousands of gaps that are not its own.
+        """
         gaps: dict[tuple[int, int], list[tuple[int, int, datetime]]] = defaultdict(list)
         eras: dict[int, list[Era]] = defaultdict(list)
-        for keys in _chunks(devices):
+        for keys in _chunks(asked):
+            near = [
+                and_(Gap.device_id == d, Gap.last_seq >= low, Gap.first_seq <= high)
+                for d, (low, high) in ((d, asked[d]) for d in keys)
+            ]
             for g in self._c.execute(
                 select(Gap.device_id, Gap.era, Gap.first_seq, Gap.last_seq, Gap.time)
-                .where(Gap.device_id.in_(keys))
+                .where(or_(*near))
                 .order_by(Gap.first_seq)
             ):
                 gaps[g.device_id, g.era].append((g.first_seq, g.last_seq, g.time))

@@ -47,6 +47,8 @@ class Batch(Base):
 
     id: Mapped[int] = mapped_column(BigInt, primary_key=True)
     received: Mapped[datetime]
+    part: Mapped[int | None]  # of the devices, see `edge.store.turns`; None: of any
+    events: Mapped[int | None]  # at most; None: not told
     # A number is never used twice: an event of an earlier batch must not look like a new one.
     __table_args__ = ({"sqlite_autoincrement": True},)
 

@@ -88,7 +88,7 @@ class Presence:
 
 def _write(c: Connection, device: int, new: _Known, now: datetime) -> None:
     """Write one device; a row of its availability only where another recorder has not."""
-    c.execute(select(DeviceRow.id).where(DeviceRow.id == device).with_for_update())
+    c.execute(select(DeviceRow.id).where(DeviceRow.id == device).with_for_update(key_share=True))
     before = c.execute(
         select(Availability.online, Availability.status, Availability.reasons)
         .where(Availability.device_id == device)

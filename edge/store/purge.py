@@ -8,8 +8,9 @@ from sqlalchemy import and_, delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from edge.store.database import Store
-from edge.store.digest import LOCK, PURGED
+from edge.store.digest import PURGED
 from edge.store.models import Batch, Event, Setting, Visit
+from edge.store.turns import LOCK
 
 
 def purge(store: Store, before: datetime) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -27,6 +27,7 @@ from edge.store.incoming import NewEvent, read_event
 from edge.store.models import Recorder as RecorderRow
 from edge.store.presence import KINDS, Presence
 from edge.store.purge import purge
+from edge.store.turns import EVENTS
 from edge.store.write import Writer
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ BATCH_S = 0.2  # s; fewer wait so long for more
 # also the bound on memory: 64 kB a message at most, normally 1 kB.
 AHEAD = 2 * BATCH
 LOOSE = 10_000  # events of QoS 0 that wait; the broker does not wait for us with these
-DIGEST_S = 1.0  # between two digests
+DIGEST_S = 1.0  # between two digests, while there is little to store
+CHORES_S = 1.0
 SEEN_S = 30.0  # between two notes that we are here, and when devices were last heard
 PURGE_S = 3600.0
 WAITS = Waits(first_s=0.5, most_s=30.0)
@@ -127,6 +129,7 @@ class Recorder:
         self._stopped = threading.Event()
         self._loose = 0  # of `_held`, those without a token
         self._outage = _Outage(store.name)
+        self._owed = 0  # events stored since we digested last
         self._row: int | None = None  # in the table of recorders
         self.counts = Counts()
         events = f"{mqtt.base}/+/event"
@@ -164,14 +167,20 @@ class Recorder:
 
     def run(self) -> None:
         """Record until `stop` is called; then store what is in memory, if the database is there."""
-        digests, seen = _Due(DIGEST_S), _Due(SEEN_S)
+        digests, chores, seen = _Due(DIGEST_S), _Due(CHORES_S), _Due(SEEN_S)
         purges = _Due(PURGE_S)
         try:
             while not self._stopped.is_set():
                 self._store_some(self._next())
-                if digests.now():
+                # Of recorders that share, each digests as much as it stores: one that did less
+                # would run ahead, and what the others bring late costs more.
+                busy = len(self._held) >= BATCH
+                if self._owed >= EVENTS or (not busy and digests.now()):
+                    self._try(self._digest)
+                if chores.now():
                     self._chores(seen=seen.now(), purges=purges.now())
             self._store_some(self._next(wait=False))
+            self._try(self._digest)
             self._chores(seen=True, purges=False)
         finally:
             self._connection.close()
@@ -237,6 +246,7 @@ class Recorder:
             return False
         self._outage.over()
         self.counts.stored += new
+        self._owed += new
         self.counts.duplicates += len(events) - new
         return True
 
@@ -250,11 +260,10 @@ class Recorder:
         return self._write(events[:middle]) and self._write(events[middle:])
 
     def _chores(self, *, seen: bool, purges: bool) -> None:
-        """Digest, and the small things; what fails is done the next time."""
+        """Do the small things; what fails is done the next time."""
         now = datetime.now(UTC)
-        try:
-            while digest(self._store) and len(self._held) < BATCH:
-                pass
+
+        def do() -> None:
             self._presence.write(self._writer, now, seen=seen)
             if seen and self._connection.connected:
                 self._note(now)
@@ -262,10 +271,22 @@ class Recorder:
                 events, visits = purge(self._store, now - self._settings.keep)
                 if events or visits:
                     log.info("deleted %d events and %d visits that were too old", events, visits)
+
+        self._try(do)
+
+    def _try(self, work: Callable[[], None]) -> None:
+        try:
+            work()
             self._outage.over()
         except DBAPIError as e:
             self.counts.failures += 1
             self._outage.failed(e)
+
+    def _digest(self) -> None:
+        """Digest until nothing waits, or enough events to store."""
+        self._owed = 0
+        while digest(self._store) and len(self._held) < BATCH:
+            pass
 
     def _note(self, now: datetime) -> None:
         with self._store.begin() as c:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, text
@@ -12,6 +13,7 @@ from edge.store.database import Store
 from edge.store.incoming import COLUMNS, NewEvent, values
 from edge.store.models import Batch, Device, Event
 from edge.store.rows import copy_in
+from edge.store.turns import part
 
 _ALL = ("device_id", "batch", *COLUMNS)
 _NAMES = ", ".join(_ALL)
@@ -44,15 +46,27 @@ class Writer:
         # In one order for all recorders: two with the same events would wait for each other.
         events = sorted(events, key=lambda e: (ids[e.device], e.track, e.id))
         with self._store.engine.connect() as connection, connection.begin() as transaction:
-            made = connection.execute(
-                insert(Batch).values(received=events[0].received).returning(Batch.id)
-            )
-            batch = made.scalar_one()
+            batches = self._batches(connection, events, ids)
             put = _copy if self._store.postgresql else _insert
-            new = put(connection, [(ids[e.device], batch, *values(e)) for e in events])
+            new = put(connection, [(ids[e.device], batches[e.device], *values(e)) for e in events])
             if not new:
                 transaction.rollback()
         return new
+
+    def _batches(
+        self, connection: Connection, events: Sequence[NewEvent], ids: Mapping[str, int]
+    ) -> dict[str, int]:
+        """Make a batch for each part of the devices; return their numbers by device."""
+        parts = {d: part(ids[d], postgresql=self._store.postgresql) for d in ids}
+        made = connection.execute(
+            insert(Batch).returning(Batch.part, Batch.id),
+            [
+                {"received": events[0].received, "part": number, "events": count}
+                for number, count in Counter(parts[e.device] for e in events).items()
+            ],
+        )
+        numbers = {row.part: row.id for row in made}
+        return {d: numbers[p] for d, p in parts.items()}
 
     def devices(self, names: Collection[str], now: datetime) -> dict[str, int]:
         """Return the numbers of devices by name; new ones are given one.

@@ -1,0 +1,75 @@
+"""Which of the waiting batches a digest takes, so that several recorders digest side by side.
+
+All that a digest changes belongs to devices. So the devices are divided into parts, a batch has
+events of one part, and a part is for one digest at a time: in PostgreSQL by an advisory lock that
+ends with its transaction. Batches of an earlier version may have events of any device: they are for
+a digest that is alone. SQLite has one writer at a time, and one part.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, select
+
+from edge.store.models import Batch
+
+# PostgreSQL's advisory lock: shared by the digests of parts, exclusive for whoever needs all
+# devices: an earlier version's digest, and what deletes. The locks of the parts are those behind.
+LOCK = 0x64696765737400
+PARTS = 8  # more recorders than that digest no faster
+EVENTS = 2_500  # in one transaction, about: they are in memory, and nothing is stored meanwhile
+LITTLE = 500  # events that are not worth to be divided
+_UNTOLD = 500  # events of a batch that does not say how many
+
+
+def part(device: int, *, postgresql: bool) -> int:
+    """Return the part that a device belongs to, by its number."""
+    return device % PARTS if postgresql else 0
+
+
+def take(connection: Connection) -> tuple[set[int], int]:
+    """Return batches that are for this transaction alone, the oldest first, and how many are left.
+
+    None and 0 where others are at all that is waiting.
+    """
+    events = func.sum(func.coalesce(Batch.events, _UNTOLD))
+    waiting = connection.execute(
+        select(Batch.part, func.count(), events).group_by(Batch.part).order_by(events.desc())
+    ).all()
+    if not waiting:
+        return set(), 0
+    # Asked again under the locks: who held them before may be done with some.
+    batches = select(Batch.id, func.coalesce(Batch.events, _UNTOLD)).order_by(Batch.id)
+    if connection.dialect.name == "postgresql":
+        if any(number is None for number, *_ in waiting):
+            if not connection.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
+                return set(), 0
+        else:
+            parts = [(number, total) for number, _, total in waiting if number is not None]
+            mine = _lock(connection, parts)
+            if not mine:
+                return set(), 0
+            batches = batches.where(Batch.part.in_(mine))
+    ids: set[int] = set()
+    taken = 0
+    for number, size in connection.execute(batches):
+        if ids and taken + size > EVENTS:
+            break
+        ids.add(number)
+        taken += size
+    return ids, max(0, sum(count for _, count, _ in waiting) - len(ids))
+
+
+def _lock(connection: Connection, waiting: list[tuple[int, int]]) -> list[int]:
+    """Lock as many parts as one digest works on, and leave some to others; return them."""
+    if not connection.scalar(select(func.pg_try_advisory_xact_lock_shared(LOCK))):
+        return []
+    mine: list[int] = []
+    events = 0
+    all_events = sum(total for _, total in waiting)
+    for number, total in waiting:
+        if events >= EVENTS or (all_events > LITTLE and 2 * len(mine) >= len(waiting)):
+            break
+        if connection.scalar(select(func.pg_try_advisory_xact_lock(LOCK + 1 + number))):
+            mine.append(number)
+            events += total
+    return mine
