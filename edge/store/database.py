@@ -30,6 +30,8 @@ BUSY_S = 30.0  # a writer of SQLite waits so long for another
 # A statement that takes longer has lost its server; the recorder tries again.
 STATEMENT_TIMEOUT_MS = 120_000
 LOCK = 0x656D6F74696F6E  # "emotion": PostgreSQL's advisory lock while tables are made
+NO_TABLES = "there are no tables yet"
+RECORD_MAKES = "`emotion-edge record` brings them up to date"
 
 
 class Store:
@@ -95,6 +97,8 @@ def open_store(address: str | URL, *, migrate: bool = True) -> Store:
     file.refuse_foreign(url)
     if migrate:
         file.make(url)
+    elif file.is_empty(url):  # SQLite would write into it, and put its own files beside it
+        raise ConfigError(f"{shown(url)}: {NO_TABLES}; {RECORD_MAKES}")
     store = Store(_engine(url))
     try:
         with unavailable(store.name):
@@ -191,8 +195,8 @@ def _prepare(store: Store, migrate: bool) -> None:
                 "upgrade this one"
             )
         if not migrate:
-            what = "there are no tables yet" if now is None else f"its tables are old ({now})"
-            raise ConfigError(f"{store.name}: {what}; `emotion-edge record` brings them up to date")
+            what = NO_TABLES if now is None else f"its tables are old ({now})"
+            raise ConfigError(f"{store.name}: {what}; {RECORD_MAKES}")
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection

@@ -76,6 +76,15 @@ def refuse_foreign(url: URL) -> None:
         )
 
 
+def is_empty(url: URL) -> bool:
+    """Return whether it is an empty file, whose beginning nobody has written elsewhere either."""
+    path = _path(url)
+    if path is None or not path.is_file():
+        return False
+    log = Path(f"{path}{BESIDE[0]}")
+    return not path.stat().st_size and not (log.is_file() and log.stat().st_size)
+
+
 def leave_for_readers(url: URL) -> None:
     """Put back, empty, the files that SQLite removes when the last one closes a history.
 

@@ -126,6 +126,19 @@ def test_a_file_of_something_else_is_refused_and_stays(tmp_path: Path, content: 
     assert [p.name for p in tmp_path.iterdir()] == ["history.db"]
 
 
+def test_an_empty_file_is_no_history_to_read_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    path.touch()
+    with pytest.raises(
+        ConfigError, match=r"history\.db: there are no tables yet; `emotion-edge rec"
+    ):
+        open_store(str(path), migrate=False)
+    assert path.read_bytes() == b""
+    assert [p.name for p in tmp_path.iterdir()] == ["history.db"]
+    open_store(str(path)).close()  # the recorder makes it one
+    open_store(str(path), migrate=False).close()
+
+
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "history.db")
     file.refuse_foreign(parse_address(str(tmp_path / "history.db")))
