@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from sqlalchemy import insert, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
@@ -171,12 +172,13 @@ class Recorder:
         purges = _Due(PURGE_S)
         try:
             while not self._stopped.is_set():
-                self._store_some(self._next())
+                some = self._next()
+                self._store_some(some)
                 # Of recorders that share, each digests as much as it stores: one that did less
                 # would run ahead, and what the others bring late costs more.
-                busy = len(self._held) >= BATCH
+                busy = len(some) >= BATCH
                 if self._owed >= EVENTS or (not busy and digests.now()):
-                    self._try(self._digest)
+                    self._try(partial(self._digest, busy=busy))
                 if chores.now():
                     self._chores(seen=seen.now(), purges=purges.now())
             self._store_some(self._next(wait=False))
@@ -282,10 +284,11 @@ class Recorder:
             self.counts.failures += 1
             self._outage.failed(e)
 
-    def _digest(self) -> None:
-        """Digest until nothing waits, or enough events to store."""
+    def _digest(self, *, busy: bool = False) -> None:
+        """Digest until nothing waits, or enough events to store; at least once."""
         self._owed = 0
-        while digest(self._store) and len(self._held) < BATCH:
+        enough = 1 if busy else BATCH
+        while digest(self._store) and len(self._held) < enough:
             pass
 
     def _note(self, now: datetime) -> None:
