@@ -26,6 +26,8 @@ COMMANDS = (
     "convert.detector.command",
     "convert.detector.evaluate",
     "convert.detector.quantize",
+    "convert.refine.command",
+    "convert.refine.quantize",
     "convert.state.label",
     "convert.state.command",
     "convert.state.evaluate",

@@ -103,6 +103,13 @@ class Detect(Struct, frozen=True, forbid_unknown_fields=True):
     threshold: Annotated[
         float, Meta(gt=0, lt=1, description="lowest score of a face (not used by haar)")
     ] = 0.7
+    refine: Annotated[
+        str,
+        Meta(
+            description="face: model folder or name of a network that looks closer at each face "
+            "found; empty: none"
+        ),
+    ] = "refine"
 
 
 class Motion(Struct, frozen=True, forbid_unknown_fields=True):

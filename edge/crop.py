@@ -18,6 +18,13 @@ MIN_ROLL = 10.0
 QUALITY_SIDE = 48  # pixels: sharpness is measured at FER2013's size, so that one limit fits all
 
 
+def square(box: Box, margin: float) -> tuple[int, int, int]:
+    """Return left, top and side of the square that `crop_face` cuts, in pixels of the frame."""
+    side = max(box.width, box.height) * (1 + 2 * margin)
+    cx, cy = box.centre
+    return round(cx - side / 2), round(cy - side / 2), max(round(side), 1)
+
+
 def crop_face(
     luma: NDArray[np.uint8], box: Box, margin: float, width: int, height: int
 ) -> NDArray[np.uint8]:
@@ -40,12 +47,10 @@ def crop_face(
         ValueError: the box has no area, or lies outside.
     """
     rows, columns = luma.shape
-    side = max(box.width, box.height) * (1 + 2 * margin)
-    cx, cy = box.centre
-    left, top = round(cx - side / 2), round(cy - side / 2)
-    right, bottom = left + max(round(side), 1), top + max(round(side), 1)
+    left, top, side = square(box, margin)
+    right, bottom = left + side, top + side
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(right, columns), min(bottom, rows)
-    if side <= 0 or x0 >= x1 or y0 >= y1:
+    if max(box.width, box.height) <= 0 or x0 >= x1 or y0 >= y1:
         raise ValueError(f"box {box} has no part in a frame of {columns}x{rows}")
     part = luma[y0:y1, x0:x1]
     pads = (y0 - top, bottom - y1, x0 - left, right - x1)

@@ -46,7 +46,7 @@ LIVE = (
     "log",
 )
 RESTART = {
-    "detect": ("name", "model"),
+    "detect": ("name", "model", "refine"),
     "classify": ("enabled", "model", "runtime", "threads"),
     "state": ("enabled", "model"),
 }

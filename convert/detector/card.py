@@ -56,12 +56,12 @@ def card(manifest: Manifest) -> str:
         "",
     ]
     if detectors := metrics.get("detectors"):
-        lines += _figures(detectors)
-    lines += _sources(p.get("sources", []))
+        lines += figures_table(detectors)
+    lines += sources_table(p.get("sources", []))
     return "\n".join(lines) + "\n" + "\n".join((BIASES, BEGAN, NOT_FOR))
 
 
-def _figures(detectors: dict[str, Any]) -> list[str]:
+def figures_table(detectors: dict[str, Any]) -> list[str]:
     """Return one row a figure, one column a detector."""
     lines = [
         "## Figures",
@@ -110,7 +110,8 @@ def _figures(detectors: dict[str, Any]) -> list[str]:
     return [*lines, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows), ""]
 
 
-def _sources(sources: list[dict[str, str]]) -> list[str]:
+def sources_table(sources: list[dict[str, str]]) -> list[str]:
+    """Return the section of where the pictures are from, line by line."""
     lines = ["## Data, its licence and biases", ""]
     if sources:
         lines += [

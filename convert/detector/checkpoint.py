@@ -64,13 +64,18 @@ def note(folder: Path, row: dict[str, float]) -> None:
         f.write(json.dumps(row) + "\n")
 
 
-def check_same_run(folder: Path, record: dict[str, Any]) -> None:
+def check_same_run(folder: Path, record: dict[str, Any], state: str = STATE) -> None:
     """Refuse to go on in a folder of another run.
+
+    Args:
+        folder: of the run.
+        record: of the run that is to go on.
+        state: what is in a folder where one can.
 
     Raises:
         ConfigError: its record has other data, another network, plan or recipe.
     """
-    if not (folder / STATE).is_file():
+    if not (folder / state).exists():
         return
     try:
         before = json.loads((folder / RECORD).read_text())

@@ -12,7 +12,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from edge.config import Detect
-from edge.detect.decode import Level, decode
+from edge.detect.decode import Level, decode, parts, suppress
+from edge.detect.refine import Refiner
 from edge.errors import ConfigError
 from edge.geometry import Box
 from edge.image import shrink
@@ -22,6 +23,8 @@ from edge.model.tflite import Network
 
 OWN = "face"  # the shipped model
 KIND = "cells"  # how the maps are encoded: edge.detect.decode
+OVERLAP = 0.4  # intersection over union above which the weaker of two faces goes
+NEARLY = 0.75  # of the smallest face's height: boxes before the second look are off by up to that
 CHANNELS = {1: "score", 4: "box", 10: "landmarks"}  # an output is known by its last dimension
 
 
@@ -55,6 +58,9 @@ class TfliteFaceDetector:
         self._outputs = self._places(folder)
         self._table = self._net.input_table(manifest.input.mean, manifest.input.scale)
         self._held: tuple[int, int] | None = None
+        self._refiner = (
+            Refiner(find_model(config.refine), runtime, threads) if config.refine else None
+        )
         self.detect(np.full((manifest.input.height, manifest.input.width), 128, np.uint8))
 
     def configure(self, config: Detect, /) -> None:
@@ -65,9 +71,14 @@ class TfliteFaceDetector:
         """Return the faces with five landmarks each, best score first."""
         small, sx, sy = shrink(luma, self._config.width)
         columns = small.shape[1]
-        scores, boxes, points = decode(self._levels(small), threshold=self._config.threshold)
+        threshold = self._config.threshold
         least = self._config.min_face * luma.shape[0]
-        return tuple(
+        worth = least
+        if self._refiner is not None:  # the second look may believe more, and see a larger face
+            threshold = min(threshold, self._refiner.decode.from_score)
+            worth *= NEARLY
+        scores, boxes, points = decode(self._levels(small), threshold=threshold, overlap=OVERLAP)
+        faces = [
             Face(
                 Box(*box).scaled(sx, sy),
                 score,
@@ -76,7 +87,13 @@ class TfliteFaceDetector:
             for score, box, landmarks in zip(
                 scores.tolist(), boxes.tolist(), points.tolist(), strict=True
             )
-            if box[3] * sy >= least and 0 <= box[0] + box[2] / 2 < columns
+            if box[3] * sy >= worth and 0 <= box[0] + box[2] / 2 < columns
+        ]
+        if self._refiner is None or not faces:
+            return tuple(faces)
+        near = self._refiner.look(luma, faces)
+        return tuple(
+            f for f in _apart(near) if f.score >= self._config.threshold and f.box.height >= least
         )
 
     def _levels(self, luma: NDArray[np.uint8]) -> list[Level]:
@@ -115,6 +132,16 @@ class TfliteFaceDetector:
         if self._held != (rows, columns):
             self._held = (rows, columns)
             self._tensor = np.full(shape, self._table[128], self._table.dtype)
+
+
+def _apart(faces: list[Face]) -> list[Face]:
+    """Return the faces, best first, without those that have become a better one's double."""
+    if len(faces) < 2:
+        return faces
+    sides = [(f.box.x, f.box.y, f.box.width, f.box.height) for f in faces]
+    boxes, scores = np.array(sides, np.float32), np.array([f.score for f in faces], np.float32)
+    whole = np.flatnonzero(~parts(boxes, scores))
+    return [faces[whole[k]] for k in suppress(boxes[whole], OVERLAP)]
 
 
 def _checked(values: dict[str, object], folder: Path) -> Decode:

@@ -45,7 +45,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """`manifest.json`. Unknown keys are kept out of the way, so that newer files still load."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    task: Literal["emotion", "attribute", "face", "state"]
+    task: Literal["emotion", "attribute", "face", "refine", "state"]
     labels: list[Label] = []
     input: InputSpec
     quantisation: Literal["int8", "int16x8", "float16", "dynamic", "float32"]
@@ -54,7 +54,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     prior: dict[str, Annotated[float, Meta(gt=0, lt=1)]] = {}
     metrics: dict[str, object] = {}
     provenance: dict[str, object] = {}
-    decode: dict[str, object] = {}  # task face: how its outputs become boxes
+    decode: dict[str, object] = {}  # tasks face and refine: how outputs become boxes
     outputs: list[StateOutput] = []  # task state: in the order of its tensor
 
 

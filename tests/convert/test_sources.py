@@ -15,7 +15,13 @@ from edge.errors import ConfigError
 from edge.model.manifest import sha256_of
 from tests.conftest import ROOT
 
-SOURCES = {"emotion": "model.keras", "fer2013": "model.keras", "face": BEST, "state": BEST}
+SOURCES = {
+    "emotion": "model.keras",
+    "fer2013": "model.keras",
+    "face": BEST,
+    "refine": BEST,
+    "state": BEST,
+}
 
 
 @pytest.mark.parametrize("name", SOURCES)

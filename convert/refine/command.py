@@ -1,0 +1,133 @@
+"""`emotion-convert train-refine`: from photographs with faces to weights of the second look."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convert.refine.candidates import Candidates, collected
+from edge.errors import ConfigError, UnavailableError, UsageError
+
+CANDIDATES = "candidates.npz"  # of a run folder: what was collected, kept for the next call
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    p = subparsers.add_parser(
+        "train-refine",
+        help="train the network that looks closer at what the detector finds",
+        description="Lets the shipped detector look at composed pictures and photographs, and "
+        "trains a network on what it proposes: face or none, box and landmarks. Called again with "
+        "the same folder, it goes on where it stopped.",
+    )
+    add_photographs(p)
+    p.add_argument("--out", type=Path, required=True, help="folder of the run")
+    p.add_argument("--pictures", type=int, default=12_000, help="to compose (default %(default)s)")
+    p.add_argument("--epochs", type=int, help="of --steps batches")
+    p.add_argument("--steps", type=int, help="batches of an epoch")
+    p.add_argument("--seed", type=int, default=1, help="of pictures and first weights")
+    p.add_argument("--threads", type=int, default=1, help="and processes (default %(default)s)")
+    p.add_argument("--backend", choices=("tensorflow", "torch"), help="of Keras")
+    p.set_defaults(run=run)
+
+
+def add_photographs(p: argparse.ArgumentParser) -> None:
+    """Add the archives of photographs."""
+    p.add_argument(
+        "--portraits",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="NPZ",
+        help="photographs whose faces are pasted; may be given several times",
+    )
+    p.add_argument(
+        "--scenes",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="NPZ",
+        help="photographs with and without faces to look at and to paste on; may be given several "
+        "times",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Collect and train; an interrupted run keeps what it has."""
+    for name in ("pictures", "epochs", "steps", "threads"):
+        value = getattr(args, name)
+        if value is not None and value <= 0:
+            raise UsageError(f"--{name}: got {value}; allowed: above 0")
+    if args.backend:
+        os.environ["KERAS_BACKEND"] = args.backend
+    try:
+        import keras
+    except ImportError as e:
+        raise UnavailableError(
+            f"Keras cannot be used ({e}); install it with: pip install 'emotion-edge[convert]'"
+        ) from e
+    from convert.detector.checkpoint import BEST
+    from convert.refine.batches import Recipe
+    from convert.refine.network import Shape
+    from convert.refine.train import Plan, train
+    from convert.train.progress import Progress
+    from edge.model.manifest import sha256_of
+
+    if keras.backend.backend() == "torch":
+        import torch
+
+        torch.set_num_threads(args.threads)
+    say = Progress(1).line
+    archives = sorted({*args.portraits, *args.scenes})
+    data = {
+        **{path.name: sha256_of(path) for path in archives if path.is_file()},
+        "pictures": args.pictures,
+    }
+    args.out.mkdir(parents=True, exist_ok=True)
+    kept = args.out / CANDIDATES
+    if kept.is_file():
+        candidates = load(kept)
+        say(f"{kept}: {len(candidates)} boxes, as collected before")
+    else:
+        candidates = collected(
+            args.portraits,
+            args.scenes,
+            args.pictures,
+            seed=args.seed,
+            workers=args.threads,
+            say=say,
+        )
+        save(kept, candidates)
+    given = {
+        name: getattr(args, name)
+        for name in ("epochs", "steps", "seed")
+        if getattr(args, name) is not None
+    }
+    train(Plan(**given), Shape(), Recipe(), candidates, args.out, data=data, say=say)
+    print(args.out / BEST)
+    return 0
+
+
+def save(path: Path, candidates: Candidates) -> None:
+    """Write candidates at once or not at all."""
+    partial = path.with_suffix(".part.npz")
+    np.savez(partial, **{f.name: getattr(candidates, f.name) for f in fields(Candidates)})
+    partial.replace(path)
+
+
+def load(path: Path) -> Candidates:
+    """Read what `save` wrote.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return Candidates(*(archive[f.name] for f in fields(Candidates)))
+    except (OSError, ValueError, KeyError) as e:
+        raise ConfigError(f"{path}: {e}; allowed: what train-refine has collected") from e

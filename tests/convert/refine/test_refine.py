@@ -1,0 +1,155 @@
+"""The second look from photographs to a folder that the device runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convert.detector.scores import Truth
+from convert.refine.batches import SEEN, Batches, Recipe, central
+from convert.refine.candidates import PATCH, Candidates, patch_of, proposed
+from edge.crop import square
+from edge.detect.refine import REACH
+from edge.geometry import Box
+from edge.messages import Face
+from tests.convert.detector.pictures import archive, peopled, portrait, scene
+
+STILL = Recipe(scale=0, shift=0, turn=0, light=0, noise=0, coarse=0, mix=(1, 1, 1, 1, 1))
+
+
+class Fixed:
+    """A detector that always answers the same."""
+
+    def __init__(self, *faces: Face) -> None:
+        self._faces = faces
+
+    def configure(self, config: object, /) -> None:
+        """Nothing to set."""
+
+    def detect(self, luma: np.ndarray, /) -> tuple[Face, ...]:
+        return self._faces
+
+
+def candidates(rows: int = 1) -> Candidates:
+    photo = portrait()
+    b = Box(50, 36, 64, 84)  # the true one is at 48, 38
+    truth = Truth(photo.faces[:, :14], np.zeros(1, bool))
+    detector = Fixed(*(Face(b, 0.9) for _ in range(rows)), Face(Box(0, 0, 20, 20), 0.3))
+    return proposed(detector, photo.luma, truth)
+
+
+def test_what_is_proposed_is_a_face_none_or_left_out() -> None:
+    photo = portrait()
+    boxes = [
+        (Box(50, 36, 64, 84), 1.0),
+        (Box(0, 0, 30, 30), 0.0),
+        (Box(66, 48, 64, 84), np.nan),  # between: overlap 0.44
+    ]
+    truth = Truth(photo.faces[:, :14], np.zeros(1, bool))
+    got = proposed(Fixed(*(Face(b, 0.9) for b, _ in boxes)), photo.luma, truth)
+    np.testing.assert_array_equal(got.face, [kind for _, kind in boxes])
+    free = Truth(photo.faces[:, :14], np.ones(1, bool))
+    got = proposed(Fixed(*(Face(b, 0.9) for b, _ in boxes)), photo.luma, free)
+    assert got.face.tolist() == [0.0], "what touches an unsure face teaches nothing"
+
+
+def test_targets_lie_on_the_face_in_the_patch_and_in_the_crop() -> None:
+    c = candidates()
+    left, top, side = square(Box(50, 36, 64, 84), 0.625)
+    np.testing.assert_allclose(
+        c.landmarks[0] * side / PATCH + (left, top), portrait().faces[0, 4:14].reshape(5, 2)
+    )
+    recipe = Recipe(**{**{f: getattr(STILL, f) for f in STILL.__slots__}, "size": 48})
+    batches = Batches(c.take(np.array([0])), recipe)
+    for seed in range(4):  # mirrored or not
+        x, y = batches.draw(1, seed)
+        points = (y["landmarks"].reshape(5, 2) * REACH + 0.5) * 48
+        assert y["score"][0, 0] == 1
+        for px, py in points[:2]:  # eyes are dark on a light face
+            assert x[0, round(py - 0.5), round(px - 0.5), 0] < 80
+        assert points[0, 0] < points[1, 0], "the person's right eye stays on the picture's left"
+
+
+def test_turned_shifted_and_mirrored_the_landmarks_stay_on_the_face() -> None:
+    batches = Batches(candidates().take(np.array([0])), Recipe(light=0, noise=0, coarse=0))
+    x, y = batches.draw(40, 3)
+    for crop, points in zip(x[..., 0], y["landmarks"].reshape(-1, 5, 2), strict=True):
+        for px, py in ((points[:2] * REACH + 0.5) * 48 - 0.5).round().astype(int):
+            if 1 <= px < 47 and 1 <= py < 47:
+                assert crop[py - 1 : py + 2, px - 1 : px + 2].min() < 100
+
+
+def test_the_middle_of_a_patch_is_the_crop_of_the_device() -> None:
+    from edge.crop import crop_face
+
+    rng = np.random.default_rng(1)
+    luma = np.kron(rng.integers(0, 255, (20, 20)), np.ones((16, 16))).astype(np.uint8)
+    box = Box(120, 100, 64, 64)
+    device = crop_face(luma, box, 0.25, 48, 48)
+    ours = central(patch_of(luma, box)[None], 48)[0]
+    assert round(PATCH * SEEN) == 48
+    assert np.abs(device.astype(int) - ours.astype(int)).mean() < 12
+
+
+def test_batches_are_the_same_for_one_seed_and_mix_what_there_is() -> None:
+    batches = Batches(candidates(), Recipe())
+    (one, first), (two, second) = batches.draw(16, 5), batches.draw(16, 5)
+    np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(first["score"], second["score"])
+    assert set(first["score"].ravel()) == {0.0, 1.0}
+
+
+@pytest.mark.slow
+def test_collect_train_go_on_quantise_and_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tensorflow")
+    from convert.cli import main
+    from edge.detect.refine import Refiner
+    from edge.model.manifest import load_manifest
+
+    people = archive(tmp_path / "portraits.npz", [portrait(f"P{k}_1", seed=k) for k in range(32)])
+    places = archive(
+        tmp_path / "scenes.npz",
+        [scene(k) for k in range(24)] + [peopled(k) for k in range(24)],
+    )
+    command = [
+        "train-refine", "--portraits", str(people), "--scenes", str(places),
+        "--pictures", "30", "--steps", "4", "--out", str(tmp_path / "run"),
+    ]  # fmt: skip
+    assert main([*command, "--epochs", "2"]) == 0
+    assert main([*command, "--epochs", "3"]) == 78, "another plan in this folder"
+    assert main([*command, "--epochs", "2"]) == 0
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["candidates"]["faces"] and record["candidates"]["none"]
+    again = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert again == record
+
+    out = tmp_path / "refine"
+    quantise = [
+        "quantize-refine",
+        str(tmp_path / "run"),
+        "--photos",
+        str(places),
+        "--out",
+        str(out),
+    ]
+    assert main(quantise) == 65, "int8 is another network after so little training"
+    monkeypatch.setattr("convert.refine.quantize.MOST_APART", {"score": 0.5, "landmarks": 0.5})
+    assert main(quantise) == 78, "hardly anything is proposed in so few pictures"
+    assert not out.exists()
+    monkeypatch.setattr("convert.refine.quantize.LEAST", 1)
+    monkeypatch.setattr("convert.refine.quantize.LOW", 0.001)
+    assert main([*quantise, "--onnx"]) == 0
+    manifest = load_manifest(out)
+    assert manifest.task == "refine" and (out / "model.onnx").is_file()
+    assert manifest.provenance["onnx"]["largest_shift"] < 1e-4  # type: ignore[index]  # JSON
+    again = ["quantize-refine", str(out), "--candidates", str(tmp_path / "run" / "candidates.npz")]
+    assert main([*again, "--photos", str(places), "--out", str(tmp_path / "again")]) == 0
+    found = [Face(Box(50, 36, 64, 84), 0.9)]
+    (face,) = Refiner(out).look(portrait().luma, found)
+    assert Refiner(tmp_path / "again").look(portrait().luma, found) == [face]
+    assert face.landmarks is not None and np.isfinite(face.landmarks).all()
