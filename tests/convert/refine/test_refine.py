@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from edge.crop import square
 from edge.detect.refine import REACH
 from edge.geometry import Box
 from edge.messages import Face
+from edge.model.manifest import find_model
 from tests.convert.detector.pictures import archive, peopled, portrait, scene
 
 STILL = Recipe(scale=0, shift=0, turn=0, light=0, noise=0, coarse=0, mix=(1, 1, 1, 1, 1))
@@ -108,6 +110,7 @@ def test_collect_train_go_on_quantise_and_run(
 ) -> None:
     pytest.importorskip("tensorflow")
     from convert.cli import main
+    from convert.refine.quantize import Fitted
     from edge.detect.refine import Refiner
     from edge.model.manifest import load_manifest
 
@@ -141,8 +144,8 @@ def test_collect_train_go_on_quantise_and_run(
     monkeypatch.setattr("convert.refine.quantize.MOST_APART", {"score": 0.5, "landmarks": 0.5})
     assert main(quantise) == 78, "hardly anything is proposed in so few pictures"
     assert not out.exists()
-    monkeypatch.setattr("convert.refine.quantize.LEAST", 1)
-    monkeypatch.setattr("convert.refine.quantize.LOW", 0.001)
+    fitted = Fitted([0.5, 0.5, 0.0], {"faces": 1, "none": 1})
+    monkeypatch.setattr("convert.refine.quantize.weigh", lambda *_: fitted)
     assert main([*quantise, "--onnx"]) == 0
     manifest = load_manifest(out)
     assert manifest.task == "refine" and (out / "model.onnx").is_file()
@@ -153,3 +156,20 @@ def test_collect_train_go_on_quantise_and_run(
     (face,) = Refiner(out).look(portrait().luma, found)
     assert Refiner(tmp_path / "again").look(portrait().luma, found) == [face]
     assert face.landmarks is not None and np.isfinite(face.landmarks).all()
+
+
+@pytest.mark.slow
+def test_both_networks_have_a_say_in_the_score(tmp_path: Path, data: Path) -> None:
+    """The shipped pair, on held-out photographs of streets and people."""
+    pytest.importorskip("sklearn")
+    from convert.detector.photos import load_photos, split
+    from convert.refine.quantize import weigh
+
+    folder = tmp_path / "refine"
+    shutil.copytree(find_model("refine"), folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["decode"]["score"] = [0, 1, 0]  # its own logit
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    fitted = weigh(folder, "face", split(load_photos(data / "scenes" / "scenes.npz"))[1])
+    assert min(fitted.counts.values()) >= 20
+    assert fitted.score[0] > 0 and fitted.score[1] > 0
