@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, and_, delete, or_, select
 from sqlalchemy.orm import aliased
 
 from edge.store.database import Store
+from edge.store.holes import NAME, Key, key, leave
 from edge.store.models import (
     Base,
     Batch,
@@ -41,55 +42,69 @@ from edge.store.visits import HOUR_MS, Figures, Sums, TrackEvent, figures
 KEYS = 100  # devices in one query
 PURGED = "purged"  # setting: events before this time were deleted
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NAME = (Event.device_id, Event.track, Event.id)
-_BEFORE = len(_NAME) + 1  # columns that a visit does not need
+_BEFORE = len(NAME) + 1  # columns that a visit does not need
 _OF_TRACK = [getattr(Event, name) for name in TrackEvent._fields]
 _TOLD = ("first_seq", "last_seq", "boot_id", "uptime_s", "time")  # of a stream, columns
 
 _T = TypeVar("_T")
 _Track = tuple[int, str]  # device, track
-_Key = tuple[int, str, str]  # device, track, id
 
 
-def digest(store: Store) -> int:
+def digest(store: Store, patience: timedelta = timedelta(0)) -> int:
     """Work on some batches; return how many are still waiting, or 0 when others are at them.
+
+    Args:
+        store: the history.
+        patience: where much is waiting, leave what is behind a hole alone for so long.
 
     Raises:
         DBAPIError: the database is away.
     """
     with store.begin() as connection:
-        ids, left = take(connection)
-        if ids:
-            _Digest(connection, ids).run()
-        return left
+        turn = take(connection)
+        if not turn.batches:
+            return 0
+        done = _Digest(connection, turn.batches, patience if turn.many else timedelta(0)).run()
+        return turn.left if done else 0
 
 
 class _Digest:
-    def __init__(self, connection: Connection, ids: set[int]) -> None:
+    def __init__(
+        self, connection: Connection, batches: Mapping[int, datetime], patience: timedelta
+    ) -> None:
         self._c = connection
-        self._ids = ids
+        self._ids = set(batches)
         self._now = datetime.now(UTC)
+        # Clocks of other recorders may be wrong.
+        self._young = {n for n, at in batches.items() if abs(self._now - at) < patience}
         self._sums = Sums()
 
-    def run(self) -> None:
-        """Do it; the caller commits."""
+    def run(self) -> bool:
+        """Do it, and return whether there was anything to do; the caller commits."""
         events = self._events()
         new = [row for row in events if row.batch in self._ids]
-        streams = self._follow(new)
-        again = self._again(new, streams)
+        streams = self._streams(new)
+        left, stay = leave(self._c, new, streams, self._young) if self._young else (set(), set())
+        done = self._ids - stay
+        self._c.execute(delete(Batch).where(Batch.id.in_(done)))
+        if left:
+            events = [row for row in events if key(row) not in left]
+            new = [row for row in events if row.batch in self._ids]
+        before = self._follow(new, streams)
+        again = self._again(new, before)
         if again:
-            new = [r for r in new if r[: len(_NAME)] not in again]
-            events = [r for r in events if r[: len(_NAME)] not in again]
+            new = [r for r in new if key(r) not in again]
+            events = [r for r in events if key(r) not in again]
         for row in new:
             self._sums.add_event(row.device_id, row.time, row.kind)
         self._losses(new)
         self._visits(events, {(row.device_id, row.track) for row in new if row.track})
         self._write_sums()
-        self._c.execute(delete(Batch).where(Batch.id.in_(self._ids)))
+        return bool(new or done)
 
     def _events(self) -> Sequence[Any]:
         """Return the new events, and all others of their tracks, by device and number."""
-        columns = (*_NAME, Event.lost_before, *_OF_TRACK)
+        columns = (*NAME, Event.lost_before, *_OF_TRACK)
         new, other = Event.batch.in_(self._ids), aliased(Event)
         # Joined, not `in`: SQLite would read all events of the device, PostgreSQL does the same.
         tracks = (
@@ -107,15 +122,11 @@ class _Digest:
 
     # Numbers
 
-    def _follow(self, new: Sequence[Any]) -> dict[int, Stream]:
+    def _follow(self, new: Sequence[Any], known: Mapping[int, Stream]) -> dict[int, Stream]:
         """Note which numbers came; return the streams as they were before."""
         before: dict[int, Stream] = {}
         after: dict[int, Stream] = {}
-        numbers: dict[int, list[int]] = defaultdict(list)
-        for row in new:
-            numbers[row.device_id].append(row.seq)
-        known = self._streams({d: (min(seqs), max(seqs)) for d, seqs in numbers.items()})
-        for device, rows in itertools.groupby(new, key=lambda r: r.device_id):
+        for device, rows in _by_device(new):
             stream = known.get(device, Stream())
             before[device] = Stream(
                 Era(e.number, e.first, e.last, list(e.gaps)) for e in stream.eras
@@ -125,11 +136,12 @@ class _Digest:
         self._write_streams(before, after)
         return before
 
-    def _streams(self, asked: dict[int, tuple[int, int]]) -> dict[int, Stream]:
-        """Return how far devices got, with the gaps from one number to another of each.
+    def _streams(self, new: Sequence[Any]) -> dict[int, Stream]:
+        """Return how far the events' devices got, with the gaps that the events may be of.
 
         A recorder that is behind another of its group finds thousands of gaps that are not its own.
         """
+        asked = {device: (rows[0].seq, rows[-1].seq) for device, rows in _by_device(new)}
         gaps: dict[tuple[int, int], list[tuple[int, int, datetime]]] = defaultdict(list)
         eras: dict[int, list[Era]] = defaultdict(list)
         for keys in _chunks(asked):
@@ -176,18 +188,14 @@ class _Digest:
         remove(self._c, (Gap.device_id, Gap.era, Gap.first_seq), gone)
         put(self._c, Gap.__table__, more)
 
-    def _again(self, new: Sequence[Any], before: dict[int, Stream]) -> set[_Key]:
+    def _again(self, new: Sequence[Any], before: dict[int, Stream]) -> set[Key]:
         """Delete again what came a second time after the first was deleted; return the keys."""
         told = self._c.scalar(select(Setting.value).where(Setting.name == PURGED))
         if told is None:
             return set()
         purged = datetime.fromisoformat(told)
-        again = {
-            tuple(r[: len(_NAME)])
-            for r in new
-            if r.time < purged and before[r.device_id].seen(r.seq)
-        }
-        remove(self._c, _NAME, sorted(again))
+        again = {key(r) for r in new if r.time < purged and before[r.device_id].seen(r.seq)}
+        remove(self._c, NAME, sorted(again))
         return again
 
     def _losses(self, new: Sequence[Any]) -> None:
@@ -250,6 +258,11 @@ class _Digest:
         for row in made:
             row["hour"] = _EPOCH + timedelta(milliseconds=row["hour"] * HOUR_MS)
         put(self._c, model.__table__, made, add=columns)
+
+
+def _by_device(rows: Sequence[Any]) -> Iterator[tuple[int, list[Any]]]:
+    for device, some in itertools.groupby(rows, key=lambda row: row.device_id):
+        yield device, list(some)
 
 
 def _told(era: Era) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from edge.client.connection import Connection, Filter, Token
 from edge.config import Mqtt
 from edge.store.database import Store, why
 from edge.store.digest import digest
+from edge.store.holes import PATIENCE
 from edge.store.incoming import NewEvent, read_event
 from edge.store.models import Recorder as RecorderRow
 from edge.store.presence import KINDS, Presence
@@ -182,7 +183,7 @@ class Recorder:
                 if chores.now():
                     self._chores(seen=seen.now(), purges=purges.now())
             self._store_some(self._next(wait=False))
-            self._try(self._digest)
+            self._try(partial(self._digest, last=True))
             self._chores(seen=True, purges=False)
         finally:
             self._connection.close()
@@ -284,11 +285,13 @@ class Recorder:
             self.counts.failures += 1
             self._outage.failed(e)
 
-    def _digest(self, *, busy: bool = False) -> None:
+    def _digest(self, *, busy: bool = False, last: bool = False) -> None:
         """Digest until nothing waits, or enough events to store; at least once."""
         self._owed = 0
         enough = 1 if busy else BATCH
-        while digest(self._store) and len(self._held) < enough:
+        # Alone, what is missing has nobody to come from.
+        patience = PATIENCE if self._settings.group and not last else timedelta(0)
+        while digest(self._store, patience) and len(self._held) < enough:
             pass
 
     def _note(self, now: datetime) -> None:

@@ -8,14 +8,17 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     Connection,
+    Delete,
     FromClause,
     Table,
+    Update,
     bindparam,
     cast,
     delete,
     func,
     select,
     tuple_,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
@@ -35,16 +38,20 @@ def copy_in(
         into: the table that takes them.
         table: one that has the same columns.
         columns: of `rows`, in their order.
-        rows: values as psycopg takes them.
+        rows: values as psycopg takes them, JSON as what it is of.
 
     Raises:
         DBAPIError: the database is away, or refuses one of them.
     """
     import psycopg
+    from psycopg.types.json import Jsonb
 
     driver = connection.connection.driver_connection
     assert driver is not None
     types = [table.c[n].type.compile(dialect=connection.dialect).lower() for n in columns]
+    objects = [n for n, kind in enumerate(types) if kind == "jsonb"]
+    if objects:
+        rows = [[Jsonb(v) if n in objects else v for n, v in enumerate(row)] for row in rows]
     statement = f"COPY {into} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as stream:
@@ -73,7 +80,7 @@ def put(
     Args:
         connection: to write by.
         table: whose rows they are.
-        rows: all with the same columns, no two with the same key.
+        rows: all with the same columns in the same order, no two with the same key.
         add: columns to add to.
         replace: columns to replace.
         ignore: leave it as it is.
@@ -86,6 +93,10 @@ def put(
         return
     assert isinstance(table, Table)
     fast = connection.dialect.name == "postgresql"
+    if fast and not (add or replace or ignore):
+        columns = tuple(rows[0])
+        copy_in(connection, table.name, table, columns, [tuple(row.values()) for row in rows])
+        return
     statement = (postgresql if fast else sqlite).insert(table)
     new = statement.excluded
     values = {n: table.c[n] + new[n] for n in add} | {n: new[n] for n in replace}
@@ -118,13 +129,33 @@ def remove(
     Raises:
         DBAPIError: the database is away.
     """
+    _execute(connection, delete(columns[0].class_.__table__), columns, keys)
+
+
+def change(
+    connection: Connection,
+    columns: Sequence[Any],
+    keys: Sequence[tuple[object, ...]],
+    values: Mapping[str, object],
+) -> None:
+    """Give the rows that have one of the keys other values; as `remove`."""
+    _execute(connection, update(columns[0].class_.__table__).values(values), columns, keys)
+
+
+def _execute(
+    connection: Connection,
+    statement: Delete | Update,
+    columns: Sequence[Any],
+    keys: Sequence[tuple[object, ...]],
+) -> None:
+    """Execute a statement for the rows that have one of the keys."""
     if not keys:
         return
     names = [f"of_{c.key}" for c in columns]
     if connection.dialect.name == "postgresql":
         arrays = _unnest(dict(zip(names, (c.type for c in columns), strict=True)))
         connection.execute(
-            delete(columns[0].class_).where(tuple_(*columns).in_(select(*arrays))),
+            statement.where(tuple_(*columns).in_(select(*arrays))),
             {
                 name: list(values)
                 for name, values in zip(names, zip(*keys, strict=True), strict=True)
@@ -133,8 +164,7 @@ def remove(
         return
     # `in` a list of rows would have SQLite read the whole table.
     same = [c == bindparam(name) for c, name in zip(columns, names, strict=True)]
-    rows = [dict(zip(names, key, strict=True)) for key in keys]
-    connection.execute(delete(columns[0].class_.__table__).where(*same), rows)
+    connection.execute(statement.where(*same), [dict(zip(names, key, strict=True)) for key in keys])
 
 
 def _unnest(types: Mapping[str, Any]) -> list[Any]:

@@ -8,6 +8,9 @@ a digest that is alone. SQLite has one writer at a time, and one part.
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import NamedTuple
+
 from sqlalchemy import Connection, func, select
 
 from edge.store.models import Batch
@@ -17,7 +20,7 @@ from edge.store.models import Batch
 LOCK = 0x64696765737400
 PARTS = 8  # more recorders than that digest no faster
 EVENTS = 2_500  # in one transaction, about: they are in memory, and nothing is stored meanwhile
-LITTLE = 500  # events that are not worth to be divided
+LITTLE = 500  # events that are not worth to be divided, or to be waited with
 _UNTOLD = 500  # events of a batch that does not say how many
 
 
@@ -26,37 +29,44 @@ def part(device: int, *, postgresql: bool) -> int:
     return device % PARTS if postgresql else 0
 
 
-def take(connection: Connection) -> tuple[set[int], int]:
-    """Return batches that are for this transaction alone, the oldest first, and how many are left.
+class Turn(NamedTuple):
+    """Batches that are for one transaction alone, the oldest first."""
 
-    None and 0 where others are at all that is waiting.
-    """
+    batches: dict[int, datetime]  # by number: when they were received
+    left: int = 0  # how many others are waiting
+    many: bool = False  # whether so many events wait that it counts what they cost
+
+
+def take(connection: Connection) -> Turn:
+    """Return batches to digest; none, and 0 left, where others are at all that is waiting."""
     events = func.sum(func.coalesce(Batch.events, _UNTOLD))
     waiting = connection.execute(
         select(Batch.part, func.count(), events).group_by(Batch.part).order_by(events.desc())
     ).all()
     if not waiting:
-        return set(), 0
+        return Turn({})
     # Asked again under the locks: who held them before may be done with some.
-    batches = select(Batch.id, func.coalesce(Batch.events, _UNTOLD)).order_by(Batch.id)
+    size = func.coalesce(Batch.events, _UNTOLD)
+    batches = select(Batch.id, Batch.received, size).order_by(Batch.id)
     if connection.dialect.name == "postgresql":
         if any(number is None for number, *_ in waiting):
             if not connection.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
-                return set(), 0
+                return Turn({})
         else:
             parts = [(number, total) for number, _, total in waiting if number is not None]
             mine = _lock(connection, parts)
             if not mine:
-                return set(), 0
+                return Turn({})
             batches = batches.where(Batch.part.in_(mine))
-    ids: set[int] = set()
-    taken = 0
-    for number, size in connection.execute(batches):
-        if ids and taken + size > EVENTS:
+    taken: dict[int, datetime] = {}
+    total = 0
+    for number, received, count in connection.execute(batches):
+        if taken and total + count > EVENTS:
             break
-        ids.add(number)
-        taken += size
-    return ids, max(0, sum(count for _, count, _ in waiting) - len(ids))
+        taken[number] = received
+        total += count
+    left = sum(count for _, count, _ in waiting) - len(taken)
+    return Turn(taken, max(0, left), sum(number for *_, number in waiting) > LITTLE)
 
 
 def _lock(connection: Connection, waiting: list[tuple[int, int]]) -> list[int]:

@@ -75,9 +75,10 @@ def test_of_many_events_each_takes_some(shared: Store) -> None:
     assert sum(len(d.sent) for d in devices) > LITTLE
     write(shared, devices)
     with shared.begin() as one, shared.begin() as two:
-        (mine, left), (theirs, _) = take(one), take(two)
-        assert mine and theirs and not mine & theirs
-        assert left == waiting(shared) - len(mine)
+        mine, theirs = take(one), take(two)
+        assert mine.batches and theirs.batches
+        assert not mine.batches.keys() & theirs.batches.keys()
+        assert mine.left == waiting(shared) - len(mine.batches)
 
 
 def test_who_needs_all_devices_is_alone(shared: Store) -> None:
