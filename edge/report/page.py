@@ -45,10 +45,12 @@ def footer(report: Report) -> str:
 def _inside(r: Report) -> Iterator[str]:
     names = [d.device for d in r.devices]
     some = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-    yield (
-        f'<p class="about">{len(names)} {"device" if len(names) == 1 else "devices"}'
-        f"{': ' if some else ''}{escape(some)}. Compared with {escape(words.compared(r))}.</p>"
-    )
+    said = [
+        f"{len(names)} {'device' if len(names) == 1 else 'devices'}{': ' if some else ''}{some}.",
+        words.unfinished(r),
+        f"Compared with {words.compared(r)}.",
+    ]
+    yield f'<p class="about">{escape(" ".join(filter(None, said)))}</p>'
     if not r.events and not r.missing and not any(d.known for d in r.devices):
         yield f'<p class="card empty">{escape(words.nothing(r))}</p>'
         return
@@ -132,13 +134,15 @@ def _visitors(
     then = dict(zip((c.name for c in cells), before, strict=False))
     if not short_days:
         then = {c.name: c for c in before}
+    names = {c.name: words.day(c.name, r) if short_days else c.name for c in cells}
     places = [
         Bar(
             c.name[5:] if short_days else c.name,
             value=c.visitors,
             then=then[c.name].visitors if c.name in then else None,
             withheld=c.shown != "yes",
-            tip=f"{c.name}: {words.people(c, r.k)}"
+            partial=names[c.name] != c.name,
+            tip=f"{names[c.name]}: {words.people(c, r.k)}"
             + (f", before {words.people(then[c.name], r.k)}" if c.name in then else ""),
         )
         for c in cells
@@ -147,11 +151,17 @@ def _visitors(
     most = f", most in {peak.name}: {words.count(peak.visitors or 0)}" if peak else ""
     chart = svg.bars(places, f"{title}{most}")
     rows = [
-        [c.name, words.people(c, r.k), words.people(then[c.name], r.k) if c.name in then else ""]
+        [
+            names[c.name],
+            words.people(c, r.k),
+            words.people(then[c.name], r.k) if c.name in then else "",
+        ]
         for c in cells
     ]
+    partial = ' <span class="k-partial"></span>so far' if any(p.partial for p in places) else ""
     key = (
-        '<p class="key"><span class="k-now"></span>this time <span class="k-then"></span>before</p>'
+        f'<p class="key"><span class="k-now"></span>this time{partial} '
+        '<span class="k-then"></span>before</p>'
     )
     return _figure(title, chart + key, ["", "visitors", "before"], rows)
 

@@ -41,6 +41,7 @@ class Bar:
     high: float | None = None
     parts: Mapping[str, float] = field(default_factory=dict)  # stacked, by emotion
     withheld: bool = False
+    partial: bool = False  # of a time that is not over
     tip: str = ""
 
 
@@ -143,7 +144,7 @@ def _place(p: Bar, x: float, width: float, end: float) -> str:
         if p.value is not None:
             out.append(f'<path class="mark" d="M{_n(x)} {_n(_y(p.value, end))}h{_n(width)}"/>')
     elif p.value is not None:
-        out.append(_rect("bar", x, width, 0, p.value, end))
+        out.append(_rect("bar partial" if p.partial else "bar", x, width, 0, p.value, end))
     if p.then is not None:
         left, y = _n(x - 0.1 * width), _n(_y(p.then, end))
         out.append(f'<path class="then" d="M{left} {y}h{_n(1.2 * width)}"/>')

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from msgspec import structs
+
 from edge.client.text import plain
 from edge.report import words
 from edge.report.figures import Cell, Report
@@ -23,6 +25,8 @@ def lines(report: Report) -> list[str]:
 def _lines(r: Report) -> Iterator[str]:
     yield words.title(r)
     yield from _wrapped(_devices_named(r), "")
+    if r.now.until:
+        yield words.unfinished(r)
     if not r.events and not r.missing and not any(d.known for d in r.devices):
         yield ""
         yield from _wrapped(words.nothing(r), "")
@@ -43,7 +47,8 @@ def _lines(r: Report) -> Iterator[str]:
             yield from _table(heading, cells, before, r)
     if 7 < len(r.now.days) <= DAYS_MOST:
         yield ""
-        yield from _table("By day", r.now.days, [], r)
+        days = [structs.replace(c, name=words.day(c.name, r)) for c in r.now.days]
+        yield from _table("By day", days, [], r)
     yield ""
     yield from _completeness(r)
     yield ""

@@ -101,6 +101,17 @@ def compared(report: Report) -> str:
     return days + (f", until {side.until[11:16]}" if side.until else "")
 
 
+def unfinished(report: Report) -> str:
+    """Say up to when it counts, where the period is not over; else nothing."""
+    until = report.now.until
+    return f"{until[:10]} is not over: counted up to {until[11:16]}." if until else ""
+
+
+def day(name: str, report: Report) -> str:
+    """Return a day's name, and whether it is the one that is not over."""
+    return f"{name} so far" if (report.now.until or "").startswith(name) else name
+
+
 def nothing(report: Report) -> str:
     """Say that there is nothing to tell, and when there was something."""
     said = "Nothing is known of this period."

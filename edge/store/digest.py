@@ -13,6 +13,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, and_, delete, or_, select
@@ -46,6 +47,7 @@ _BEFORE = len(NAME) + 1  # columns that a visit does not need
 _OF_TRACK = [getattr(Event, name) for name in TrackEvent._fields]
 _TOLD = ("first_seq", "last_seq", "boot_id", "uptime_s", "time")  # of a stream, columns
 
+_device = attrgetter("device_id")
 _T = TypeVar("_T")
 _Track = tuple[int, str]  # device, track
 
@@ -83,14 +85,19 @@ class _Digest:
         """Do it, and return whether there was anything to do; the caller commits."""
         events = self._events()
         new = [row for row in events if row.batch in self._ids]
-        streams = self._streams(new)
-        left, stay = leave(self._c, new, streams, self._young) if self._young else (set(), set())
+        of_device = {d: list(rows) for d, rows in itertools.groupby(new, _device)}
+        streams = self._streams(of_device)
+        left: set[Key] = set()
+        stay: set[int] = set()
+        if self._young:
+            left, stay = leave(self._c, of_device, streams, self._young)
         done = self._ids - stay
         self._c.execute(delete(Batch).where(Batch.id.in_(done)))
         if left:
             events = [row for row in events if key(row) not in left]
             new = [row for row in events if row.batch in self._ids]
-        before = self._follow(new, streams)
+            of_device = {d: list(rows) for d, rows in itertools.groupby(new, _device)}
+        before = self._follow(of_device, streams)
         again = self._again(new, before)
         if again:
             new = [r for r in new if key(r) not in again]
@@ -122,11 +129,13 @@ class _Digest:
 
     # Numbers
 
-    def _follow(self, new: Sequence[Any], known: Mapping[int, Stream]) -> dict[int, Stream]:
+    def _follow(
+        self, new: Mapping[int, Sequence[Any]], known: Mapping[int, Stream]
+    ) -> dict[int, Stream]:
         """Note which numbers came; return the streams as they were before."""
         before: dict[int, Stream] = {}
         after: dict[int, Stream] = {}
-        for device, rows in _by_device(new):
+        for device, rows in new.items():
             stream = known.get(device, Stream())
             before[device] = Stream(
                 Era(e.number, e.first, e.last, list(e.gaps)) for e in stream.eras
@@ -136,12 +145,12 @@ class _Digest:
         self._write_streams(before, after)
         return before
 
-    def _streams(self, new: Sequence[Any]) -> dict[int, Stream]:
+    def _streams(self, new: Mapping[int, Sequence[Any]]) -> dict[int, Stream]:
         """Return how far the events' devices got, with the gaps that the events may be of.
 
         A recorder that is behind another of its group finds thousands of gaps that are not its own.
         """
-        asked = {device: (rows[0].seq, rows[-1].seq) for device, rows in _by_device(new)}
+        asked = {device: (rows[0].seq, rows[-1].seq) for device, rows in new.items()}
         gaps: dict[tuple[int, int], list[tuple[int, int, datetime]]] = defaultdict(list)
         eras: dict[int, list[Era]] = defaultdict(list)
         for keys in _chunks(asked):
@@ -258,11 +267,6 @@ class _Digest:
         for row in made:
             row["hour"] = _EPOCH + timedelta(milliseconds=row["hour"] * HOUR_MS)
         put(self._c, model.__table__, made, add=columns)
-
-
-def _by_device(rows: Sequence[Any]) -> Iterator[tuple[int, list[Any]]]:
-    for device, some in itertools.groupby(rows, key=lambda row: row.device_id):
-        yield device, list(some)
 
 
 def _told(era: Era) -> dict[str, Any]:

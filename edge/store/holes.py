@@ -8,9 +8,8 @@ there is much to do, what is behind a hole stays as it is until the hole is fill
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -36,7 +35,7 @@ def key(row: Any) -> Key:
 
 def leave(
     connection: Connection,
-    new: Sequence[Any],
+    new: Mapping[int, Sequence[Any]],
     streams: Mapping[int, Stream],
     young: Collection[int],
 ) -> tuple[set[Key], set[int]]:
@@ -44,7 +43,7 @@ def leave(
 
     Args:
         connection: to write by.
-        new: rows of events that are in no sum yet, by device and number.
+        new: rows of events that are in no sum yet, by number, of each device.
         streams: how far each device got before.
         young: batches that were written lately.
 
@@ -54,49 +53,51 @@ def leave(
     Raises:
         DBAPIError: the database is away.
     """
-    waiting = _early(new, streams, young)
-    if not waiting:
-        return set(), set()
-    left = {key(row) for row in waiting}
-    stay = Counter(row.batch for row in waiting)
-    done = [key(row) for row in new if row.batch in stay and key(row) not in left]
-    if done:
-        change(connection, NAME, done, {"batch": DIGESTED})
-        connection.execute(
-            update(Batch.__table__).where(Batch.id == bindparam("of")),  # type: ignore[arg-type]
-            [{"of": number, "events": count} for number, count in sorted(stay.items())],
-        )
+    left: set[Key] = set()
+    stay: Counter[int] = Counter()
+    for device, rows in new.items():
+        eras = streams[device].eras if device in streams else []
+        numbers = [row.seq for row in rows]
+        last = eras[-1].last.seq if eras else numbers[0]
+        for row in rows[behind(last, numbers, lambda n, rows=rows: rows[n].batch in young) :]:  # type: ignore[misc]  # mypy takes no default in a lambda
+            left.add(key(row))
+            stay[row.batch] += 1
+    if not left:
+        return left, set()
+    done = [
+        key(row)
+        for rows in new.values()
+        for row in rows
+        if row.batch in stay and key(row) not in left
+    ]
+    change(connection, NAME, done, {"batch": DIGESTED})
+    connection.execute(
+        update(Batch.__table__).where(Batch.id == bindparam("of")),  # type: ignore[arg-type]
+        [{"of": number, "events": count} for number, count in sorted(stay.items())],
+    )
     return left, set(stay)
 
 
-def _early(new: Sequence[Any], streams: Mapping[int, Stream], young: Collection[int]) -> list[Any]:
-    """Return those that are behind a hole which may still be filled."""
-    found: list[Any] = []
-    for device, some in itertools.groupby(new, key=lambda row: row.device_id):
-        rows = list(some)
-        eras = streams[device].eras if device in streams else []
-        last = eras[-1].last.seq if eras else rows[0].seq
-        found += rows[behind(last, [r.seq for r in rows], [r.batch in young for r in rows]) :]
-    return found
-
-
-def behind(last: int, numbers: Sequence[int], young: Sequence[bool]) -> int:
+def behind(last: int, numbers: Sequence[int], young: Callable[[int], bool]) -> int:
     """Return where in `numbers` those begin that are behind a hole which may still be filled.
 
     Args:
         last: the highest number before.
         numbers: what came of a device, rising.
-        young: of each, whether it came so lately that what is missing before it may come.
+        young: tells of an index whether it came so lately that what is missing before may come.
 
     Returns:
         An index; the length of `numbers` where there is no such hole.
     """
-    first = next((n for n in range(len(young), 0, -1) if not young[n - 1]), 0)
-    before = max(last, numbers[first - 1]) if first else last
-    for n in range(first, len(numbers)):
-        if numbers[n] - before >= JUMP:  # the counter was lost: nothing is missing
-            break
-        if numbers[n] > before + 1:
-            return n
-        before = max(before, numbers[n])
+    n = 0
+    while n < len(numbers):
+        if numbers[n] > last + 1:
+            if numbers[n] - last >= JUMP:  # the counter was lost: nothing is missing
+                break
+            old = next((m for m in range(len(numbers) - 1, n - 1, -1) if not young(m)), None)
+            if old is None:
+                return n
+            n = old
+        last = max(last, numbers[n])
+        n += 1
     return len(numbers)

@@ -21,7 +21,7 @@ from edge.store.database import unavailable
 from edge.web.guard import Guarded
 
 TEMPLATE = Path(__file__).resolve().parent / "static" / "history.html"
-SPANS = {0: "Today", 7: "7 days", 28: "4 weeks", 91: "13 weeks", 364: "52 weeks"}
+SPANS = {1: "Today", 7: "7 days", 28: "4 weeks", 91: "13 weeks", 364: "52 weeks"}
 USUAL = 7
 FRESH_S = 30.0  # s for which an answer is given again: many browsers ask the store as one
 ANSWERS = 32  # kept at most
@@ -40,7 +40,7 @@ class History:
         self._known: OrderedDict[tuple[int, str], tuple[float, Report, list[str]]] = OrderedDict()
 
     def last(self, days: int, device: str) -> tuple[Report, list[str]]:
-        """Return the report of some days up to yesterday, 0 for today, and all devices' names.
+        """Return the report of some days, of which today is the last, and all devices' names.
 
         Raises:
             UsageError: no such device.
@@ -59,14 +59,12 @@ class History:
 
     def _made(self, days: int, device: str, wall: float) -> tuple[Report, list[str]]:
         today = datetime.fromtimestamp(wall, self._zone).date()
-        first, last = today, today
-        if days:
-            first, last = today - timedelta(days=days), today - timedelta(days=1)
+        first = today - timedelta(days=days - 1)
         names = [device] if device else []
         with unavailable(self._store.name), self._store.connect() as c:
             devices = list(devices_of(c, []).values())
         found = report(
-            Period(first, last, self._zone),
+            Period(first, today, self._zone),
             self._zone_name,
             lambda period, until: read(self._store, names, period, until),
             k=self._few,

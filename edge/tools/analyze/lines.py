@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from edge.analysis import AnalyzedFace, ErrorLine, PictureLine, Summary, SummaryLine, encode_line
 from edge.contract import Attribute
-from edge.messages import UNKNOWN, Estimate, Frame, rounded
+from edge.messages import UNKNOWN, Estimate, Frame, Reason, rounded
 from edge.publish.event_builder import share
 from edge.tools.analyze.job import Format
 
@@ -57,7 +57,7 @@ def analyzed(estimate: Estimate, *, recording: bool) -> AnalyzedFace:
         emotion=estimate.emotion,
         confidence=share(estimate.confidence),
         scores={label: share(v) for label, v in estimate.scores.items()},
-        reason=estimate.reason.value if estimate.reason else None,
+        reason=_why(estimate),
         state=rounded(estimate.state),
         attributes={
             name: Attribute(
@@ -68,6 +68,13 @@ def analyzed(estimate: Estimate, *, recording: bool) -> AnalyzedFace:
         or UNSET,
         still=track.still or UNSET,
     )
+
+
+def _why(estimate: Estimate) -> str | None:
+    """Return why a face is unknown; one that settles, by what it will be if it never does."""
+    if estimate.reason is None and estimate.emotion == UNKNOWN:
+        return Reason.LOW_CONFIDENCE if estimate.scores else Reason.NOT_SCORED
+    return estimate.reason
 
 
 class Lines(Protocol):
@@ -167,7 +174,7 @@ class _Csv:
     def _face(self, e: Estimate, face: str, t: float | str) -> bytes:
         scores = [share(e.scores[n]) if e.scores else "" for n in self._labels]
         box = [share(v) for v in e.track.unit_box]
-        values = [self._name, face, e.emotion, *scores, t, e.reason or "", *box]
+        values = [self._name, face, e.emotion, *scores, t, _why(e) or "", *box]
         return row([*values, *([""] * len(SUMMARY_COLUMNS) if self._summary else ())])
 
 

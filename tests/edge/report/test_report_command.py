@@ -51,6 +51,12 @@ def test_on_the_terminal_in_80_columns(history: str, capsys: pytest.CaptureFixtu
     assert "Sums of fewer than 5 visitors are not given out" in out
 
 
+def test_a_day_that_is_not_over_says_so(history: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "--store", history, "--from", "9d", "--to", "today", "--zone", "UTC")
+    assert re.search(r"^(\d{4}-\d\d-\d\d) is not over: counted up to \d\d:\d\d\.$", out, re.M)
+    assert "is not over" not in run(capsys, "--store", history, *WEEK)[1]
+
+
 def test_as_json(history: str, capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "--store", history, *WEEK, "--json", "--device", "kiosk")
     r = json.loads(out)

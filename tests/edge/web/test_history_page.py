@@ -23,6 +23,7 @@ NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0, tzinfo=None)
 # Where it is noon: no day ends while these tests run.
 AHEAD = timedelta(hours=12 - NOW.hour)
 ZONE = f"Etc/GMT{NOW.hour - 12:+d}"  # their signs are those of POSIX: minus is east
+TODAY = (NOW + AHEAD).date()
 DARK = {"color_scheme": "dark"}
 PHONE = {"viewport": {"width": 390, "height": 844}}
 
@@ -36,6 +37,7 @@ def written(store: Store) -> None:
     for ago in range(1, 15):
         for h in (9, 10, 11):
             hour(store, f"{day(ago) + timedelta(hours=h)}", 20, looked=8)
+    hour(store, f"{day(0) + timedelta(hours=9)}", 25)
     hour(store, f"{day(2) + timedelta(hours=15)}", 3)
     hour(store, f"{day(3) + timedelta(hours=9)}", 9, "lobby")
     gap(store, f"{day(2)}", 100, 109)
@@ -65,11 +67,16 @@ def test_from_now_to_the_last_weeks(dashboard: Command, page: Any) -> None:
     page.goto(dashboard.url())
     page.get_by_role("link", name="History").click()
     tiles = page.locator(".tile")
-    expect(tiles.nth(0)).to_contain_text("432")  # 7 days of 60, 3 and 9
+    expect(tiles.nth(0)).to_contain_text("397")  # today's 25, 6 days of 60, 3 and 9
+    expect(page.locator(".about")).to_contain_text(f"{TODAY} is not over: counted up to 12:")
+    expect(page.locator("rect.bar.partial")).to_have_count(1)
+    page.get_by_text("Visitors by day as a table").click()
+    row = page.get_by_role("row", name=re.compile(f"^{TODAY} so far"))
+    expect(row.get_by_role("cell")).to_have_text(["25", "60"])  # as of the same hours before
     expect(page.locator("figure svg[role=img]").first).to_be_visible()
     expect(page.locator(".devices")).to_contain_text("10 events are missing")
     page.get_by_role("link", name="4 weeks").click()
-    expect(tiles.nth(0)).to_contain_text("852")
+    expect(tiles.nth(0)).to_contain_text("877")
     page.get_by_label("Device", exact=True).select_option("lobby")
     expect(tiles.nth(0)).to_contain_text("9")
     assert re.search(r"days=28&device=lobby", page.url)

@@ -117,6 +117,17 @@ def test_a_recording_ends_with_its_summary(tmp_path: Path) -> None:
     assert summary["dominant"] == one["dominant"] == "happy"
 
 
+def test_a_face_that_settles_has_a_reason_too(tmp_path: Path) -> None:
+    path = clip(tmp_path / "clip.mp4", 2.0)
+    faces = [f for line in lines(analyze(path, "--json")[1])[:-1] for f in line["faces"]]
+    settling = [f for f in faces if f["emotion"] == "unknown"]
+    assert settling
+    assert all(f["reason"] == ("low_confidence" if f["scores"] else "not_scored") for f in settling)
+    assert all(f["reason"] is None for f in faces if f["emotion"] != "unknown")
+    rows = list(csv.DictReader(io.StringIO(analyze(path, "--csv")[1].decode())))
+    assert [r["reason"] for r in rows] == [f["reason"] or "" for f in faces]
+
+
 def test_summary_alone_leaves_out_the_frames(tmp_path: Path) -> None:
     path = clip(tmp_path / "clip.mp4")
     (line,) = lines(analyze(path, "--json", "--summary")[1])
