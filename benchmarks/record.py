@@ -13,8 +13,10 @@ import argparse
 import random
 import signal
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from statistics import median
@@ -40,10 +42,10 @@ DEVICES = 20
 PATIENCE_S = 600.0
 LOOK_S = 0.2  # between two questions to the database
 BATCH = 500  # as of the recorder
-SHARE = 0.4  # of a core for each recorder, so that processor is left when there are several
-SHARED_EVENTS = 30_000  # for each of these
+SHARE = 0.25  # of a core for each recorder, so that processor is left for all else
+SHARED_EVENTS = 20_000  # for each of these
 VISIT_EVENTS = 4  # of a visit, in the mean
-ROUNDS = 5  # of one and two in turn: the machine is not as fast at any time
+ROUNDS = 5  # of one beside two: at the same time, for the machine is not always as fast
 SPAN_S = 3600.0  # in which devices saw all that
 PROGRAMS = ("this", "recorder", "mosquitto", "postgres")
 COLUMNS = [
@@ -84,18 +86,18 @@ def measure(folder: Path, events: int) -> None:
     one, two = (r["rate"] for r in rows if r["into"] == "postgresql" and r["recorders"] in (1, 2))
     shared = []
     try:
-        for count in (1, 2) * ROUNDS + (3,):
-            some = crowds(count * SHARED_EVENTS)
-            shared.append(_run(folder, "postgresql", count, some, share=SHARE))
+        for _ in range(ROUNDS):
+            shared += side_by_side(folder)
     except OSError as e:
         print(f"no control group for a share of a core: {e}")
     notes = []
     if shared:
-        rates = {n: median(r["rate"] for r in shared if r["recorders"] == n) for n in (1, 2, 3)}
-        times = [f"{rates[n] / rates[1]:.2f}" for n in (2, 3)]
+        times = [b["rate"] / a["rate"] for a, b in zip(shared[::2], shared[1::2], strict=True)]
         notes.append(
-            f"Each held to {SHARE:.0%} of a core, {SHARED_EVENTS} events for each: two and three "
-            f"take {' and '.join(times)} times what one takes (medians)."
+            f"Each held to {SHARE:.0%} of a core, {SHARED_EVENTS} events for each, one and two "
+            "at the same time with a broker and a database of their own: two take "
+            f"{median(times):.2f} times what one takes (median of "
+            f"{', '.join(f'{t:.2f}' for t in times)})."
         )
     publish(
         "record",
@@ -122,6 +124,21 @@ def crowds(events: int) -> list[Device]:
     return devices
 
 
+def side_by_side(folder: Path) -> list[dict[str, Any]]:
+    """Let one recorder, and two that share, work at the same time, apart from each other."""
+    together = threading.Barrier(2)
+    with ThreadPoolExecutor() as pool:
+        rows = [
+            pool.submit(
+                *(_run, folder, "postgresql", count, crowds(count * SHARED_EVENTS)),
+                share=SHARE,
+                together=together,
+            )
+            for count in (1, 2)
+        ]
+        return [row.result() for row in rows]
+
+
 def _run(
     folder: Path,
     kind: str,
@@ -129,6 +146,7 @@ def _run(
     devices: list[Device],
     *,
     share: float | None = None,
+    together: threading.Barrier | None = None,
     kill: bool = False,
 ) -> dict[str, Any]:
     place = Path(tempfile.mkdtemp(dir=folder))
@@ -138,7 +156,7 @@ def _run(
         "share": "" if share is None else f"{share:.0%}",
     }
     with database(kind, place) as url:
-        row |= through(place, url, devices, count, share, kill=kill)
+        row |= through(place, url, devices, count, share, together=together, kill=kill)
     print(row, flush=True)
     return row
 
@@ -176,14 +194,18 @@ def through(
     count: int,
     share: float | None = None,
     *,
+    together: threading.Barrier | None = None,
     kill: bool = False,
 ) -> dict[str, Any]:
-    """Let recorders take what waits for them at a broker, each with a share of a core or all."""
+    """Let recorders take what waits for them at a broker, each with a share of a core or all.
+
+    With `together` they begin when others do, and the processor is that of the recorders alone.
+    """
     total = sum(len(d.sent) for d in devices)
     with brokers.running(folder / "broker") as broker, ExitStack() as stack:
         groups = []
         if share is not None:
-            groups = [stack.enter_context(quota(f"r{n}", share)) for n in range(count)]
+            groups = [stack.enter_context(quota(f"{count}r{n}", share)) for n in range(count)]
         recorders = []
         for n in range(count):
             place = folder / f"r{n}"
@@ -205,7 +227,10 @@ def through(
         if share is not None:
             for group, r in zip(groups, recorders, strict=True):
                 group.take(r.pid)
-        with open_store(url) as store, Used() as used:
+        mine = [r.pid for r in recorders] if together else None
+        with open_store(url) as store, Used(mine) as used:
+            if together:
+                together.wait(PATIENCE_S)
             began = time.monotonic()
             broker.signal(signal.SIGCONT)
             if kill:
@@ -250,6 +275,10 @@ def wait_for(store: Store, total: int) -> None:
 class Used:
     """Seconds of processor that programs use meanwhile, by name."""
 
+    def __init__(self, pids: Collection[int] | None = None) -> None:
+        """Count this process and its children, or some of these alone."""
+        self._pids = pids
+
     def __enter__(self) -> Used:
         self._before = self._now()
         return self
@@ -262,6 +291,8 @@ class Used:
         total: dict[str, float] = {}
         me = psutil.Process()
         for process in [me, *me.children(recursive=True)]:
+            if self._pids is not None and process.pid not in self._pids:
+                continue
             try:
                 name = process.name().split(":")[0]
                 t = process.cpu_times()
@@ -274,7 +305,7 @@ class Used:
     def told(self, events: int, wall_s: float) -> dict[str, Any]:
         """Return a row: events a second, and microseconds of processor an event, by program."""
         row: dict[str, Any] = {"events": events, "rate": round(events / wall_s)}
-        for name in PROGRAMS:
+        for name in PROGRAMS if self._pids is None else ("recorder",):
             row[name] = round(self.seconds.get(name, 0.0) / events * 1e6, 1)
         return row
 

@@ -30,7 +30,8 @@ Key = tuple[int, str, str]
 
 def key(row: Any) -> Key:
     """Return the key of an event in a row that begins with it."""
-    return tuple(row[: len(NAME)])
+    name: Key = row[: len(NAME)]
+    return name
 
 
 def leave(

@@ -19,7 +19,7 @@ from edge.store.models import Batch
 # devices: an earlier version's digest, and what deletes. The locks of the parts are those behind.
 LOCK = 0x64696765737400
 PARTS = 8  # more recorders than that digest no faster
-EVENTS = 2_500  # in one transaction, about: they are in memory, and nothing is stored meanwhile
+EVENTS = 5_000  # in one transaction, about: they are in memory, and nothing is stored meanwhile
 LITTLE = 500  # events that are not worth to be divided, or to be waited with
 _UNTOLD = 500  # events of a batch that does not say how many
 
