@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.memory import CGROUP, remove
 
-PERIOD_US = 20_000  # the share is given anew after each: short beside what is measured
+PERIOD_US = 100_000  # the share is given anew after each: the kernel's own default
 WEIGHT = {"cpu.shares": 262_144, "cpu.weight": 10_000}  # the highest: what else runs waits
 
 

@@ -219,6 +219,8 @@ def through(
         with ExitStack() as senders:  # all at once, so that their events are mixed
             for s in [senders.enter_context(sending(broker.port, d.name, d.sent)) for d in devices]:
                 s.wait()
+        if together:
+            together.wait(PATIENCE_S)
         # They load while the broker is frozen, so that all begin at once.
         broker.signal(signal.SIGSTOP)
         for r in recorders:
@@ -238,7 +240,7 @@ def through(
                     time.sleep(LOOK_S)
                 recorders[0].kill()
                 recorders[0].launch()
-            wait_for(store, total)
+            wait_for(store, total, recorders)
             took_s = time.monotonic() - began
         return used.told(total, took_s)
 
@@ -258,10 +260,10 @@ def stored(store: Store) -> int:
         return c.scalar(select(func.count()).select_from(Event)) or 0
 
 
-def wait_for(store: Store, total: int) -> None:
+def wait_for(store: Store, total: int, recorders: list[RecorderProcess]) -> None:
     """Wait until all events are stored and in the sums, each once."""
     until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
+    while time.monotonic() < until and all(r.runs() for r in recorders):
         with store.connect() as c:
             waiting = c.scalar(select(func.count()).select_from(Batch))
             if not waiting and c.scalar(select(func.sum(HourKind.events))) == total:

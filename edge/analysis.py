@@ -116,6 +116,9 @@ class SummaryLine(Struct, frozen=True, kw_only=True):
     width: Pixels
     height: Pixels
     summary: Summary
+    error: Annotated[
+        str | UnsetType, Meta(description="where it ended before its end; the rest is missing")
+    ] = UNSET
 
 
 class ErrorLine(Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 from collections.abc import Iterator
 
@@ -13,6 +14,8 @@ from edge.errors import NoInputError
 from edge.messages import Frame
 from edge.stages import CameraStats, Clock
 
+log = logging.getLogger(__name__)
+
 NAP_S = 0.5  # longest sleep, so that a close is noticed between pictures of seconds
 
 
@@ -21,10 +24,14 @@ class FileCamera:
 
     Paced, a frame comes when it is due and carries that time on the clock; frames that would
     come when their successor is already due are dropped. With `every_frame` none is dropped, and
-    `t` is the time in the recording, from 0, going on over loops.
+    `t` is the time in the recording, from 0, going on over loops. With `warn` the log says so where
+    a recording ends before its end.
     """
 
-    def __init__(self, reader: Reader, config: edge.config.Camera, clock: Clock) -> None:
+    def __init__(
+        self, reader: Reader, config: edge.config.Camera, clock: Clock, *, warn: bool = True
+    ) -> None:
+        self._warn = warn
         self._reader = reader
         self._config = config
         self._clock = clock
@@ -90,6 +97,9 @@ class FileCamera:
                     continue
                 readable = True
                 yield Frame(n, offset + t, luma)
+            if self._reader.cut and self._warn:
+                log.warning("%s: %s", self._reader.description.partition(",")[0], self._reader.cut)
+                self._warn = False  # not at each loop
             if not self._config.loop:
                 return
             if not readable:

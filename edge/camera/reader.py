@@ -21,6 +21,7 @@ IMAGE_SUFFIXES = frozenset(
     {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
 )
 FALLBACK_FPS = 25.0  # 1/s, of a video that does not say
+WHOLE = 0.9  # of the length that a container tells: an estimate, give it room
 MAX_FPS = 1000.0  # 1/s; what claims more does not know
 
 
@@ -28,6 +29,7 @@ class Reader(Protocol):
     """Something with pictures in it."""
 
     description: str
+    cut: str  # known after a run: where it ended before its end; empty: it is whole
 
     def pictures(self) -> Iterator[tuple[float, Luma | None]]:
         """Yield (seconds since the first picture, luma) once through, times never decreasing.
@@ -50,6 +52,7 @@ class VideoReader:
         self._path = path
         self._length = 0.0
         self.description = path.name
+        self.cut = ""
 
     @property
     def length_s(self) -> float:
@@ -70,7 +73,8 @@ class VideoReader:
             video.release()
 
     def _run(self, video: cv2.VideoCapture) -> Iterator[tuple[float, Luma | None]]:
-        interval = 1 / _sane_fps(video.get(cv2.CAP_PROP_FPS))
+        rate = video.get(cv2.CAP_PROP_FPS)
+        interval = 1 / _sane_fps(rate)
         expected = video.get(cv2.CAP_PROP_FRAME_COUNT)
         first, t, count = 0.0, 0.0, 0
         while True:
@@ -92,9 +96,11 @@ class VideoReader:
                 f"{self._path}: opens, but no frame of it can be decoded (AV1 is not in every "
                 "OpenCV); convert it with: ffmpeg -i IN -c:v libx264 OUT.mp4"
             )
-        if count < 0.9 * expected:  # an estimate of the container's: give it room
-            log.warning("%s: ended after %d of %d frames", self._path, count, expected)
         self._length = t + interval
+        # By the time: where frames come as they like, their number is an estimate.
+        told_s = expected / rate if rate > 0 else 0.0
+        if self._length < WHOLE * told_s:
+            self.cut = f"ended after {self._length:.1f} of {told_s:.1f} s"
 
 
 class ImageReader:
@@ -105,6 +111,7 @@ class ImageReader:
         self._name = name
         self._interval = 1 / fps
         self._warned = False
+        self.cut = ""
         self.description = f"{name.name}, {len(paths)} image{'s' if len(paths) > 1 else ''}"
 
     @property

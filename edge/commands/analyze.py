@@ -18,7 +18,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="say what faces in pictures and recordings show",
         description="A picture is a scene of its own: every face gets its scores at once. A "
         "recording goes through the pipeline as in the daemon. Folders are walked. A file that "
-        "cannot be read is listed and skipped: exit code 65, or 66 where none could be read. "
+        "cannot be read is listed and skipped: exit code 65, or 66 where none could be read; 65 "
+        "where a recording is cut off. "
         "Pictures are written with --annotate, --crop and --html only.",
     )
     parser.add_argument("paths", metavar="PATH", nargs="+", help="pictures, recordings, folders")

@@ -52,18 +52,21 @@ _T = TypeVar("_T")
 _Track = tuple[int, str]  # device, track
 
 
-def digest(store: Store, patience: timedelta = timedelta(0)) -> int:
+def digest(
+    store: Store, patience: timedelta = timedelta(0), delay: timedelta = timedelta(0)
+) -> int:
     """Work on some batches; return how many are still waiting, or 0 when others are at them.
 
     Args:
         store: the history.
         patience: where much is waiting, leave what is behind a hole alone for so long.
+        delay: where much is waiting, leave what came later than so long ago.
 
     Raises:
         DBAPIError: the database is away.
     """
     with store.begin() as connection:
-        turn = take(connection)
+        turn = take(connection, datetime.now(UTC) - delay if delay else None)
         if not turn.batches:
             return 0
         done = _Digest(connection, turn.batches, patience if turn.many else timedelta(0)).run()

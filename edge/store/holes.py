@@ -22,6 +22,9 @@ from edge.store.streams import JUMP, Stream
 # What a hole is given. A recorder that stores and digests in turn, held to a quarter of a core, is
 # behind the others by less than two seconds.
 PATIENCE = timedelta(seconds=5)
+# How long events are left alone that others of the group may be about to fill holes between: one
+# that digests stores nothing meanwhile.
+DELAY = timedelta(seconds=2)
 NAME = (Event.device_id, Event.track, Event.id)  # the key of an event
 DIGESTED = 0  # batch of events that are in the sums, of a batch that stays; no batch is called so
 

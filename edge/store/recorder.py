@@ -24,7 +24,7 @@ from edge.client.connection import Connection, Filter, Token
 from edge.config import Mqtt
 from edge.store.database import Store, why
 from edge.store.digest import digest
-from edge.store.holes import PATIENCE
+from edge.store.holes import DELAY, PATIENCE
 from edge.store.incoming import NewEvent, read_event
 from edge.store.models import Recorder as RecorderRow
 from edge.store.presence import KINDS, Presence
@@ -290,8 +290,10 @@ class Recorder:
         self._owed = 0
         enough = 1 if busy else BATCH
         # Alone, what is missing has nobody to come from.
-        patience = PATIENCE if self._settings.group and not last else timedelta(0)
-        while digest(self._store, patience) and len(self._held) < enough:
+        shared = bool(self._settings.group) and not last
+        patience = PATIENCE if shared else timedelta(0)
+        delay = DELAY if shared and busy else timedelta(0)
+        while digest(self._store, patience, delay) and len(self._held) < enough:
             pass
 
     def _note(self, now: datetime) -> None:

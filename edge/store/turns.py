@@ -37,8 +37,13 @@ class Turn(NamedTuple):
     many: bool = False  # whether so many events wait that it counts what they cost
 
 
-def take(connection: Connection) -> Turn:
-    """Return batches to digest; none, and 0 left, where others are at all that is waiting."""
+def take(connection: Connection, before: datetime | None = None) -> Turn:
+    """Return batches to digest; none, and 0 left, where others are at all that is waiting.
+
+    Args:
+        connection: of the transaction that is to digest them.
+        before: leave those that were received later, where many are waiting.
+    """
     events = func.sum(func.coalesce(Batch.events, _UNTOLD))
     waiting = connection.execute(
         select(Batch.part, func.count(), events).group_by(Batch.part).order_by(events.desc())
@@ -58,15 +63,18 @@ def take(connection: Connection) -> Turn:
             if not mine:
                 return Turn({})
             batches = batches.where(Batch.part.in_(mine))
+    many = sum(events for *_, events in waiting) > LITTLE
     taken: dict[int, datetime] = {}
     total = 0
     for number, received, count in connection.execute(batches):
+        if before is not None and many and received > before:
+            continue
         if taken and total + count > EVENTS:
             break
         taken[number] = received
         total += count
     left = sum(count for _, count, _ in waiting) - len(taken)
-    return Turn(taken, max(0, left), sum(number for *_, number in waiting) > LITTLE)
+    return Turn(taken, max(0, left), many)
 
 
 def _lock(connection: Connection, waiting: list[tuple[int, int]]) -> list[int]:

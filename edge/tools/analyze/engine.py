@@ -116,7 +116,7 @@ class Engine:
     ) -> Result:
         config, name = self._config, task.item.name
         clock, control, rng = ReplayClock(), Control(), random.Random(SEED)
-        camera = ClockedCamera(FileCamera(reader, config.camera, clock), clock)
+        camera = ClockedCamera(FileCamera(reader, config.camera, clock, warn=False), clock)
         collector, spans, gatherer = SummaryCollector(self._labels), Spans(), None
         text = _Text(lines)
         fps, frames = _rate_and_length(path)
@@ -153,9 +153,11 @@ class Engine:
         return Result(
             task.index,
             name,
-            text.finish(summary),
+            text.finish(summary, reader.cut),
+            cut=reader.cut,
             tally=Tally(
                 recordings=1,
+                cut=bool(reader.cut),
                 frames=summary.frames,
                 faces=len(living),
                 seconds=summary.seconds,
@@ -192,8 +194,8 @@ class _Text:
         self._size = (width, height)
         self._packed.append(self._packer.compress(self._lines.frame(frame, estimates)))
 
-    def finish(self, summary: Summary) -> bytes:
-        self._packed.append(self._packer.compress(self._lines.summary(*self._size, summary)))
+    def finish(self, summary: Summary, cut: str) -> bytes:
+        self._packed.append(self._packer.compress(self._lines.summary(*self._size, summary, cut)))
         self._packed.append(self._packer.flush())
         return b"".join(self._packed)
 

@@ -47,6 +47,7 @@ class Tally(Struct, frozen=True):
     pictures: int = 0
     recordings: int = 0
     broken: int = 0
+    cut: int = 0  # recordings that end before their end
     frames: int = 0  # of recordings
     faces: int = 0  # in pictures, and tracks in recordings
     seconds: float = 0.0  # of recordings
@@ -59,6 +60,7 @@ class Tally(Struct, frozen=True):
             self.pictures + other.pictures,
             self.recordings + other.recordings,
             self.broken + other.broken,
+            self.cut + other.cut,
             self.frames + other.frames,
             self.faces + other.faces,
             self.seconds + other.seconds,
@@ -106,6 +108,7 @@ class Result:
     name: str
     data: bytes = b""  # lines of the output, deflated by zlib
     error: str | None = None  # why it was skipped
+    cut: str = ""  # where it ended before its end
     tally: Tally = field(default_factory=Tally)
     part: Part | None = None
     took_s: float = 0.0

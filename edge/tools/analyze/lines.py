@@ -86,8 +86,8 @@ class Lines(Protocol):
     def frame(self, frame: Frame, estimates: Sequence[Estimate], /) -> bytes:
         """Return a frame of a recording."""
 
-    def summary(self, width: int, height: int, summary: Summary, /) -> bytes:
-        """Return the end of a recording."""
+    def summary(self, width: int, height: int, summary: Summary, cut: str, /) -> bytes:
+        """Return the end of a recording; `cut`: where it ended before its end."""
 
     def error(self, why: str, /) -> bytes:
         """Return a file that was skipped."""
@@ -127,8 +127,10 @@ class _Json:
         )
         return encode_line(line)
 
-    def summary(self, width: int, height: int, summary: Summary, /) -> bytes:
-        line = SummaryLine(file=self._name, width=width, height=height, summary=summary)
+    def summary(self, width: int, height: int, summary: Summary, cut: str, /) -> bytes:
+        line = SummaryLine(
+            file=self._name, width=width, height=height, summary=summary, error=cut or UNSET
+        )
         return encode_line(line)
 
     def error(self, why: str, /) -> bytes:
@@ -152,7 +154,7 @@ class _Csv:
         t = round(frame.t, DIGITS)
         return b"".join(self._face(e, e.track.id, t) for e in estimates)
 
-    def summary(self, _width: int, _height: int, summary: Summary, /) -> bytes:
+    def summary(self, _width: int, _height: int, summary: Summary, _cut: str, /) -> bytes:
         if not self._summary:
             return b""
         blank = [""] * len(LAST_COLUMNS)
@@ -192,12 +194,12 @@ class _Text:
     def frame(self, _frame: Frame, _estimates: Sequence[Estimate], /) -> bytes:
         return b""
 
-    def summary(self, _width: int, _height: int, summary: Summary, /) -> bytes:
+    def summary(self, _width: int, _height: int, summary: Summary, cut: str, /) -> bytes:
         living = [f for f in summary.faces if not f.still]
         shares = {label: e.share for label, e in summary.emotions.items() if e.share >= 0.005}
         best = sorted(shares.items(), key=lambda kv: -kv[1])
         mostly = ", ".join(f"{label} {value:.0%}" for label, value in best)
-        head = f"{self._name}: {summary.seconds:.1f} s, {_faces(len(living))}"
+        head = f"{self._name}: {cut or f'{summary.seconds:.1f} s'}, {_faces(len(living))}"
         if not self._summary:
             return f"{head}{': ' if mostly else ''}{mostly}\n".encode()
         return (f"{head}\n" + table(summary)).encode()

@@ -171,13 +171,13 @@ class _Run:
         """Say what there was; return the exit code."""
         t = self.tally
         files = t.pictures + t.recordings + t.broken
-        if options.summary or files > 1 or t.broken:
+        if options.summary or files > 1 or t.broken or t.cut:
             print(f"emotion-edge: {self._said()}", file=sys.stderr)
         if options.summary and options.format is Format.TEXT and files > 1:
             sys.stdout.write(_overall(t))
         if not t.pictures + t.recordings:
             raise NoInputError("nothing could be read")
-        return SOME_BROKEN if t.broken else 0
+        return SOME_BROKEN if t.broken or t.cut else 0
 
     def _results(self, workers: int, dask: str) -> Iterator[Result]:
         if dask:
@@ -215,6 +215,8 @@ class _Run:
             if ready.error is not None:
                 name = shown(ready.name)
                 self._progress.above(f"emotion-edge: skipped {name}: {ready.error}")
+            if ready.cut:
+                self._progress.above(f"emotion-edge: {shown(ready.name)}: {ready.cut}")
 
     def _count(self, record: Record) -> None:
         self.tally += record.tally
@@ -231,6 +233,8 @@ class _Run:
         parts.append(f"{t.faces} face{'s' * (t.faces != 1)}")
         if t.broken:
             parts.append(f"{t.broken} skipped")
+        if t.cut:
+            parts.append(f"{t.cut} cut off")
         if self._before:
             parts.append(f"{self._before} done before")
         return f"{', '.join(parts)}, in {duration(time.monotonic() - self._began)}"

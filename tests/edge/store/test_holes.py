@@ -141,12 +141,27 @@ def test_what_does_not_come_is_a_gap(store: Store, received: timedelta) -> None:
     assert waiting(store) == 0
 
 
+def test_what_came_just_now_is_left_while_much_is_waiting(store: Store, tmp_path: Path) -> None:
+    device = crowd()
+    now = datetime.now(UTC)
+    middle = len(device.sent) // 2
+    writer = Writer(store)
+    writer.write([read("front", p, now - timedelta(seconds=9)) for p in device.sent[:middle]])
+    writer.write([read("front", p, now) for p in device.sent[middle:]])
+    digest(store, PATIENCE, timedelta(minutes=1))
+    assert counted(store) == 0
+    digest(store, PATIENCE, timedelta(seconds=8))
+    assert counted(store) == middle
+    finish(store)
+    assert rows(store, Visit, Gap, *SUMS) == expected(device, tmp_path)
+
+
 def test_a_few_events_do_not_wait(store: Store) -> None:
     device = Device()
     for n in range(9):
         device.tell(n, "face_appeared", f"t{n}")
     Writer(store).write([read("front", p, datetime.now(UTC)) for p in device.sent[::2]])
-    digest(store, PATIENCE)
+    digest(store, PATIENCE, timedelta(minutes=1))
     assert counted(store) == 5
     assert len(rows(store, Gap)) == 4
 

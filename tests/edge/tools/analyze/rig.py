@@ -53,6 +53,12 @@ def clip(path: Path, seconds: float = 3.0) -> Path:
     return path
 
 
+def cut(path: Path, to: Path) -> Path:
+    """Write the first half of a file."""
+    to.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return to
+
+
 class _Bytes(io.TextIOWrapper):
     """Standard output that keeps its bytes."""
 

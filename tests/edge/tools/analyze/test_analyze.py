@@ -7,6 +7,9 @@ import fcntl
 import io
 import json
 import os
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import cv2
@@ -17,7 +20,7 @@ import pytest
 from edge import cli
 from edge.schema.jsonschema import analysis_schema
 from tests.conftest import DEMO_CLIP
-from tests.edge.tools.analyze.rig import analyze, clip, empty, face, lines, save
+from tests.edge.tools.analyze.rig import analyze, clip, cut, empty, face, lines, save
 
 LABELS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 SCHEMA = jsonschema.Draft202012Validator(analysis_schema())
@@ -160,6 +163,36 @@ def test_csv_is_the_emotion_depth_index(tmp_path: Path) -> None:
     assert sum(map(float, rows[0][3:10])) == pytest.approx(1, abs=1e-3)
     assert {r[0].rsplit("/", 1)[1] for r in rows} == {"a,b.jpg", "clip.mp4"}
     assert len({r[1] for r in rows[1:]}) == 1  # the track
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_of_a_recording_that_is_cut_off_the_rest_is_told(tmp_path: Path, count: int) -> None:
+    path = cut(clip(tmp_path / "whole.avi", 4.0), tmp_path / "cut.avi")
+    more = [save(tmp_path / "photo.jpg", face())][: count - 1]
+    code, out, err = analyze(path, *more, "--json", "--summary")
+    assert code == 65
+    line = next(found for found in lines(out) if "summary" in found)
+    SCHEMA.validate(line)
+    assert re.fullmatch(r"ended after [123]\.\d of 4\.0 s", line["error"])
+    assert line["summary"]["seconds"] < 3.5 and line["summary"]["dominant"] == "happy"
+    assert f"cut.avi: {line['error']}" in err and "1 cut off" in err
+    assert "WARNING" not in err
+    code, out, _ = analyze(path, *more)
+    assert code == 65 and f"cut.avi: {line['error']}".encode() in out
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="makes the recording")
+def test_a_recording_without_some_frames_is_whole(tmp_path: Path) -> None:
+    """As a telephone or a browser records: frames come as they like, and there are fewer."""
+    path, loose = clip(tmp_path / "clip.mp4", 4.0), tmp_path / "loose.mkv"
+    some = ["-vf", "select='lt(mod(n,10),7)'", "-fps_mode", "vfr", "-c:v", "mpeg4"]
+    subprocess.run(["ffmpeg", "-loglevel", "error", "-i", path, *some, loose], check=True)
+    video = cv2.VideoCapture(str(loose))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) > 50  # an estimate
+    video.release()
+    code, out, err = analyze(loose, "--json", "--summary")
+    assert code == 0 and "ended" not in err
+    assert lines(out)[0]["summary"]["frames"] == 42
 
 
 def test_a_gif_that_does_not_move_is_a_picture(data: Path, tmp_path: Path) -> None:
