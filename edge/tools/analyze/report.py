@@ -80,6 +80,8 @@ class Report:
         cells.append(named["face"])
         if t.broken:
             cells.append(("skipped", str(t.broken)))
+        if t.cut:
+            cells.append(("cut off", str(t.cut)))
         tiles = "".join(f"<div><b>{escape(v)}</b> {escape(k)}</div>" for k, v in cells)
         bars = ""
         if t.shown:
