@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.detector import corruptions
+from convert.detector.medical_masks import masked
 from convert.detector.photos import SURE, Photo
 from edge.errors import ConfigError
 
@@ -35,9 +36,11 @@ class Recipe:
     sizes: tuple[float, float] = (10.0, 110.0)  # pixels: geometric mean of most faces' sides
     close: float = 0.3  # how often a face is large instead
     close_sizes: tuple[float, float] = (0.3, 1.12)  # then: as fractions of the picture's width
+    outside: float = 0.15  # up to this fraction of a large face's side is beyond each border
     row: float = 0.12  # several of one size, side by side
     wild: float = 0.4  # faces turned up to `TURN_WILD`
     covered: float = 0.3  # faces with something in front
+    masked: float = 0.0  # faces with a mask over nose and mouth
     prints: float = 0.1  # pictures with a drawing of a face that is none
     headless: float = 0.1  # pictures with head and shoulders, but nothing in the face
     things: float = 0.15  # backgrounds without people: simple shapes, as of screens or bottles
@@ -264,9 +267,9 @@ class Composer:
         ignored.append(bool(size < LEAST or face[14] < SURE or seen < WHOLE or not inside))
 
     def _close(self, canvas: Luma, faces: list[Floats], ignored: list[bool]) -> None:
-        """Put one large face into the picture, up to a quarter of it outside."""
+        """Put one large face into the picture, a part of it outside."""
         size = float(self.rng.uniform(*self.recipe.close_sizes)) * self._w
-        spare = np.maximum(np.array([self._w, self._h]) - size, 0) / 2 + 0.15 * size
+        spare = np.maximum(np.array([self._w, self._h]) - size, 0) / 2 + self.recipe.outside * size
         at = np.array([self._w, self._h]) / 2 + self.rng.uniform(-1, 1, 2) * spare
         self._paste(canvas, faces, ignored, size, at=(float(at[0]), float(at[1])))
 
@@ -311,6 +314,8 @@ class Composer:
         luma = corruptions.reduced(photo.luma, scale)
         if instead is not None:
             luma = instead(luma, main, rng)
+        elif rng.random() < self.recipe.masked:
+            luma = masked(luma, main, rng)
         elif rng.random() < self.recipe.covered:
             luma = corruptions.cover(luma, main, rng)
         alpha = mask.over(main, luma.shape, rng)

@@ -16,7 +16,7 @@ Luma = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 MARGIN = 0.25  # of the crop that the network sees, on each side of the box
 SEEN = (1 + 2 * MARGIN) / 2.25  # fraction of a patch that it sees
-HARD = 0.05  # the detector's score from which what is no face is a mistake to learn from
+HARD = 0.2  # the detector's score from which what is no face is a mistake to learn from
 UNSURE = 0.7  # ... and under which a face is one
 MIRRORED = [1, 0, 2, 4, 3]  # landmarks after a mirror: the right eye is the left one
 
@@ -27,7 +27,7 @@ class Recipe:
 
     size: int = 48  # pixels
     # Of a batch: sure faces, unsure ones, hard mistakes, easy ones, boxes between face and none.
-    mix: tuple[float, ...] = (0.25, 0.17, 0.33, 0.22, 0.03)
+    mix: tuple[float, ...] = (0.27, 0.18, 0.25, 0.27, 0.03)
     scale: float = 0.08  # sigma of the logarithm of the size
     shift: float = 0.04  # sigma, in crops
     turn: float = 8.0  # degrees, sigma

@@ -28,12 +28,15 @@ Floats = NDArray[np.float32]
 
 PATCH = 72  # pixels of a stored crop: half as much again around what the network sees
 MARGIN = 0.625  # of the patch, on each side of the box
-PROPOSED = 0.01  # detector's score from which a box is looked at
+PROPOSED = 0.05  # detector's score from which boxes are kept; the device looks from 0.1 on
 MOST = 12  # boxes of a picture
 FACE, NOTHING = 0.5, 0.3  # overlap with a face from which, and up to which, a box is one or none
 HALF = (320, 240)  # pixels of the composed pictures, as the detector sees them...
 FULL = (640, 480)  # ... and as a camera gives them
 FULL_OFTEN = 0.3
+FACES = (0.15, 0.4, 0.2, 0.15, 0.1)  # as in `Recipe`: most boxes proposed are none anyway
+OUTSIDE = 0.3  # of a large face, beyond each border: what is cut needs the second look most
+MASKED = 0.25  # fraction of pasted faces
 STEP = 200  # pictures a worker makes at once
 TOUCHED = 0.1  # overlap with a place that is neither a face nor none
 
@@ -183,7 +186,12 @@ def _pictures(
 def _composer(size: tuple[int, int], seed: int) -> Composer:
     times = size[0] / HALF[0]
     usual = Recipe()
-    recipe = Recipe(sizes=(usual.sizes[0] * times, usual.sizes[1] * times))
+    recipe = Recipe(
+        sizes=(usual.sizes[0] * times, usual.sizes[1] * times),
+        faces=FACES,
+        outside=OUTSIDE,
+        masked=MASKED,
+    )
     return Composer(*_PHOTOS, height=size[1], width=size[0], seed=seed, recipe=recipe)
 
 
