@@ -25,6 +25,7 @@ FROC_AT = (0.001, 0.003, 0.01, 0.1)  # false faces a picture
 FRAME = (640, 480)
 WIDTHS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # of the frame's
 OUTSIDE = (0.0, 0.25)  # fraction of the face beyond the frame's side
+BEHIND_MASKS = ("mask", "mask set")  # kinds of photographs
 LARGE_PX = 100.0  # faces at least so wide are enlarged to that
 
 
@@ -134,9 +135,11 @@ def close_faces(
 ) -> dict[str, list[tuple[Luma, Floats]]]:
     """Return frames with one large face each, by how large: from half the frame's width on.
 
+    Faces behind masks come after the others, with as many frames of their own.
+
     Args:
         photos: with and without faces, held out.
-        most: frames of each width.
+        most: frames of each width and kind.
         seed: of the choice.
     """
     rng = np.random.default_rng(seed)
@@ -149,28 +152,42 @@ def close_faces(
     empty = [p for p in photos if not len(p.faces)]
     if not large or not empty:
         return {}
-    columns, rows = FRAME
     result: dict[str, list[tuple[Luma, Floats]]] = {}
-    for width in WIDTHS:
-        for outside in OUTSIDE:
-            frames = result.setdefault(f"{width:.0%}, {outside:.0%} outside", [])
-            for k in rng.permutation(len(large))[:most]:
-                photo, face = large[int(k)]
-                scale = width * columns / float(face[2])
-                x = columns / 2 if not outside else (0.5 - outside) * width * columns
-                if outside and rng.random() < 0.5:
-                    x = columns - x
-                centre = face[:2] + face[2:4] / 2
-                shift = np.array([x, rows / 2]) - scale * centre
-                matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32)
-                ground = empty[int(rng.integers(len(empty)))].luma
-                frame = np.asarray(cv2.resize(ground, FRAME), np.uint8)
-                cv2.warpAffine(
-                    photo.luma, matrix, FRAME, dst=frame, flags=cv2.INTER_CUBIC,
-                    borderMode=cv2.BORDER_TRANSPARENT,
-                )  # fmt: skip
-                frames.append((frame, mapped(face, matrix)))
+    for behind in (False, True):
+        part = [(p, f) for p, f in large if (p.kind in BEHIND_MASKS) == behind]
+        for width in WIDTHS if part else ():
+            for outside in OUTSIDE:
+                name = f"{width:.0%}, {outside:.0%} outside" + (", behind a mask" if behind else "")
+                result[name] = [
+                    _close_face(*part[int(k)], width, outside, empty, rng)
+                    for k in rng.permutation(len(part))[:most]
+                ]
     return result
+
+
+def _close_face(
+    photo: Photo,
+    face: Floats,
+    width: float,
+    outside: float,
+    empty: Sequence[Photo],
+    rng: np.random.Generator,
+) -> tuple[Luma, Floats]:
+    columns, rows = FRAME
+    scale = width * columns / float(face[2])
+    x = columns / 2 if not outside else (0.5 - outside) * width * columns
+    if outside and rng.random() < 0.5:
+        x = columns - x
+    centre = face[:2] + face[2:4] / 2
+    shift = np.array([x, rows / 2]) - scale * centre
+    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32)
+    ground = empty[int(rng.integers(len(empty)))].luma
+    frame = np.asarray(cv2.resize(ground, FRAME), np.uint8)
+    cv2.warpAffine(
+        photo.luma, matrix, FRAME, dst=frame, flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_TRANSPARENT,
+    )  # fmt: skip
+    return frame, mapped(face, matrix)
 
 
 def evaluate_close(

@@ -87,7 +87,10 @@ def test_close_faces_are_as_wide_as_they_say_and_cut_where_they_say() -> None:
     faces = large.faces.copy()
     faces[:, :14] *= 2
     photos.append(Photo("large", zoomed, faces))
+    assert not any("mask" in name for name in close_faces(photos, 2, 1))
+    photos.append(Photo("masked", zoomed, faces, kind="mask"))
     frames = close_faces(photos, 2, 1)
+    assert {"50%, 0% outside", "50%, 0% outside, behind a mask"} < set(frames)
     for name, part in frames.items():
         for luma, face in part:
             assert luma.shape == FRAME[::-1]
