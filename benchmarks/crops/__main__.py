@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 
 from benchmarks.crops.boxes import emotion_figures, judged_frames
+from benchmarks.crops.landmarks import landmark_figures, landmark_table
 from benchmarks.crops.tilted import Posed, framed, tilt_figures, tilt_table
 from convert.data import open_dataset
 from convert.detector.photos import load_photos, split
@@ -54,11 +55,27 @@ def tilt(
     return figures
 
 
+def landmarks(
+    args: argparse.Namespace, model: Model, subjects: Sequence[DetectorUnderTest]
+) -> dict[str, Any]:
+    """Compare landmarks with the teacher's, and the tilt that they tell with how far it is."""
+    _, portraits = split(load_photos(args.portraits))
+    figures = {s.label: landmark_figures(s, portraits) for s in subjects}
+    for label, own in figures.items():
+        print(f"{label}, {len(portraits)} faces:\n{landmark_table(own)}")
+    return figures
+
+
+WHAT = {"boxes": boxes, "tilt": tilt, "landmarks": landmarks}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.crops", description=__doc__)
-    parser.add_argument("what", choices=("boxes", "tilt"))
+    parser.add_argument("what", choices=WHAT)
     parser.add_argument("--faces", type=Path, help="a labelled data set, as `evaluate` reads it")
-    parser.add_argument("--portraits", type=Path, help="tilt: .npz as given to train-detector")
+    parser.add_argument(
+        "--portraits", type=Path, help="tilt, landmarks: .npz as given to train-detector"
+    )
     parser.add_argument("--model", default="emotion", help="model folder (default: %(default)s)")
     parser.add_argument("--detector", action="append", metavar=SPEC, help="default: face@320")
     parser.add_argument(
@@ -69,11 +86,12 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path, help="write the figures")
     args = parser.parse_args()
-    if not (args.faces or (args.what == "tilt" and args.portraits)):
-        parser.error("no faces; give --faces" + (" or --portraits" * (args.what == "tilt")))
+    allowed = {"boxes": ["faces"], "tilt": ["faces", "portraits"], "landmarks": ["portraits"]}
+    if not any(getattr(args, name) for name in allowed[args.what]):
+        parser.error("no faces; give " + " or ".join(f"--{n}" for n in allowed[args.what]))
     cv2.setNumThreads(1)  # as on the device
     subjects = [open_under_test(spec) for spec in args.detector or ["face@320"]]
-    found = (boxes if args.what == "boxes" else tilt)(args, Model(find_model(args.model)), subjects)
+    found = WHAT[args.what](args, Model(find_model(args.model)), subjects)
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n")
 

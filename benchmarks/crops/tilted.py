@@ -35,18 +35,32 @@ class Posed:
 
 def framed(photo: Photo) -> Luma:
     """Return a frame with the photograph's largest face in its middle, its border repeated."""
-    x, y, w, h = photo.faces[int(np.argmax(photo.faces[:, 2] * photo.faces[:, 3])), :4].tolist()
+    return _warped(photo.luma, framing(photo, main_face(photo)))
+
+
+def main_face(photo: Photo) -> Floats:
+    """Return the photograph's largest face, (15,)."""
+    return np.asarray(photo.faces[int(np.argmax(photo.faces[:, 2] * photo.faces[:, 3]))])
+
+
+def framing(photo: Photo, face: Floats) -> NDArray[np.float64]:
+    """Return the affine map (2, 3) that puts a photograph's face into the middle of a frame."""
+    x, y, w, h = face[:4].tolist()
     scale = LARGE / max(photo.luma.shape)
     shift = (WIDTH / 2 - scale * (x + w / 2), HEIGHT / 2 - scale * (y + h / 2))
-    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-    return _warped(photo.luma, matrix)
+    return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
 
 
 def turned(luma: Luma, degrees: float) -> Luma:
     """Return the frame turned clockwise about its middle, its border repeated outwards."""
     if not degrees:
         return luma
-    return _warped(luma, cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), -degrees, 1.0))
+    return _warped(luma, turning(degrees))
+
+
+def turning(degrees: float) -> NDArray[np.float64]:
+    """Return the affine map (2, 3) that turns a frame clockwise about its middle."""
+    return np.asarray(cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), -degrees, 1.0), np.float64)
 
 
 def _warped(luma: Luma, matrix: NDArray[Any]) -> Luma:
