@@ -38,7 +38,8 @@ Luma = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Rng = np.random.Generator
 MIRROR = np.array([1, 0, 2, 4, 3])  # landmarks of a mirror image
-EYES_ABOUT = 25.0  # degrees of yaw: eyes are exchanged between faces that are turned by less
+EYES_ABOUT = 25.0  # degrees of yaw: eyes are exchanged between faces that are turned by less,
+EYES_APART = 15.0  # or whose yaw differs by less, after mirroring
 MOST_ROLL = 60.0  # degrees: heads tilted further are not asked for
 
 
@@ -59,7 +60,7 @@ class Recipe:
     dark: float = 0.08
     glasses: float = 0.05  # dark ones
     clear: float = 0.06  # other glasses
-    exchanged: float = 0.15  # with the eyes of another face
+    exchanged: float = 0.25  # with the eyes of another face
     masked: float = 0.06
     patched: float = 0.1  # something before a part of the face
 
@@ -76,7 +77,7 @@ def crop_of(faces: Faces, row: int, recipe: Recipe, rng: Rng) -> tuple[Luma, Flo
     if rng.random() < recipe.bordered:
         patch = bordered(patch, rng)
     if rng.random() < recipe.exchanged:
-        patch = _exchanged(faces, patch, points, values, rng)
+        patch = with_eyes_of(faces, _any_or_shut(faces, rng), patch, points, values)
     covered = patch
     if rng.random() < recipe.clear:
         covered = clear_glasses(covered, points, rng)
@@ -111,21 +112,36 @@ def crop_of(faces: Faces, row: int, recipe: Recipe, rng: Rng) -> tuple[Luma, Flo
     return luma, values
 
 
-def _exchanged(faces: Faces, patch: Luma, points: Floats, values: Floats, rng: Rng) -> Luma:
-    """Return the patch with the eyes of another face, and give `values` their openness.
+def _any_or_shut(faces: Faces, rng: Rng) -> int:
+    """Return a row to take eyes from; half of them shut.
 
     What the rest of the picture looks like then says nothing about the eyes: faces with shut eyes
     are from one source.
     """
     other = int(rng.integers(len(faces)))
-    if rng.random() < 0.5:  # a shut pair
+    if rng.random() < 0.5:
         shut = np.flatnonzero(faces.values[:, EYE_LEFT] + faces.values[:, EYE_RIGHT] < 0.3)
         other = int(rng.choice(shut)) if len(shut) else other
+    return other
+
+
+def with_eyes_of(faces: Faces, other: int, patch: Luma, points: Floats, values: Floats) -> Luma:
+    """Return the patch with the eyes of row `other`, and give `values` their openness.
+
+    Eyes of a head that is turned to the other side are mirrored. Where heads are turned too
+    differently, or the other's eyes are not known, nothing is done.
+    """
     theirs = faces.values[other]
-    turned = max(abs(float(np.nan_to_num(v[YAW]))) for v in (values, theirs))
-    if turned > EYES_ABOUT or not np.isfinite(theirs[[EYE_LEFT, EYE_RIGHT]]).all():
+    if not np.isfinite(theirs[[EYE_LEFT, EYE_RIGHT]]).all():
         return patch
     eyes = [eye_of(faces.patches[other], faces.landmarks[other], k) for k in (0, 1)]
+    yaw, their_yaw = (float(np.nan_to_num(v[YAW])) for v in (values, theirs))
+    if yaw * their_yaw < 0:
+        theirs = mirrored(theirs)
+        eyes = [np.ascontiguousarray(eye[:, ::-1]) for eye in eyes[::-1]]
+    yaw, their_yaw = abs(yaw), abs(their_yaw)
+    if max(yaw, their_yaw) > EYES_ABOUT and abs(yaw - their_yaw) > EYES_APART:
+        return patch
     values[[EYE_LEFT, EYE_RIGHT]] = theirs[[EYE_LEFT, EYE_RIGHT]]
     return with_eyes(patch, points, (eyes[0], eyes[1]))
 

@@ -149,6 +149,7 @@ def _other(m: dict[str, Any]) -> list[str]:
         "closed_eyes": "shut eyes (closed_eyes) from open ones of LFW and YouTube, held-out people",
         "closed_eyes_and_other_open": "the same from open eyes of a source never trained on",
         "eyes_put_in": "eyes of eyes.npz put into held-out faces",
+        "fer2013_by_hand": "shut from open eyes of FER2013, never trained on, looked at by hand",
     }
     rows = [(text, m["eyes"].get(key)) for key, text in names.items()]
     rows += [("yawns from other faces of yawn.npz, films never trained on", m["mouth"])]

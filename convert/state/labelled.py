@@ -13,7 +13,7 @@ from convert.state.faces import Faces
 from convert.state.material import central
 from convert.state.outputs import EYE_LEFT, EYE_RIGHT, MOUTH, PITCH, ROLL, SMILE, YAW
 from convert.state.predict import Predictor, Said
-from convert.state.scores import auc, two_classes
+from convert.state.scores import auc, f1, two_classes
 from edge.image import resize
 
 Floats = NDArray[np.float32]
@@ -49,15 +49,30 @@ def eyes(
         patches, are_open = material.eye_faces(path, pick)
         said = model.say(central(patches, model.size))
         out["eyes_put_in"] = _shut_or_open(said.take(~are_open), said.take(are_open), known_below)
+    if (by_hand := material.eyes_by_hand(data / "fer2013")) is not None:
+        tiles, are_shut, weights = by_hand
+        said = model.say(np.stack([resize(tile, model.size, model.size) for tile in tiles]))
+        out["fer2013_by_hand"] = _shut_or_open(
+            said.take(are_shut),
+            said.take(~are_shut),
+            known_below,
+            (weights[are_shut], weights[~are_shut]),
+        )
     return out
 
 
-def _shut_or_open(shut: Said, opened: Said, known_below: Floats) -> dict[str, Any]:
+def _shut_or_open(
+    shut: Said, opened: Said, known_below: Floats, weights: tuple[Floats, Floats] | None = None
+) -> dict[str, Any]:
     value = np.concatenate([material.eyes_of(shut.value), material.eyes_of(opened.value)])
     sigma = np.concatenate([material.eyes_of(shut.sigma), material.eyes_of(opened.sigma)])
     positive = np.arange(len(value)) < 2 * len(shut.value)
     told = sigma <= float(known_below[EYE_LEFT])
-    return {
+    out: dict[str, Any] = {}
+    if weights is not None:  # of each face; `eyes_of` tells all right eyes, then all left ones
+        each = np.concatenate([np.tile(w, 2) for w in weights])
+        out["f1_of_told_weighted"] = f1(value[told] < SHUT, positive[told], each[told])
+    return out | {
         "told": float(told.mean()),
         "told_of_shut": share(told[positive]),
         "of_all": two_classes(-value, positive, -SHUT),

@@ -27,10 +27,11 @@ def auc(score: Floats, positive: Flags) -> float | None:
     return float(roc_auc_score(positive, score))
 
 
-def f1(said: Flags, positive: Flags) -> float:
-    """Return the harmonic mean of precision and recall."""
-    hits = float((said & positive).sum())
-    return 2 * hits / max(float(said.sum() + positive.sum()), 1.0)
+def f1(said: Flags, positive: Flags, weights: Floats | None = None) -> float:
+    """Return the harmonic mean of precision and recall; `weights`: what each row counts."""
+    w = np.ones(len(said)) if weights is None else weights
+    hits, either = float(w[said & positive].sum()), float(w[said].sum() + w[positive].sum())
+    return 2 * hits / either if either else 0.0
 
 
 def two_classes(score: Floats, positive: Flags, level: float) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convert.state.augment import MIRROR, Batches, Recipe, cut
+from convert.state.augment import MIRROR, Batches, Recipe, cut, with_eyes_of
 from convert.state.cover import eye_of, with_eyes
 from convert.state.faces import PATCH, Faces, held_out, person, read_faces
 from convert.state.material import CONDITIONS, central, judged, narrowed, under
-from convert.state.outputs import EYE_LEFT, EYE_RIGHT, MOUTH, SCALES, N
+from convert.state.outputs import EYE_LEFT, EYE_RIGHT, MOUTH, SCALES, YAW, N
 from edge.errors import ConfigError, NoInputError
 from tests.convert.state.samples import data_folder
 
@@ -101,6 +101,41 @@ def test_a_turn_is_clockwise(faces: Faces) -> None:
     turned = cut(patch, 45.0, 1.0, (0.0, 0.0), 64)
     _, x = np.argwhere(turned > 128).mean(axis=0)
     assert x > 40  # to the right
+
+
+@pytest.mark.parametrize(
+    ("yaw", "theirs", "expected"),
+    [
+        (5.0, -20.0, (0.9, 0.1)),  # both about ahead, to two sides: mirrored
+        (30.0, 20.0, (0.1, 0.9)),
+        (30.0, -20.0, (0.9, 0.1)),
+        (30.0, 10.0, (0.5, 0.5)),  # too different: nothing is done
+    ],
+)
+def test_eyes_come_from_heads_that_are_turned_alike(
+    faces: Faces, yaw: float, theirs: float, expected: tuple[float, float]
+) -> None:
+    two = faces.take(np.flatnonzero(faces.source == "lfw")[:2])
+    two.values[:, YAW] = yaw, theirs
+    two.values[1, [EYE_LEFT, EYE_RIGHT]] = 0.1, 0.9
+    values = two.values[0].copy()
+    values[[EYE_LEFT, EYE_RIGHT]] = 0.5
+    before = two.patches[0]
+    after = with_eyes_of(two, 1, before, two.landmarks[0], values)
+    assert tuple(values[[EYE_LEFT, EYE_RIGHT]]) == pytest.approx(expected)
+    assert (after is before) == (expected == (0.5, 0.5))
+
+
+def test_eyes_of_the_other_side_are_mirror_images(faces: Faces) -> None:
+    two = faces.take(np.flatnonzero(faces.source == "lfw")[:2])
+    two.values[:, YAW] = 15, 15
+    there = with_eyes_of(two, 1, two.patches[0], two.landmarks[0], two.values[0].copy())
+    two.values[1, YAW] = -15
+    two.patches[1] = two.patches[1][:, ::-1]
+    two.landmarks[1] = two.landmarks[1][MIRROR]
+    two.landmarks[1, :, 0] = PATCH - 1 - two.landmarks[1, :, 0]
+    back = with_eyes_of(two, 1, two.patches[0], two.landmarks[0], two.values[0].copy())
+    assert np.abs(there.astype(int) - back).mean() < 1
 
 
 def test_landmarks_of_a_mirror_image_are_in_their_order(faces: Faces) -> None:

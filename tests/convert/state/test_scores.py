@@ -13,6 +13,12 @@ def test_f1_by_hand() -> None:
     assert f1(said, np.array([True, False, True, False])) == pytest.approx(0.5)
 
 
+def test_f1_counts_rows_by_their_weight() -> None:
+    said, true = np.array([True, True, False, False]), np.array([True, False, True, False])
+    # one hit that counts 6, one wrongly said that counts 1, one missed that counts 3
+    assert f1(said, true, np.array([6.0, 1.0, 3.0, 9.0])) == pytest.approx(12 / 16)
+
+
 def test_the_surest_come_first() -> None:
     rows = risk_coverage(np.array([4.0, 1.0, 2.0, 3.0]), np.array([4.0, 1.0, 2.0, 3.0]))
     assert rows[0] == {"coverage": 0.5, "mean_error": 1.5}
