@@ -30,6 +30,7 @@ MICROSLEEP_S, SLEEP_S = 0.5, 3.0  # Euro NCAP's, the defaults of [drowsiness]
 YAWN_S, AWAY_S = 2.0, 3.0  # likewise, of [drowsiness] and [attention]
 PERCLOS_S = 0.12 * 60  # of a minute with the eyes shut
 LIDS_HALF = 0.5  # the teacher's eyeBlink: it says more of the far eye of a turned head than is so
+JAW_HALF = 0.25  # the teacher's jawOpen: well below a yawn's
 TURNED, AHEAD = 32.0, 12.0  # degrees of yaw: well out of the cone of 23, well within
 _T = TypeVar("_T")
 SIDES = 2  # halves of the sources: settings are chosen by the first, figures are of the second
@@ -220,10 +221,14 @@ def _blinks_only(shot: Shot) -> bool:
 
 
 def ahead(shot: Shot) -> bool:
-    """Return whether a head points well into the cone."""
-    return abs(shot.pose[0]) < AHEAD and abs(shot.pose[1]) < AHEAD
+    """Return whether a head points well into the cone, awake."""
+    return abs(shot.pose[0]) < AHEAD and _level_and_awake(shot)
 
 
 def turned(shot: Shot) -> bool:
-    """Return whether it points well out of it, to a side, and the eyes are open."""
-    return abs(shot.pose[0]) > TURNED and abs(shot.pose[1]) < AHEAD and shot.blink[1] < LIDS_HALF
+    """Return whether it points well out of it, to a side, awake."""
+    return abs(shot.pose[0]) > TURNED and _level_and_awake(shot)
+
+
+def _level_and_awake(shot: Shot) -> bool:
+    return abs(shot.pose[1]) < AHEAD and shot.blink[1] < LIDS_HALF and shot.jaw < JAW_HALF

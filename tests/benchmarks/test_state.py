@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.reaction.morph import SIDE, Portrait
+from benchmarks.state.__main__ import table, unclear
 from benchmarks.state.chart import Lane, Span, draw
 from benchmarks.state.judged import Daemon, Said, Sample, about, faults
 from benchmarks.state.kept import Kept, judged_anew, load, save
 from benchmarks.state.pictures import spans
-from benchmarks.state.sequences import LIDS, times
-from benchmarks.state.shots import normal, trained_on, with_eyes_of
+from benchmarks.state.sequences import LIDS, ahead, times, turned
+from benchmarks.state.shots import Shot, normal, trained_on, with_eyes_of
 
 PAIR = ("Pete_Sampras_0002.jpg", "Pete_Sampras_0009.jpg")  # awake; lids down by the teacher
 DATA = Path(os.environ.get("EMOTION_EDGE_DATA", ""))
@@ -45,6 +47,29 @@ def test_what_is_missing_late_or_too_much_is_a_fault() -> None:
     assert faults(early, expected) == ["yawn -0.50 s off"]
     late = [Said("yawn", 7.0, 7.6), right[1]]
     assert faults(late, expected) == ["yawn told 0.60 s late"]
+
+
+def test_heads_that_turn_are_awake_before_and_after() -> None:
+    portrait = Portrait(np.zeros((SIDE, SIDE), np.uint8), np.zeros((68, 2), np.float32), 60.0)
+    shot = Shot(portrait, "", "", "", False, (5.0, 0.0, 0.0), (0.1, 0.2), 0.1)
+    assert ahead(shot) and not turned(shot)
+    aside = replace(shot, pose=(40.0, 0.0, 0.0))
+    assert turned(aside) and not ahead(aside)
+    for asleep in ({"blink": (0.1, 0.6)}, {"jaw": 0.4}, {"pose": (5.0, -20.0, 0.0)}):
+        assert not ahead(replace(shot, **asleep))
+
+
+def test_what_is_no_two_shut_eyes_is_counted_apart() -> None:
+    name = sorted(unclear())[0].split(" | ")
+    said = [Said("eyes_closed microsleep", 5.5, 5.5), Said("eyes_closed_ended microsleep", 6.5, 6.5)]
+    expected = SCRIPT()[1]
+    kept = [
+        Kept(other, name[0], "eyes shut for 1.5 s", 1, expected, [], said if right else [])
+        for other, right in ((name[1], False), ("a.jpg, b.jpg", True), ("c.jpg, d.jpg", False))
+    ]
+    (row,), wrong = table(kept, lambda k: k.said)
+    assert (row["right"], row["of"], row["clear"]) == (1, 3, "1 of 2")
+    assert len(wrong) == 2
 
 
 def test_only_the_eyes_are_taken_from_another_face() -> None:
