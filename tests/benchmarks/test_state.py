@@ -61,7 +61,10 @@ def test_heads_that_turn_are_awake_before_and_after() -> None:
 
 def test_what_is_no_two_shut_eyes_is_counted_apart() -> None:
     name = sorted(unclear())[0].split(" | ")
-    said = [Said("eyes_closed microsleep", 5.5, 5.5), Said("eyes_closed_ended microsleep", 6.5, 6.5)]
+    said = [
+        Said("eyes_closed microsleep", 5.5, 5.5),
+        Said("eyes_closed_ended microsleep", 6.5, 6.5),
+    ]
     expected = SCRIPT()[1]
     kept = [
         Kept(other, name[0], "eyes shut for 1.5 s", 1, expected, [], said if right else [])
