@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from convert.files import alone_in
 from convert.train.tensorboard import add_tensorboard_option, event_files
 from edge.errors import UnavailableError, UsageError
 
@@ -111,7 +112,10 @@ def run(args: argparse.Namespace) -> int:
         start = load_start(args.start)
         data["from " + args.start.name] = sha256_of(args.start)
         before = record_beside(args.start)
-    with event_files(args.tensorboard, args.out, rows(args.out), "step") as log:
+    with (
+        alone_in(args.out),
+        event_files(args.tensorboard, args.out, rows(args.out), "step") as log,
+    ):
         train(
             Plan(**given),
             Shape(),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from convert.files import alone_in
 from convert.refine.candidates import Candidates, collected
 from edge.errors import ConfigError, UnavailableError, UsageError
 
@@ -88,27 +89,27 @@ def run(args: argparse.Namespace) -> int:
         **{path.name: sha256_of(path) for path in archives if path.is_file()},
         "pictures": args.pictures,
     }
-    args.out.mkdir(parents=True, exist_ok=True)
-    kept = args.out / CANDIDATES
-    if kept.is_file():
-        candidates = load(kept)
-        say(f"{kept}: {len(candidates)} boxes, as collected before")
-    else:
-        candidates = collected(
-            args.portraits,
-            args.scenes,
-            args.pictures,
-            seed=args.seed,
-            workers=args.threads,
-            say=say,
-        )
-        save(kept, candidates)
     given = {
         name: getattr(args, name)
         for name in ("epochs", "steps", "seed")
         if getattr(args, name) is not None
     }
-    train(Plan(**given), Shape(), Recipe(), candidates, args.out, data=data, say=say)
+    kept = args.out / CANDIDATES
+    with alone_in(args.out):
+        if kept.is_file():
+            candidates = load(kept)
+            say(f"{kept}: {len(candidates)} boxes, as collected before")
+        else:
+            candidates = collected(
+                args.portraits,
+                args.scenes,
+                args.pictures,
+                seed=args.seed,
+                workers=args.threads,
+                say=say,
+            )
+            save(kept, candidates)
+        train(Plan(**given), Shape(), Recipe(), candidates, args.out, data=data, say=say)
     print(args.out / BEST)
     return 0
 

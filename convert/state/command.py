@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from convert.files import alone_in
 from convert.train.tensorboard import add_tensorboard_option, event_files
 from edge.errors import UnavailableError, UsageError
 
@@ -106,7 +107,10 @@ def run(args: argparse.Namespace) -> int:
     if args.start is not None:
         start = narrowed(load_weights(args.start / BEST), shape.dense)
         data["from"] = sha256_of(args.start / BEST)
-    with event_files(args.tensorboard, args.out, rows(args.out), "step") as log:
+    with (
+        alone_in(args.out),
+        event_files(args.tensorboard, args.out, rows(args.out), "step") as log,
+    ):
         train(
             Plan(**given),
             shape,
