@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -97,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
     kept = args.out / CANDIDATES
     with alone_in(args.out):
         if kept.is_file():
-            candidates = load(kept)
+            candidates = load(kept, made_from=data | {"seed": args.seed})
             say(f"{kept}: {len(candidates)} boxes, as collected before")
         else:
             candidates = collected(
@@ -108,27 +110,39 @@ def run(args: argparse.Namespace) -> int:
                 workers=args.threads,
                 say=say,
             )
-            save(kept, candidates)
+            save(kept, candidates, made_from=data | {"seed": args.seed})
         train(Plan(**given), Shape(), Recipe(), candidates, args.out, data=data, say=say)
     print(args.out / BEST)
     return 0
 
 
-def save(path: Path, candidates: Candidates) -> None:
-    """Write candidates at once or not at all."""
+def save(path: Path, candidates: Candidates, made_from: Mapping[str, Any]) -> None:
+    """Write candidates, and what they were collected from, at once or not at all."""
     partial = path.with_suffix(".part.npz")
-    np.savez(partial, **{f.name: getattr(candidates, f.name) for f in fields(Candidates)})
+    arrays = {f.name: getattr(candidates, f.name) for f in fields(Candidates)}
+    np.savez(partial, **arrays, made_from=json.dumps(made_from, sort_keys=True))
     partial.replace(path)
 
 
-def load(path: Path) -> Candidates:
-    """Read what `save` wrote.
+def load(path: Path, made_from: Mapping[str, Any] | None = None) -> Candidates:
+    """Read what `save` wrote; with `made_from`, only what was collected from the same.
 
     Raises:
         ConfigError: it is something else.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
+            if made_from is not None:
+                _check_same(path, json.loads(str(archive["made_from"])), made_from)
             return Candidates(*(archive[f.name] for f in fields(Candidates)))
     except (OSError, ValueError, KeyError) as e:
         raise ConfigError(f"{path}: {e}; allowed: what train-refine has collected") from e
+
+
+def _check_same(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for key in sorted({*before, *now}):
+        if before.get(key) != now.get(key):
+            raise ConfigError(
+                f"{path}: was collected with {key} {before.get(key)!r}; got {now.get(key)!r}; "
+                "allowed: the same, or another --out"
+            )

@@ -125,6 +125,7 @@ def test_collect_train_go_on_quantise_and_run(
     ]  # fmt: skip
     assert main([*command, "--epochs", "2"]) == 0
     assert main([*command, "--epochs", "3"]) == 78, "another plan in this folder"
+    assert main([*command, "--epochs", "2", "--pictures", "31"]) == 78, "collected from others"
     assert main([*command, "--epochs", "2"]) == 0
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["candidates"]["faces"] and record["candidates"]["none"]
