@@ -21,6 +21,8 @@ LIMITS = """\
 Pose, eyes, mouth and smile were labelled by MediaPipe's Face Landmarker (Apache 2.0), which looked
 at the same grey pictures; its mistakes are this model's too. Faces of `closed_eyes` were marked as
 shut by people; `eyes.npz` holds eyes out of the same collection, in part out of the same pictures.
+Eyes of FER2013 were looked at for this project, once, by one pair of eyes; only clearly open and
+clearly shut ones count (315 of 660 faces; `convert/state/eyes_fer2013.csv` names them).
 Few faces are turned by more than 40 degrees. Most pictures show adults of the news of 2002 to 2007,
 mostly men, mostly light-skinned. Before a film of one dark-skinned woman was trained on, most yawns
 that were missed were hers: expect open mouths to be missed in dark skin and little light. Gaze is
