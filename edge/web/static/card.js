@@ -91,8 +91,8 @@ export class Card {
     const sums = face?.sums;
     const words = on.map((c) => [CONDITIONS.get(c) ?? c, URGENT.has(c)]);
     if (sums?.looked_s >= 1) words.push([`looked ${duration(sums.looked_s)}`, false]);
-    if (sums?.blinks) words.push([`${sums.blinks} blinks`, false]);
-    if (sums?.yawns) words.push([`${sums.yawns} yawns`, false]);
+    for (const [one, n] of [["blink", sums?.blinks], ["yawn", sums?.yawns]])
+      if (n) words.push([`${n} ${one}${n === 1 ? "" : "s"}`, false]);
     if (sums?.perclos != null) words.push([`PERCLOS ${percent(sums.perclos)}`, false]);
     fill(this.conditions, JSON.stringify(words), () =>
       words.map(([word, urgent]) => el("li", { class: urgent ? "bad" : "faint" }, word)),

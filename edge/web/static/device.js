@@ -86,11 +86,13 @@ export class Device {
     return this.emotion === "none" ? "nobody" : this.words;
   }
 
-  // How long it is so; by the device's clock for one that went before this page's command listened.
+  // How long it is so, or, where no emotion is judged, how long somebody is there; by the device's
+  // clock for one that went before this page's command listened.
   since(now) {
     if (this.seen.length) {
       const [face] = this.seen;
-      return `for ${duration(face.since_s + Math.max(0, now - this.state_at))}`;
+      const time = duration(face.since_s + Math.max(0, now - this.state_at));
+      return this.judges ? `for ${time}` : `here for ${time}`;
     }
     if (this.status === "offline" || this.status === "stopped") {
       const at = this.offline_at || Date.parse(this.last_word) / 1000;

@@ -125,7 +125,7 @@ def test_it_shows_what_a_face_is_doing_where_that_is_told(
             known = json.loads(state("happy"))
             known["faces"][0]["state"] = told
             if told:
-                known["faces"][0] |= {"conditions": ["drowsy"], "sums": {"blinks": 9, "yawns": 2}}
+                known["faces"][0] |= {"conditions": ["drowsy"], "sums": {"blinks": 9, "yawns": 1}}
                 known["audience"] = AUDIENCE
             s.publish(f"emotion/{name}/availability", "online")
             s.publish(f"emotion/{name}/state", json.dumps(known))
@@ -133,7 +133,7 @@ def test_it_shows_what_a_face_is_doing_where_that_is_told(
             "head 20° left, 3° up, tilted ?; eyes 50 % left, ? right; mouth ?; smile ?; "
             "looking away"
         )
-        expect(card(page, "doing-1").locator(".conditions")).to_have_text("drowsy9 blinks2 yawns")
+        expect(card(page, "doing-1").locator(".conditions")).to_have_text("drowsy9 blinks1 yawn")
         expect(card(page, "doing-1").locator(".conditions .bad")).to_have_text("drowsy")
         expect(card(page, "doing-1").locator(".audience")).to_have_text(
             "audience this hour: 41 seen, 17 looked, 8 min 32 s here, 2 min 13 s looking"
@@ -165,7 +165,7 @@ def test_of_a_device_that_judges_no_emotion_it_says_what_a_face_does(
         expect(first.locator(".word")).to_have_text("eyes closed")
         expect(second.locator(".word")).to_have_text("looks away")
         expect(first.locator("canvas")).to_be_hidden()  # its lanes are emotions
-        expect(first.locator(".sub")).to_have_text(re.compile("^for "))
+        expect(first.locator(".sub")).to_have_text(re.compile("^here for "))
 
 
 def test_an_alert_is_shown_while_it_lasts(
