@@ -78,18 +78,45 @@ def reliability_chart(curve: dict[str, Any], title: str, truth_label: str) -> by
     return png_of(figure)
 
 
-def robustness_chart(rows: Sequence[dict[str, Any]]) -> bytes:
-    """Draw accuracy under every corruption beside that of the untouched faces."""
+def risk_chart(curves: dict[str, dict[str, Any]]) -> bytes:
+    """Draw how often the surest faces are wrong over how many these are, a line a curve."""
+    figure, axes = new_figure(4.6, 3.4)
+    for (name, curve), colour in zip(curves.items(), (BLUE, RED, GREY), strict=False):
+        axes.plot(curve["coverage"], curve["risk"], ".-", color=colour, label=name)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, None)
+    axes.set_xlabel("fraction of the faces, the surest first")
+    axes.set_ylabel("fraction of them wrong")
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend(fontsize=8, title="prior" if len(curves) > 1 else None)
+    return png_of(figure)
+
+
+def robustness_chart(
+    rows: Sequence[dict[str, Any]], beside: tuple[str, Sequence[dict[str, Any]]] | None = None
+) -> bytes:
+    """Draw accuracy under every corruption, with that of the untouched faces as a line.
+
+    `beside`: another model's name and rows; drawn in grey where it has the same corruption.
+    """
     corrupted = [r for r in rows if r["corruption"] != "none"]
     names = [f"{r['corruption']} {r['level']:g}" for r in corrupted]
     figure, axes = new_figure(7, 0.22 * len(names) + 1.2)
-    axes.barh(range(len(names)), [r["accuracy"] for r in corrupted], color=BLUE)
+    places = np.arange(len(names))
+    high, shift = (0.8, 0.0) if beside is None else (0.4, 0.2)
+    axes.barh(places - shift, [r["accuracy"] for r in corrupted], high, color=BLUE)
     axes.axvline(rows[0]["accuracy"], color=RED, lw=1, label="untouched")
-    axes.set_yticks(range(len(names)), names, fontsize=8)
-    axes.invert_yaxis()
+    if beside is not None:
+        name, others = beside
+        of = {(r["corruption"], r["level"]): r["accuracy"] for r in others}
+        theirs = [of.get((r["corruption"], r["level"]), 0.0) for r in corrupted]
+        axes.barh(places + shift, theirs, high, color=GREY, label=name)
+        axes.axvline(others[0]["accuracy"], color=GREY, lw=1, ls="--")
+    axes.set_yticks(places, names, fontsize=8)
     axes.set_xlim(0, 1)
     axes.set_xlabel("accuracy")
-    axes.legend(loc="lower right", fontsize=8)
+    axes.set_ylim(len(names), -1)
+    figure.legend(loc="outside upper center", ncols=2, fontsize=8)
     return png_of(figure)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data import Dataset, open_dataset
+from convert.evaluate.beside import robustness_of
 from convert.evaluate.figures import headline, rounded
 from convert.evaluate.page import cell
 from convert.evaluate.prior import (
@@ -25,6 +26,7 @@ from convert.evaluate.prior import (
 )
 from convert.evaluate.report import HEADLINES, page, pictures, save_pictures
 from convert.evaluate.scorer import FolderScorer, Scorer
+from convert.evaluate.selective import risk_at
 from convert.evaluate.source import input_description, open_data, open_scorer
 from convert.evaluate.truth import Truth, add_truth_option, choose_truth, part_of, truth_of
 from convert.evaluate.verdict import full, robustness, slices
@@ -63,6 +65,12 @@ def add_parser(subparsers: Any) -> None:
         metavar="N",
         help="faces to corrupt in every way; 0: none (default %(default)s)",
     )
+    p.add_argument(
+        "--beside",
+        type=Path,
+        metavar="JSON",
+        help="what `evaluate --json` printed of another model: its robustness is drawn beside",
+    )
     p.add_argument("--seed", type=int, default=1, help="default %(default)s")
     add_truth_option(p)
     add_prior_option(p)
@@ -75,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
     if args.robustness < 0:
         raise UsageError(f"--robustness: got {args.robustness}; allowed: 0 and more")
     choice = choice_of(args.prior)
+    beside = robustness_of(args.beside) if args.beside else None
     data = open_dataset(args.data)
     scorer = open_scorer(args.model, model_options(args), data.classes)
     if args.find_faces or data.size != (scorer.input.height, scorer.input.width):
@@ -98,9 +107,11 @@ def run(args: argparse.Namespace) -> int:
     if args.csv:
         write_depth_index(args.csv, scores, part, truth, scorer.labels)
     if args.html:
-        args.html.write_text(page(verdict, scorer.labels, scores, part, truth), encoding="utf-8")
+        args.html.write_text(
+            page(verdict, scorer.labels, scores, part, truth, beside), encoding="utf-8"
+        )
     if args.pictures:
-        save_pictures(args.pictures, pictures(verdict, scorer.labels))
+        save_pictures(args.pictures, pictures(verdict, scorer.labels, beside))
     if args.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode())
         sys.stdout.write("\n")
@@ -224,5 +235,5 @@ def _print(verdict: dict[str, Any]) -> None:
         print(
             f"  prior {name}: accuracy {f['accuracy']:.4f}, mean recall {f['mean_recall']:.4f}; on "
             f"faces of that prior: accuracy {f['weighted_accuracy']:.4f}, ece "
-            f"{f['weighted_ece']:.4f}"
+            f"{f['weighted_ece']:.4f}; of the surest 90 %, {1 - risk_at(f['risk'], 0.9):.4f} right"
         )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from convert.crops import Faces
 from convert.evaluate import metrics
 from convert.evaluate.scorer import FolderScorer, Scorer
+from convert.evaluate.selective import risk_coverage
 from convert.evaluate.truth import Truth
 from convert.train.record import record_beside
 from edge.errors import ConfigError, UsageError
@@ -134,5 +135,6 @@ def under_each_prior(
                 "accuracy": curve.accuracy,
                 "count": curve.count,
             },
+            "risk": risk_coverage(p.max(axis=1), hit),
         }
     return out

@@ -9,21 +9,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data import Dataset
-from convert.evaluate.charts import confusion_chart, face_png, reliability_chart, robustness_chart
+from convert.evaluate.charts import (
+    confusion_chart,
+    face_png,
+    reliability_chart,
+    risk_chart,
+    robustness_chart,
+)
 from convert.evaluate.page import Page
 from convert.evaluate.truth import Truth
 
+Beside = tuple[str, list[dict[str, Any]]]
 WORST = 24  # pictures of confident mistakes
 HEADLINES = ("accuracy", "macro_f1", "log_loss", "brier", "ece", "ece_shares", "mae_shares")
 
 
-def pictures(verdict: dict[str, Any], labels: tuple[str, ...]) -> dict[str, bytes]:
-    """Return the charts as PNG by name; only those that the verdict has figures for."""
+def pictures(
+    verdict: dict[str, Any], labels: tuple[str, ...], beside: Beside | None = None
+) -> dict[str, bytes]:
+    """Return the charts as PNG by name; only those that the verdict has figures for.
+
+    `beside`: another model's name and its robustness.
+    """
     out: dict[str, bytes] = {}
     if "confusion" in verdict:
         out["confusion"] = confusion_chart(np.asarray(verdict["confusion"]), labels)
         title = f"calibration error {verdict['ece']:.3f}"
         out["reliability"] = reliability_chart(verdict["reliability"], title, "fraction right")
+        out["risk"] = risk_chart(risks(verdict))
     if "raters" in verdict:
         raters = verdict["raters"]
         out["raters"] = reliability_chart(
@@ -33,8 +46,14 @@ def pictures(verdict: dict[str, Any], labels: tuple[str, ...]) -> dict[str, byte
         title = f"prior {name}: calibration error {f['weighted_ece']:.3f}"
         out[f"prior-{name}"] = reliability_chart(f["reliability"], title, "fraction right")
     if verdict.get("robustness"):
-        out["robustness"] = robustness_chart(verdict["robustness"])
+        out["robustness"] = robustness_chart(verdict["robustness"], beside)
     return out
+
+
+def risks(verdict: dict[str, Any]) -> dict[str, Any]:
+    """Return the curves of risk over coverage: of each prior, else of the scores as they are."""
+    priors = verdict.get("priors") or {}
+    return {name: f["risk"] for name, f in priors.items()} or {"scores": verdict["risk"]}
 
 
 def page(
@@ -43,6 +62,7 @@ def page(
     scores: NDArray[np.float32],
     data: Dataset,
     truth: Truth | None,
+    beside: Beside | None = None,
 ) -> str:
     """Return the page.
 
@@ -52,12 +72,13 @@ def page(
         scores: (n, C).
         data: the n faces.
         truth: of these.
+        beside: another model's name and its robustness, drawn beside.
     """
     model, source = verdict["model"], verdict["data"]
     out = Page(f"{model['name']} on {source['name']}, {source['split']}")
     out.table(("model", ""), model.items())
     out.table(("data", ""), source.items())
-    charts = pictures(verdict, labels)
+    charts = pictures(verdict, labels, beside)
     if "confusion" in verdict:
         _figures(out, verdict, charts)
     if verdict.get("priors"):
@@ -94,6 +115,7 @@ def _figures(out: Page, verdict: dict[str, Any], charts: dict[str, bytes]) -> No
     out.table(("class", *titles), rows)
     out.picture(charts["confusion"], "confusion matrix")
     out.picture(charts["reliability"], "reliability diagram")
+    out.picture(charts["risk"], "risk over coverage: errors among the faces it is surest of")
 
 
 def _priors(out: Page, priors: dict[str, Any], charts: dict[str, bytes]) -> None:

@@ -38,6 +38,15 @@ class Curve(Struct, forbid_unknown_fields=True):
     count: list[int]
 
 
+class Risk(Struct, forbid_unknown_fields=True):
+    """How often the surest `coverage` of the faces are wrong, and the least score among them."""
+
+    coverage: list[float]
+    risk: list[float]
+    least_score: list[float]
+    aurc: float | None  # mean risk over all coverages
+
+
 class ModelPart(Struct, forbid_unknown_fields=True):
     """What was evaluated."""
 
@@ -123,6 +132,7 @@ class UnderPrior(Struct, forbid_unknown_fields=True):
     weighted_log_loss: float
     weighted_ece: float
     reliability: Curve
+    risk: Risk
 
 
 class Report(Struct, forbid_unknown_fields=True):
@@ -145,6 +155,7 @@ class Report(Struct, forbid_unknown_fields=True):
     per_class: dict[str, PerClass] | None = None
     confusion: list[list[int]] | None = None  # rows: truth
     reliability: Curve | None = None
+    risk: Risk | None = None
     raters: Raters | None = None
     against: dict[str, Headline] | None = None
     robustness: list[Corrupted] | None = None

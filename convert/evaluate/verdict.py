@@ -12,6 +12,7 @@ from convert.data import Dataset
 from convert.evaluate import metrics
 from convert.evaluate.corruptions import CORRUPTIONS
 from convert.evaluate.figures import headline
+from convert.evaluate.selective import risk_coverage
 from convert.evaluate.truth import Truth
 
 Scores = NDArray[np.float32]
@@ -58,7 +59,9 @@ def full(scores: Scores, truth: Truth, labels: Sequence[str]) -> dict[str, Any]:
         for c, name in enumerate(labels)
     }
     out["confusion"] = matrix
-    out["reliability"] = _curve(chosen.max(axis=1), (best == right).astype(float))
+    hit = (best == right).astype(float)
+    out["reliability"] = _curve(chosen.max(axis=1), hit)
+    out["risk"] = risk_coverage(chosen.max(axis=1), hit)
     if truth.distribution is not None:
         out["raters"] = raters(scores, truth.distribution, labels)
     return out

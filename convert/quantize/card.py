@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from convert.evaluate.selective import risk_at
 from convert.quantize.onnx import card_row
 from edge.model.manifest import Manifest
 
@@ -17,6 +19,9 @@ TITLES = {
     "ece_shares": "the same against the fraction of raters who chose that class, all faces",
     "mae_shares": "mean absolute error against the raters' votes, all faces",
 }
+
+RISK = "risk.png"  # beside the card
+COVERAGES = (0.5, 0.7, 0.8, 0.9, 1.0)
 
 FOR = """
 ## What it is for
@@ -78,6 +83,7 @@ def card(manifest: Manifest, *, data_name: str, notes: str = "") -> str:
         FOR,
         "## Figures\n",
         _figures(m),
+        risk_section(risk) if isinstance(risk := m.get("risk"), dict) else "",
         _training(p.get("training")),
         "## Data, its licence and biases\n",
         about,
@@ -153,6 +159,32 @@ def _figures(m: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def risk_section(curves: dict[str, Any]) -> str:
+    """Return what an answer is worth to whoever takes only the surest, as Markdown."""
+    names = {"scores": "scores", "raters": "prior as trained", "equal": "equal prior"}
+    rows = [
+        f"| {names.get(name, name)} | "
+        + " | ".join(_percent(risk_at(curve, c)) for c in COVERAGES)
+        + f" | {_text(curve['aurc'])} |"
+        for name, curve in curves.items()
+    ]
+    return "\n".join(
+        [
+            "## Risk over coverage\n",
+            "Wrong answers among the faces that it is surest of: whoever takes only those above a "
+            "score answers fewer and errs less. Area: the mean over all coverages.\n",
+            "| of the faces | " + " | ".join(f"{c:.0%}" for c in COVERAGES) + " | area |",
+            "|---|" + "---|" * (len(COVERAGES) + 1),
+            *rows,
+            f"\n![Errors among the surest faces over how many these are]({RISK})\n",
+        ]
+    )
+
+
+def _percent(value: float) -> str:
+    return "-" if math.isnan(value) else f"{100 * value:.1f} %"
 
 
 def _text(value: object) -> str:

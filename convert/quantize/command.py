@@ -99,7 +99,9 @@ def run(args: argparse.Namespace) -> int:
             write(folder / ONNX, content)
         manifest = msgspec.structs.replace(
             manifest,
-            metrics=metrics_of(model, parity, truth, reference, quantised, wanted.data, split),
+            metrics=metrics_of(
+                model, parity, truth, reference, quantised, wanted.data, split, manifest.prior
+            ),
             provenance=provenance_of(wanted, model, seen, fit, tflite, raw_luma, record) | more,
         )
         write_folder(folder, manifest, tflite, wanted.data.resolve().name, wanted.notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,11 +12,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.evaluate.charts import risk_chart
 from convert.evaluate.figures import headline, rounded
+from convert.evaluate.prior import under_each_prior
+from convert.evaluate.selective import risk_coverage
 from convert.evaluate.truth import Truth
 from convert.load import FloatModel, model_digest
 from convert.quantize.calibrate import Material
-from convert.quantize.card import card
+from convert.quantize.card import RISK, card
 from convert.quantize.folder import write
 from convert.quantize.options import Quantisation
 from convert.quantize.parity import Parity
@@ -69,6 +73,9 @@ def write_folder(
     write(folder / MODEL, tflite)
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     write(folder / MANIFEST, text + b"\n")
+    risk = manifest.metrics.get("risk")
+    if isinstance(risk, dict):
+        write(folder / RISK, risk_chart(risk))
     write(folder / "README.md", card(manifest, data_name=data_name, notes=notes).encode())
 
 
@@ -80,6 +87,7 @@ def metrics_of(
     quantised: NDArray[np.float32],
     data: Path,
     split: str,
+    prior: Mapping[str, float],
 ) -> dict[str, object]:
     """Return the figures of float and quantised, scores (n, C) each, for the manifest."""
     out: dict[str, Any] = {
@@ -96,8 +104,21 @@ def metrics_of(
         out["counted"] = len(truth.counted)
         out["float"] = headline(reference, truth, model.labels)
         out["quantised"] = headline(quantised, truth, model.labels)
+        out["risk"] = risks(quantised, truth, model.labels, prior)
     result: dict[str, object] = rounded(out)
     return result
+
+
+def risks(
+    scores: NDArray[np.float32], truth: Truth, labels: tuple[str, ...], prior: Mapping[str, float]
+) -> dict[str, Any]:
+    """Return curves of risk over coverage of scores (n, C): under each prior where it is known."""
+    each = under_each_prior(scores, truth, labels, dict(prior))
+    if each:
+        return {name: figures["risk"] for name, figures in each.items()}
+    chosen = scores[truth.counted].astype(np.float64)
+    hit = (chosen.argmax(axis=1) == truth.classes[truth.counted]).astype(float)
+    return {"scores": risk_coverage(chosen.max(axis=1), hit)}
 
 
 def provenance_of(
