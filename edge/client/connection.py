@@ -87,6 +87,7 @@ class Connection:
         self._stop = threading.Event()
         self._subscribed = threading.Event()
         self._tried = threading.Event()
+        self._first_failed = False
         self._trouble = Failure("not connected yet")
         self._thread = threading.Thread(target=self._run, name="emotion-client", daemon=True)
         self.last_retained = 0.0  # s, monotonic: when the last retained message came
@@ -131,13 +132,14 @@ class Connection:
 
         Args:
             timeout_s: longest wait.
-            first_try: do not wait for another try when the first has failed.
+            first_try: do not wait for another try when the first has failed. If it has not, all
+                is well, though the connection may be lost by now: it comes back.
 
         Raises:
             UnavailableError: it has not in time; says why.
         """
-        if first_try:
-            self._tried.wait(timeout_s)
+        if first_try and self._tried.wait(timeout_s) and not self._first_failed:
+            return
         if not self._subscribed.wait(0 if first_try else timeout_s):
             raise self.unavailable()
 
@@ -175,6 +177,8 @@ class Connection:
                     quick = 0
                 if quick >= reasons.QUICK_DROPS and self._client_id and not self._trouble.refused:
                     self._trouble = reasons.same_client_id(self._trouble, self._client_id)
+            if not self._tried.is_set():
+                self._first_failed = True
             self._tried.set()
             if self._stop.is_set():
                 return

@@ -121,6 +121,20 @@ def test_a_refused_subscription_is_an_error_that_names_the_topic(
         client.wait_connected(PATIENCE_S, first_try=True)
 
 
+def test_a_first_try_that_succeeded_has_not_failed_when_the_broker_goes_at_once(
+    broker: Broker,
+) -> None:
+    with Client("127.0.0.1", broker.port) as client:
+        client.wait_connected(PATIENCE_S)
+        broker.kill()
+        wait_until(lambda: not client.connected, "the connection is lost")
+        client.wait_connected(0.0, first_try=True)  # `watch` ended here
+        with pytest.raises(UnavailableError):
+            client.wait_connected(0.0)
+        broker.start()
+        client.wait_connected(PATIENCE_S)
+
+
 def test_a_refused_login_waits_longest(tmp_path: Path) -> None:
     settings = passwords(tmp_path / "broker", {"dashboard": "right"})
     waits = Waits(first_s=0.01, most_s=0.01, refused_s=3600)
