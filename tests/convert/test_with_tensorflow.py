@@ -97,7 +97,9 @@ def test_every_mode_gives_a_folder_that_the_device_runs(
     out = tmp_path / "own"
     assert quantize(keras_file, data_path, out, "--mode", mode, "--temperature", "1") == 0
     assert len(capfd.readouterr().out.splitlines()) == 2  # nothing of the converter's own words
-    assert {p.name for p in out.iterdir()} == {"model.tflite", "manifest.json", "README.md"}
+    files = {"model.tflite", "manifest.json", "README.md", "risk.png"}
+    assert {p.name for p in out.iterdir()} == files
+    assert "## Risk over coverage" in (out / "README.md").read_text()
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["quantisation"] == mode
     assert manifest["labels"] == list(CLASSES)
