@@ -35,7 +35,7 @@ SEQUENCES = (
     ("silent", "missed"),
     ("late", "at a wrong time"),
     ("unasked", "said unasked"),
-    ("clear", "right, where a person sees two shut eyes"),
+    ("clear", "right, where two shut eyes are clear to see"),
     ("other", "right, other half"),
 )
 AWAKE = (
@@ -138,7 +138,7 @@ def run_sequences(data: Path, most: int, profile: str, jobs: int, keep: Path | N
             "`closed_eyes` and `yawn` are of people and films that the network was not trained on; "
             "of YouTube's and LFW's people seven in eight were. Their lids are shut by "
             "MediaPipe's word, which calls squints shut, too.",
-            f"Where a person sees two shut eyes: without the {len(unclear())} of 86 composed faces "
+            f"Where two shut eyes are clear to see: without the {len(unclear())} of 86 composed faces "
             "in `benchmarks/state/unclear.txt`: narrow eyes, one eye, glasses, lettering, seams. "
             "All were looked at in a random order; what had been said was known of a few of the "
             "other half only.",

@@ -21,7 +21,7 @@ LIMITS = """\
 Pose, eyes, mouth and smile were labelled by MediaPipe's Face Landmarker (Apache 2.0), which looked
 at the same grey pictures; its mistakes are this model's too. Faces of `closed_eyes` were marked as
 shut by people; `eyes.npz` holds eyes out of the same collection, in part out of the same pictures.
-Eyes of FER2013 were looked at for this project, once, by one pair of eyes; only clearly open and
+Eyes of FER2013 were labelled for this project by one labeller, once; only clearly open and
 clearly shut ones count (315 of 660 faces; `convert/state/eyes_fer2013.csv` names them).
 Few faces are turned by more than 40 degrees. Most pictures show adults of the news of 2002 to 2007,
 mostly men, mostly light-skinned. Before a film of one dark-skinned woman was trained on, most yawns
@@ -151,7 +151,7 @@ def _other(m: dict[str, Any]) -> list[str]:
         "closed_eyes": "shut eyes (closed_eyes) from open ones of LFW and YouTube, held-out people",
         "closed_eyes_and_other_open": "the same from open eyes of a source never trained on",
         "eyes_put_in": "eyes of eyes.npz put into held-out faces",
-        "fer2013_by_hand": "shut from open eyes of FER2013, never trained on, looked at by hand",
+        "fer2013_by_hand": "shut from open eyes of FER2013, never trained on, labelled for this",
     }
     rows = [(text, m["eyes"].get(key)) for key, text in names.items()]
     rows += [("yawns from other faces of yawn.npz, films never trained on", m["mouth"])]
