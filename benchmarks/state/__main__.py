@@ -139,9 +139,9 @@ def run_sequences(data: Path, most: int, profile: str, jobs: int, keep: Path | N
             "of YouTube's and LFW's people seven in eight were. Their lids are shut by "
             "MediaPipe's word, which calls squints shut, too.",
             f"Where two shut eyes are clear to see: without the {len(unclear())} of 86 composed "
-            "faces in `benchmarks/state/unclear.txt`: narrow eyes, one eye, glasses, lettering, seams. "
-            "All were looked at in a random order; what had been said was known of a few of the "
-            "other half only.",
+            "faces in `benchmarks/state/unclear.txt`: narrow eyes, one eye, glasses, lettering, "
+            "seams. All were looked at in a random order; what had been said was known of a few of "
+            "the other half only.",
             "Rules were mended by the other half of the people and by the clips; levels are the "
             "defaults.",
         ],
