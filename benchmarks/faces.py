@@ -35,9 +35,10 @@ def people(clips: Path, faces: int, frames: int) -> list[Picture]:
 
 
 def write(path: Path, pictures: Sequence[Picture], fps: float) -> None:
-    """Write an MJPEG video."""
-    height, width = pictures[0].shape[:2]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, (width, height))
+    """Write an MJPEG video of colour pictures, or of luma."""
+    height, width, *colour = pictures[0].shape
+    code = cv2.VideoWriter.fourcc(*"MJPG")
+    writer = cv2.VideoWriter(str(path), code, fps, (width, height), isColor=bool(colour))
     for picture in pictures:
         writer.write(picture)
     writer.release()

@@ -109,7 +109,7 @@ def table(every: list[Kept], said: Callable[[Kept], list[Said]]) -> tuple[list[R
 
 
 def unclear() -> set[str]:
-    """Return which composed faces do not show what a person would call two shut eyes."""
+    """Return which composed faces do not clearly show two shut eyes."""
     lines = UNCLEAR.read_text(encoding="utf-8").splitlines()
     return {line for line in lines if not line.startswith("#")}
 

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
-import cv2
-
 from benchmarks.common import data_folder
+from benchmarks.faces import write
 from benchmarks.reaction.faces import rooms
-from benchmarks.reaction.morph import Picture
 from benchmarks.state.judged import FPS
 from benchmarks.state.pictures import DRIVER, END_S, KIOSK, KIOSK_S, driver, film_of, visitor
 from tests.broker import running
@@ -34,10 +31,10 @@ def main() -> None:
     data = data_folder()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        road = recorded(folder / "road.avi", film_of(driver(data, 0), DRIVER, END_S, data))
+        road, shop = folder / "road.avi", folder / "shop.avi"
+        write(road, film_of(driver(data, 0), DRIVER, END_S, data).frames(), FPS)
         nobody = [rooms(data)[3]] * round(EMPTY_S * FPS)
-        shop = film_of(visitor(data), KIOSK, KIOSK_S, data)
-        shop_film = recorded(folder / "shop.avi", [*shop.frames(), *nobody])
+        write(shop, [*film_of(visitor(data), KIOSK, KIOSK_S, data).frames(), *nobody], FPS)
         broker = stack.enter_context(running(folder / "broker"))
         board = stack.enter_context(
             command(
@@ -47,7 +44,7 @@ def main() -> None:
         )  # fmt: skip
         url = board.url()
         for device, profile, film in (
-            ("car-17", "car", road), ("foyer", "kiosk", shop_film), ("van-3", "driver", road)
+            ("car-17", "car", road), ("foyer", "kiosk", shop), ("van-3", "driver", road)
         ):  # fmt: skip
             keys = [
                 f"profile={profile}", f"device.name={device}", f"camera.source={film}",
@@ -57,17 +54,6 @@ def main() -> None:
             sets = [a for key in keys for a in ("--set", key)]
             stack.enter_context(command(folder, "run", *sets))
         picture(url)
-
-
-def recorded(path: Path, frames: Iterable[Picture]) -> Path:
-    """Write frames (480, 640) as Motion JPEG at `FPS`."""
-    writer = cv2.VideoWriter(
-        str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (640, 480), isColor=False
-    )
-    for frame in frames:
-        writer.write(frame)
-    writer.release()
-    return path
 
 
 def picture(url: str) -> None:
