@@ -131,6 +131,12 @@ def _course(record: dict[str, Any]) -> str:
             if names
             else ""
         )
+        + (
+            f" Of {data['unlabelled']} faces more, without a label "
+            f"({', '.join(data.get('unlabelled_from', ()))}), it learnt what they say alone."
+            if data.get("unlabelled")
+            else ""
+        )
         + f" Seed {record.get('seed')}."
     )
 

@@ -75,10 +75,17 @@ def run(args: argparse.Namespace) -> int:
         test_split(data)  # before hours of training, not after
     train, choose, counts = _prepared(plan, data)
     _warn_of_absent(data, train)
+    prior = _named_prior(data, train)
+    if plan.unlabelled:
+        from convert.train.unlabelled import read_unlabelled, with_unlabelled
+
+        faces = read_unlabelled(plan.unlabelled, plan.recipe.size)
+        print(f"{len(faces)} faces without a label", file=sys.stderr)
+        train, counts = with_unlabelled(train, faces), replace(counts, unlabelled=len(faces))
     try:
         with alone_in(plan.out):
             work = _Work(
-                plan, data, train, choose, counts, load_teachers(plan.teachers, data.classes)
+                plan, data, train, choose, counts, prior, load_teachers(plan.teachers, data.classes)
             )
             return work.run()
     except OSError as e:
@@ -143,6 +150,10 @@ def _prepared(plan: Plan, data: Dataset) -> tuple[Part, Part, Counts]:
         raise ConfigError(f"{plan.data}: {e}") from e
 
 
+def _named_prior(data: Dataset, train: Part) -> dict[str, float]:
+    return {n: round(float(p), 6) for n, p in zip(data.classes, train.prior(), strict=True)}
+
+
 def _warn_of_absent(data: Dataset, train: Part) -> None:
     seen = set(train.targets.argmax(axis=1).tolist())
     absent = [name for c, name in enumerate(data.classes) if c not in seen]
@@ -159,6 +170,7 @@ class _Work:
     train: Part
     choose: Part
     counts: Counts
+    prior: dict[str, float]
     teachers: Sequence[Scorer]
 
     def run(self) -> int:
@@ -222,14 +234,13 @@ class _Work:
             curves.draw(history, out / PICTURE)
         except UnavailableError as e:
             print(f"no {PICTURE}: {e}", file=sys.stderr)
-        prior = self.train.prior()
         record: dict[str, Any] = {
             "command": shlex.join(["emotion-convert", *sys.argv[1:]]),
             "architecture": plan.recipe.arch,
             "parameters": int(training.kept.count_params()),
             "labels": list(self.data.classes),
             "model_sha256": sha256_of(out / MODEL),
-            "prior": {n: round(float(p), 6) for n, p in zip(self.data.classes, prior, strict=True)},
+            "prior": self.prior,
             "seed": plan.recipe.seed,
             "recipe": asdict(plan.recipe),
             "begun_from": described(begin) if begin else None,
@@ -240,6 +251,11 @@ class _Work:
                 "faces": self.data.split_counts(),
                 "unreadable": len(self.data.skipped),
                 **asdict(self.counts),
+                **(
+                    {"unlabelled_from": [p.name for p in plan.unlabelled]}
+                    if plan.unlabelled
+                    else {}
+                ),
             },
             "validation": {k: v for k, v in history[-1].items() if k.startswith("validation_")},
             "seconds": round(sum(row["seconds"] for row in history)),

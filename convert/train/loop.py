@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convert import arch
 from convert.train import checkpoint
-from convert.train.augment import augment
+from convert.train.batches import ahead, batches, steps_of, taught
 from convert.train.begin import Begun, freeze_below_head, weights_for
 from convert.train.prepare import Part
 from convert.train.progress import Progress
@@ -24,60 +21,7 @@ from convert.train.recipe import Recipe
 from convert.train.schedule import averaging, learning_rate
 from convert.train.teacher import Teacher
 
-Floats = NDArray[np.float32]
-Batch = tuple[Floats, Floats, Floats]  # (n, h, w, 1) luma, (n, classes) targets, (n,) weights
 AVERAGE_EVERY = 8  # steps; an average of thousands of steps does not need each
-
-
-def steps_of(part: Part, recipe: Recipe) -> int:
-    """Return how many steps an epoch has, at least one."""
-    return max(1, len(part.faces) // recipe.batch)
-
-
-def batches(part: Part, recipe: Recipe, epoch: int) -> Iterator[Batch]:
-    """Yield one epoch, shuffled and augmented; the same for the same seed and epoch."""
-    rng = np.random.default_rng([recipe.seed, epoch])
-    order = rng.permutation(len(part.faces))
-    for k in range(steps_of(part, recipe)):  # the odd faces at the end wait for another epoch
-        chosen = order[k * recipe.batch : (k + 1) * recipe.batch]
-        faces = part.faces[chosen]
-        if recipe.augmentation is not None:
-            faces = augment(faces, recipe.augmentation, rng)
-        x = faces[..., None].astype(np.float32)
-        yield x, part.targets[chosen], part.weights[chosen]
-
-
-def ahead(source: Iterator[Batch], depth: int = 3) -> Iterator[Batch]:
-    """Yield from `source`, which runs in a thread of its own, `depth` batches ahead."""
-    slots: queue.Queue[Batch | BaseException | None] = queue.Queue(depth)
-    stopping = threading.Event()
-
-    def put(item: Batch | BaseException | None) -> bool:
-        while not stopping.is_set():
-            try:
-                slots.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def fill() -> None:
-        try:
-            for batch in source:
-                if not put(batch):
-                    return
-            put(None)
-        except BaseException as e:  # handed to the thread that waits for it
-            put(e)
-
-    threading.Thread(target=fill, daemon=True).start()
-    try:
-        while (item := slots.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stopping.set()
 
 
 def evaluate(model: Any, part: Part, batch: int = 256) -> dict[str, float]:
@@ -245,14 +189,13 @@ class Training:
         recipe = self.recipe
         warmup = round(recipe.warmup_epochs * per_epoch)
         total = right = 0.0
-        for i, (x, y, w) in enumerate(ahead(batches(train, recipe, epoch))):
-            step = epoch * per_epoch + i
+        first = epoch * per_epoch
+        source = taught(batches(train, recipe, epoch), teacher, recipe.teacher, first)
+        for i, (x, y, w) in enumerate(ahead(source)):
+            step = first + i
             self.optimizer.learning_rate = learning_rate(
                 step, steps=steps, warmup=warmup, peak=recipe.rate, schedule=recipe.schedule
             )
-            if teacher is not None and recipe.teacher > 0:
-                said = teacher(x[..., 0].astype(np.uint8), step)
-                y = (1 - recipe.teacher) * y + recipe.teacher * said
             self.model.reset_metrics()  # some versions of Keras else return a running mean
             loss, accuracy = map(float, self.model.train_on_batch(x, y, sample_weight=w))
             total, right = total + loss, right + accuracy

@@ -21,6 +21,7 @@ from convert.train.tensorboard import HELP
 from edge.errors import ConfigError, NoInputError, UsageError
 
 USUAL = Recipe()
+LISTS = {"teacher": "models", "unlabelled": "folders and archives"}
 BACKENDS = ("tensorflow", "torch", "jax")
 CONFIG = "run.toml"
 
@@ -57,6 +58,7 @@ class Plan:
         begin: model to go on from, as it was given.
         weights: of a transfer architecture's backbone.
         teachers: models whose scores are learnt, as they were given.
+        unlabelled: folders and archives of more faces, of which only the teachers say anything.
         backend: of Keras, or None for the one it is set to.
         limit: train on so many faces only.
         test: report on the test split.
@@ -70,6 +72,7 @@ class Plan:
     begin: str | None
     weights: Path | None
     teachers: tuple[str, ...]
+    unlabelled: tuple[Path, ...]
     backend: str | None
     limit: int | None
     test: bool
@@ -80,8 +83,9 @@ class Plan:
 # The usual value of every option that has one.
 DEFAULTS: dict[str, Any] = {
     "arch": USUAL.arch, "votes": None, "expected": USUAL.expected, "smoothing": USUAL.smoothing,
-    "balance": USUAL.balance, "teacher": [], "teacher_weight": 0.5, "from": None, "weights": None,
-    "freeze": False, "seed": USUAL.seed, "epochs": USUAL.epochs, "batch": USUAL.batch,
+    "balance": USUAL.balance, "teacher": [], "teacher_weight": 0.5, "unlabelled": [],
+    "from": None, "weights": None, "freeze": False, "seed": USUAL.seed,
+    "epochs": USUAL.epochs, "batch": USUAL.batch,
     "optimizer": USUAL.optimizer, "rate": USUAL.rate, "schedule": USUAL.schedule,
     "warmup": None, "weight_decay": None, "averaging": USUAL.averaging,
     "augment": 1.0, "holdout": USUAL.holdout, "limit": None, "size": "48x48",
@@ -150,6 +154,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "of the teacher's scores in the targets",
         type=float,
         metavar="WEIGHT",
+    )
+    add(
+        targets,
+        "--unlabelled",
+        "more faces, of which only the teachers say anything: a folder of pictures (the largest "
+        "face of each), or an archive of photographs with boxes (.npz); several times for more",
+        action="append",
+        metavar="PATH",
     )
     begin = parser.add_argument_group("where it begins")
     add(
@@ -255,6 +267,7 @@ def plan_from(args: argparse.Namespace) -> Plan:
         begin=config["from"],
         weights=Path(config["weights"]) if config["weights"] else None,
         teachers=tuple(config["teacher"]),
+        unlabelled=tuple(Path(v) for v in config["unlabelled"]),
         backend=config["backend"],
         limit=config["limit"],
         test=config["test"],
@@ -265,7 +278,7 @@ def plan_from(args: argparse.Namespace) -> Plan:
 
 def _absolute(key: str, value: Any) -> Any:
     """Return paths such that they mean the same from another folder; shipped names stay."""
-    if key in ("from", "weights", "teacher") and value:
+    if key in ("from", "weights", "teacher", "unlabelled") and value:
         many = value if isinstance(value, list) else [value]
         out = [str(Path(v).resolve()) if Path(v).exists() else v for v in many]
         return out if isinstance(value, list) else out[0]
@@ -329,8 +342,8 @@ def _check_types(config: Mapping[str, Any], path: Path | None) -> None:
             wrong.append(f"{key}: got {value!r}; allowed: another type")
         elif key in choices and value is not None and value not in choices[key]:
             wrong.append(f"{key}: got {value!r}; allowed: {', '.join(choices[key])}")
-        elif key == "teacher" and not all(isinstance(v, str) for v in value or ()):
-            wrong.append(f"{key}: got {value!r}; allowed: a list of models")
+        elif key in ("teacher", "unlabelled") and not all(isinstance(v, str) for v in value or ()):
+            wrong.append(f"{key}: got {value!r}; allowed: a list of {LISTS[key]}")
     if wrong:
         raise ConfigError(f"--config {path}: " + "\n".join(wrong))
 
@@ -374,6 +387,12 @@ def recipe_from(config: Mapping[str, Any]) -> Recipe:
         ("--augment", c["augment"], 0 <= c["augment"] <= 2, "0 to 2"),
         ("--holdout", c["holdout"], 0 < c["holdout"] < 1, "above 0, below 1"),
         ("--limit", c["limit"], c["limit"] is None or c["limit"] >= 2, "2 and above"),
+        (
+            "--unlabelled",
+            "no --teacher",
+            not c["unlabelled"] or bool(c["teacher"]),
+            "with one: nobody else says anything of these faces",
+        ),
         (
             "--freeze",
             "neither --from nor --weights",

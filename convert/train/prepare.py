@@ -19,7 +19,8 @@ class Part:
     """Faces (n, height, width) with targets (n, classes), weights (n,) and true classes (n,).
 
     `truth` is what accuracy is counted against: the label, or the raters' majority; -1 for a face
-    that does not count because the raters do not agree.
+    that does not count because the raters do not agree. A face whose targets are all 0 is without
+    a label: it learns from teachers alone.
     """
 
     faces: Faces
@@ -50,6 +51,7 @@ class Counts:
     validation: int
     identical_to_test: int
     without_target: int
+    unlabelled: int = 0  # faces more, of which only teachers say anything
 
 
 def pixel_keys(faces: Faces) -> list[bytes]:

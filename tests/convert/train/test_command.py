@@ -15,6 +15,7 @@ import pytest
 from convert.cli import main
 from convert.files import alone_in
 from tests.convert.data.samples import faces, mosaic
+from tests.convert.detector.pictures import archive, portrait
 from tests.convert.train.networks import need_keras
 
 need_keras()
@@ -209,3 +210,20 @@ def test_every_optimiser_is_what_it_says(name: str, kind: str, decay: float | No
     found = loop.optimizer_of(Recipe(optimizer=name, rate=0.01))
     assert (type(found).__name__, found.weight_decay) == (kind, decay)
     assert float(found.learning_rate) == pytest.approx(0.01)
+
+
+def test_faces_without_a_label_are_learnt_from_the_teacher_and_told_in_the_record(
+    seven: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = archive(
+        tmp_path / "more.npz", [portrait(f"Some_Body{k:02}_0001", k) for k in range(9)]
+    )
+    options = ("--teacher", "emotion", "--unlabelled", str(photos))
+    assert main(["train", str(seven[0]), "--out", str(tmp_path / "run"), *TINY, *options]) == 0
+    assert "8 faces without a label" in capsys.readouterr().err
+    record = json.loads((tmp_path / "run" / "train.json").read_text())
+    assert record["data"]["unlabelled"] == 8
+    assert record["data"]["unlabelled_from"] == ["more.npz"]
+    plain = json.loads((seven[1] / "train.json").read_text())
+    assert record["prior"] == plain["prior"] and record["data"]["train"] == plain["data"]["train"]
+    assert "unlabelled_from" not in plain["data"]

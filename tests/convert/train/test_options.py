@@ -64,6 +64,10 @@ def test_a_frozen_body_needs_to_have_learnt_something() -> None:
     with pytest.raises(UsageError, match="--freeze: got neither --from nor --weights"):
         plan("--freeze")
     assert plan("--freeze", "--from", "m.keras").recipe.freeze
+    with pytest.raises(UsageError, match="--unlabelled: got no --teacher; allowed: with one"):
+        plan("--unlabelled", "ours")
+    both = plan("--unlabelled", "ours", "--unlabelled", "more.npz", "--teacher", "emotion")
+    assert both.unlabelled == (Path("ours"), Path("more.npz"))
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))

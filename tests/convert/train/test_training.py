@@ -10,7 +10,6 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -37,28 +36,6 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Part, Part]:
 
 class KilledError(Exception):
     """Stands for a kill in the middle of an epoch."""
-
-
-def test_the_same_epoch_is_the_same_and_another_is_not(parts: tuple[Part, Part]) -> None:
-    train, _ = parts
-    once, again = (list(loop.batches(train, RECIPE, 1)) for _ in range(2))
-    for (x, y, w), (x2, y2, w2) in zip(once, again, strict=True):
-        np.testing.assert_array_equal(x, x2)
-        np.testing.assert_array_equal(y, y2)
-        np.testing.assert_array_equal(w, w2)
-    x, y, w = once[0]
-    assert x.shape == (8, 48, 48, 1) and x.dtype == np.float32 and 0 <= x.min() <= x.max() <= 255
-    assert y.shape == (8, 7) and w.shape == (8,)
-    assert (next(loop.batches(train, RECIPE, 2))[0] != x).any()
-
-
-def test_batches_ahead_hand_on_an_error() -> None:
-    def source() -> Any:
-        yield from ()
-        raise KilledError("in the thread")
-
-    with pytest.raises(KilledError, match="in the thread"):
-        list(loop.ahead(source()))
 
 
 @pytest.mark.slow
