@@ -131,13 +131,18 @@ def _course(record: dict[str, Any]) -> str:
             if names
             else ""
         )
-        + (
-            f" Of {data['unlabelled']} faces more, without a label "
-            f"({', '.join(data.get('unlabelled_from', ()))}), it learnt what they say alone."
-            if data.get("unlabelled")
-            else ""
-        )
+        + _unlabelled(data)
         + f" Seed {record.get('seed')}."
+    )
+
+
+def _unlabelled(data: dict[str, Any]) -> str:
+    if not data.get("unlabelled"):
+        return ""
+    names = ", ".join(str(o["name"]) for o in data.get("unlabelled_from", ()))
+    return (
+        f" Of {data['unlabelled']} faces more, without a label ({names}; their sources are in "
+        "`manifest.json`), it learnt what the teachers say, and nothing else."
     )
 
 

@@ -23,6 +23,7 @@ from convert.train.options import CONFIG, Plan, add_options, config_text, plan_f
 from convert.train.record import MODEL, RECORD, versions
 from convert.train.teacher import described, load_teachers, taking_turns
 from convert.train.tensorboard import event_files
+from convert.train.unlabelled import origins, read_unlabelled, with_unlabelled
 from edge.errors import ConfigError, StorageError, UnavailableError, UsageError
 from edge.model.manifest import sha256_of
 
@@ -77,8 +78,6 @@ def run(args: argparse.Namespace) -> int:
     _warn_of_absent(data, train)
     prior = _named_prior(data, train)
     if plan.unlabelled:
-        from convert.train.unlabelled import read_unlabelled, with_unlabelled
-
         faces = read_unlabelled(plan.unlabelled, plan.recipe.size)
         print(f"{len(faces)} faces without a label", file=sys.stderr)
         train, counts = with_unlabelled(train, faces), replace(counts, unlabelled=len(faces))
@@ -251,11 +250,7 @@ class _Work:
                 "faces": self.data.split_counts(),
                 "unreadable": len(self.data.skipped),
                 **asdict(self.counts),
-                **(
-                    {"unlabelled_from": [p.name for p in plan.unlabelled]}
-                    if plan.unlabelled
-                    else {}
-                ),
+                **origins(plan.unlabelled),
             },
             "validation": {k: v for k, v in history[-1].items() if k.startswith("validation_")},
             "seconds": round(sum(row["seconds"] for row in history)),

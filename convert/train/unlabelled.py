@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from convert.data.dataset import Faces
 from convert.data.errors import DataError, MissingDataError
 from convert.data.found import FoundFace
 from convert.data.pictures import SUFFIXES, decode
-from convert.detector.photos import SURE, Photo, load_photos, split
+from convert.detector.photos import SURE, Photo, load_photos, sources_of, split
 from convert.train.prepare import Part
 from edge.config import Config
 from edge.crop import crop_for
@@ -53,6 +54,18 @@ def read_unlabelled(paths: Sequence[Path], size: tuple[int, int]) -> Faces:
             raise DataError(path, f"no face of at least {LEAST} pixels in it")
         found += faces
     return np.stack(found)
+
+
+def origins(paths: Sequence[Path]) -> dict[str, Any]:
+    """Return what a record says of them: names, and the sources that archives name."""
+    if not paths:
+        return {}
+    return {
+        "unlabelled_from": [
+            {"name": p.name, **({"sources": sources_of(p)} if p.suffix == ARCHIVE else {})}
+            for p in paths
+        ]
+    }
 
 
 def with_unlabelled(part: Part, faces: Faces) -> Part:

@@ -60,14 +60,18 @@ def test_a_card_names_what_a_model_learnt_from() -> None:
     record["begun_from"] = {"name": "a/model.keras", "sha256": "0" * 64}
     record["teachers"] = [{"name": "b/model.keras", "sha256": "1" * 64}]
     data = cast("dict[str, object]", record["data"])
-    record["data"] = {**data, "unlabelled": 30, "unlabelled_from": ["ours", "more.npz"]}
+    record["data"] = {
+        **data,
+        "unlabelled": 30,
+        "unlabelled_from": [{"name": "ours"}, {"name": "more.npz"}],
+    }
     changed = msgspec.structs.replace(
         MANIFEST, provenance={**MANIFEST.provenance, "training": record, "flip": True}
     )
     text = card(changed, data_name="faces")
     assert "5 epochs from a/model.keras on 90 faces with labels" in text
     assert "The scores of b/model.keras are 70% of the targets." in text
-    assert "Of 30 faces more, without a label (ours, more.npz), it learnt" in text
+    assert "Of 30 faces more, without a label (ours, more.npz; their sources" in text
     assert "without a label" not in card(MANIFEST, data_name="faces")
     assert "| scores | the mean over a face and its mirror image |" in text
     assert "mirror" not in card(MANIFEST, data_name="faces")

@@ -223,7 +223,8 @@ def test_faces_without_a_label_are_learnt_from_the_teacher_and_told_in_the_recor
     assert "8 faces without a label" in capsys.readouterr().err
     record = json.loads((tmp_path / "run" / "train.json").read_text())
     assert record["data"]["unlabelled"] == 8
-    assert record["data"]["unlabelled_from"] == ["more.npz"]
+    [origin] = record["data"]["unlabelled_from"]
+    assert origin == {"name": "more.npz", "sources": [{"name": "more", "pictures": "9"}]}
     plain = json.loads((seven[1] / "train.json").read_text())
     assert record["prior"] == plain["prior"] and record["data"]["train"] == plain["data"]["train"]
     assert "unlabelled_from" not in plain["data"]
