@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +69,18 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise SystemExit(f"--weights {args.weights}: has no {', '.join(gone)}")
     if args.publish and (args.limit or args.epochs or args.size or args.only):
         raise SystemExit("--publish: not with --limit, --epochs, --size or --only")
+    if args.jobs < 1:
+        raise SystemExit(f"--jobs: got {args.jobs}; allowed: 1 and above")
+    work = [(name, data, folder_of(args.out, data)) for data in args.data for name in names]
+    with ThreadPoolExecutor(args.jobs) as pool:
+        list(pool.map(lambda one: train(*one, args), work))
+    if args.train_only:
+        return
+    for one in work:
+        quantize(*one)
     rows = []
     for data in args.data:
-        folder = args.out / data.resolve().name
-        for name in names:
-            prepare(name, data, folder, args)
-        rows += compared(data, folder, names, args.rounds)
+        rows += compared(data, folder_of(args.out, data), names, args.rounds)
     (args.out / "table.json").write_text(json.dumps(rows, indent=2) + "\n")
     if args.publish:
         publish("architectures", "Architectures side by side", COLUMNS, rows, [NOTE])
@@ -100,6 +107,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--backend", default="tensorflow", help="of Keras in training; torch is quickest"
     )
+    p.add_argument("--jobs", type=int, default=1, help="trainings at a time, on an accelerator")
+    p.add_argument(
+        "--train-only",
+        action="store_true",
+        help="on a machine without TensorFlow; the same command without it goes on elsewhere",
+    )
     p.add_argument("--limit", type=int, metavar="FACES", help="train on so many, to try it out")
     p.add_argument("--epochs", type=int, help="instead of the recipe's, to try it out")
     p.add_argument("--size", metavar="WxH", help="instead of the recipe's, to try it out")
@@ -108,22 +121,32 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def prepare(name: str, data: Path, folder: Path, args: argparse.Namespace) -> None:
-    """Train and quantise; what is there already stays."""
-    run, model = folder / "runs" / name, folder / name
-    train = ["train", str(data), "--out", str(run), "--arch", name, "--votes", "0"]
+def folder_of(out: Path, data: Path) -> Path:
+    """Return where the runs and models of a data set are."""
+    return out / data.resolve().name
+
+
+def train(name: str, data: Path, folder: Path, args: argparse.Namespace) -> None:
+    """Train to the end of the recipe; a training that has ended stays."""
+    run = folder / "runs" / name
+    argv = ["train", str(data), "--out", str(run), "--arch", name, "--votes", "0"]
     recipe = RECIPES[name]
     if recipe is not None:
-        train += ["--recipe", recipe]
+        argv += ["--recipe", recipe]
     if args.weights is not None and name in WEIGHTS:
-        train += ["--weights", str(args.weights / WEIGHTS[name])]
+        argv += ["--weights", str(args.weights / WEIGHTS[name])]
     for option in ("backend", "limit", "epochs", "size"):
         value = getattr(args, option)
         if value is not None:
-            train += [f"--{option}", str(value)]
+            argv += [f"--{option}", str(value)]
     if args.epochs is not None:
-        train += ["--warmup", "0"]
-    convert(*train)
+        argv += ["--warmup", "0"]
+    convert(*argv)
+
+
+def quantize(name: str, data: Path, folder: Path) -> None:
+    """Quantise what was trained; a model made from this very file stays."""
+    run, model = folder / "runs" / name, folder / name
     source = json.loads((run / "train.json").read_text())["model_sha256"]
     if made_from(model) != source:
         convert("quantize", str(run / "model.keras"), "--data", str(data), "--out", str(model),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,38 @@ def test_what_is_tried_out_is_not_published(tmp_path: Path) -> None:
             architectures.main([str(tmp_path), "--out", str(tmp_path), "--publish", *option])
     with pytest.raises(SystemExit, match="--only: got lenet; allowed: edge, "):
         architectures.main([str(tmp_path), "--out", str(tmp_path), "--only", "lenet"])
+    with pytest.raises(SystemExit, match="--jobs: got 0; allowed: 1 and above"):
+        architectures.main([str(tmp_path), "--out", str(tmp_path), "--jobs", "0"])
     with pytest.raises(SystemExit, match="has no vgg16_weights"):
         architectures.main([str(tmp_path), "--out", str(tmp_path), "--weights", str(tmp_path)])
+
+
+def test_trainings_go_on_at_a_time_and_without_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2, timeout=60)
+    trained = []
+
+    def begun(*argv: str) -> str:
+        both.wait()  # breaks, unless a second one is there at the same time
+        trained.append(argv[argv.index("--arch") + 1])
+        return ""
+
+    monkeypatch.setattr(architectures, "convert", begun)
+    names = ["edge", "mini_xception"]
+    architectures.main(
+        [str(tmp_path / "faces"), "--out", str(tmp_path), "--only", *names, "--jobs", "2",
+         "--train-only"]
+    )  # fmt: skip
+    assert sorted(trained) == names and not (tmp_path / "table.json").exists()
+
+    def failed(*argv: str) -> str:
+        raise SystemExit(66)
+
+    monkeypatch.setattr(architectures, "convert", failed)
+    with pytest.raises(SystemExit) as e:
+        architectures.main([str(tmp_path / "faces"), "--out", str(tmp_path), "--jobs", "3"])
+    assert e.value.code == 66
 
 
 @pytest.mark.slow
