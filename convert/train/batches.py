@@ -50,9 +50,9 @@ def taught(
         first_step: of the training, which the first batch belongs to.
     """
     for step, (x, y, w) in enumerate(source, first_step):
-        if teacher is not None and weight > 0:
+        labelled = y.sum(axis=1, keepdims=True) > 0
+        if teacher is not None and (weight > 0 or not labelled.all()):
             said = teacher(x[..., 0].astype(np.uint8), step)
-            labelled = y.sum(axis=1, keepdims=True) > 0
             y = np.where(labelled, (1 - weight) * y + weight * said, said)
         yield x, y, w
 

@@ -35,7 +35,7 @@ def read_unlabelled(paths: Sequence[Path], size: tuple[int, int]) -> Faces:
     Args:
         paths: a folder has the largest face of each picture in it, and in the folders below, found
             by the shipped detector; a `.npz` as `load_photos` reads it has its own boxes, and its
-            held-out photographs stay held out.
+            held-out photographs stay held out; narrower faces than `LEAST` are left out.
         size: height and width of a face.
 
     Returns:
@@ -51,7 +51,7 @@ def read_unlabelled(paths: Sequence[Path], size: tuple[int, int]) -> Faces:
             raise MissingDataError(path, "no such file or folder")
         faces = _of_archive(path, spec) if path.suffix == ARCHIVE else _of_folder(path, spec)
         if not faces:
-            raise DataError(path, f"no face of at least {LEAST} pixels in it")
+            raise DataError(path, "no face in it that could be learnt from")
         found += faces
     return np.stack(found)
 

@@ -79,6 +79,12 @@ def test_a_teacher_has_its_weight_and_all_of_it_where_nobody_else_says_anything(
             fear = np.eye(7)[2]
             np.testing.assert_allclose(now, fear if unlabelled else 0.75 * was + 0.25 * fear, 1e-6)
     assert seen == {True, False}
+    for (_, before, _), (_, after, _) in zip(
+        own, batches.taught(iter(own), sure_of_fear, 0.0, 0), strict=True
+    ):
+        labelled = before.any(axis=1)
+        np.testing.assert_array_equal(after[labelled], before[labelled])
+        assert (after[~labelled] == np.eye(7)[2]).all(), "nobody else teaches these"
 
 
 def test_without_a_teacher_the_targets_stay(train: Part) -> None:

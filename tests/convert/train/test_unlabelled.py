@@ -59,8 +59,12 @@ def test_an_archive_gives_its_boxes_but_for_small_faces_and_held_out_people(tmp_
     ("make", "words", "code"),
     [
         (lambda p: p, "no such file or folder", 66),
-        (folder_of_nothing, f"no face of at least {LEAST} pixels in it", 65),
-        (lambda p: archive(p.with_suffix(".npz"), [scene(1), scene(2)]), "no face of at least", 65),
+        (folder_of_nothing, "no face in it that could", 65),
+        (
+            lambda p: archive(p.with_suffix(".npz"), [scene(1), scene(2)]),
+            "no face in it that could",
+            65,
+        ),
     ],
 )
 def test_what_has_no_face_is_refused_by_name(
