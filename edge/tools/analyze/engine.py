@@ -157,7 +157,7 @@ class Engine:
             cut=reader.cut,
             tally=Tally(
                 recordings=1,
-                cut=bool(reader.cut),
+                cut=int(bool(reader.cut)),  # the journal refuses a bool
                 frames=summary.frames,
                 faces=len(living),
                 seconds=summary.seconds,

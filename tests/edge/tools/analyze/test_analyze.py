@@ -279,6 +279,21 @@ def test_no_picture_is_written_unless_asked_for(tmp_path: Path) -> None:
         assert len(path.read_bytes()) < 2000
 
 
+def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out.jsonl"
+    save(folder / "photo.jpg", face())
+    film = clip(folder / "clip.mkv", 2.0).read_bytes()
+    (folder / "cut.mkv").write_bytes(film[: len(film) // 2])
+    page = tmp_path / "page.html"
+    command = (folder, "--json", "-o", out, "--html", page)
+    code, _, err = analyze(*command)
+    assert "done before" not in err
+    written, shown = out.read_bytes(), page.read_bytes()
+    again, _, err = analyze(*command)
+    assert (again, "3 done before" in err) == (code, True), err
+    assert (out.read_bytes(), page.read_bytes()) == (written, shown)
+
+
 def test_a_state_model_fills_the_state(tmp_path: Path) -> None:
     from edge.errors import ConfigError
     from edge.model.manifest import find_model
