@@ -64,7 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for noisy in ("matplotlib", "PIL", "h5py", "absl", "tensorflow", "jax"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets at length otherwise
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same sums in every run
+    # The same sums in every run; and with oneDNN TensorFlow 2.21 writes beside its memory on AVX-512
+    # (gradients of a convolution of 1x1 with stride 2 and few channels: "double free", aborted).
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     try:
         code: int = args.run(args)
         sys.stdout.flush()
