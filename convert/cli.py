@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for noisy in ("matplotlib", "PIL", "h5py", "absl", "tensorflow", "jax"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets at length otherwise
-    # The same sums in every run; and with oneDNN TensorFlow 2.21 writes beside its memory on AVX-512
+    # The same sums in every run. With oneDNN, TensorFlow 2.21 writes beside its memory on AVX-512
     # (gradients of a convolution of 1x1 with stride 2 and few channels: "double free", aborted).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     try:
