@@ -1,4 +1,4 @@
-"""`python -m benchmarks.four_classes FER2013 OUT`: a small folder set of four classes, from FER2013.
+"""`python -m benchmarks.four_classes FER2013 OUT`: a small folder set of four classes of FER2013.
 
 It is of the kind that people collect themselves: a few hundred pictures a class, in folders whose
 names are right. Faces count for the class on which their raters agree; those of the public test
