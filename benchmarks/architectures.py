@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 from benchmarks.common import publish
@@ -194,12 +195,14 @@ def convert(*argv: str) -> str:
     """Run `emotion-convert` and return what it printed.
 
     Raises:
-        SystemExit: it failed, and has said why.
+        SystemExit: it failed, and has said why, or was killed.
     """
     print("emotion-convert " + " ".join(argv), file=sys.stderr, flush=True)
     done = subprocess.run(
         [sys.executable, "-m", "convert.cli", *argv], stdout=subprocess.PIPE, text=True, check=False
     )
+    if done.returncode < 0:  # nothing was said
+        raise SystemExit(f"emotion-convert {argv[0]}: killed by {Signals(-done.returncode).name}")
     if done.returncode:
         raise SystemExit(done.returncode)
     return done.stdout
