@@ -9,6 +9,7 @@ import msgspec
 
 from edge.config import Alert
 from edge.messages import (
+    CONDITIONS,
     UNKNOWN,
     Condition,
     ConditionKind,
@@ -17,15 +18,6 @@ from edge.messages import (
     PipelineEvent,
     Reason,
 )
-
-# What is said when a condition begins, and when it ends.
-CONDITIONS = {
-    ConditionKind.ATTENTION: (EventType.ATTENTION_BEGAN, EventType.ATTENTION_ENDED),
-    ConditionKind.EYES_CLOSED: (EventType.EYES_CLOSED, EventType.EYES_CLOSED_ENDED),
-    ConditionKind.DROWSY: (EventType.DROWSY, EventType.DROWSY_ENDED),
-    ConditionKind.YAWN: (EventType.YAWN, EventType.YAWN_ENDED),
-    ConditionKind.DISTRACTED: (EventType.DISTRACTED, EventType.DISTRACTED_ENDED),
-}
 
 
 @dataclass(slots=True, eq=False)

@@ -181,6 +181,16 @@ class ConditionKind(StrEnum):
     DISTRACTED = "distracted"
 
 
+# What is said when a condition begins, and when it ends.
+CONDITIONS = {
+    ConditionKind.ATTENTION: (EventType.ATTENTION_BEGAN, EventType.ATTENTION_ENDED),
+    ConditionKind.EYES_CLOSED: (EventType.EYES_CLOSED, EventType.EYES_CLOSED_ENDED),
+    ConditionKind.DROWSY: (EventType.DROWSY, EventType.DROWSY_ENDED),
+    ConditionKind.YAWN: (EventType.YAWN, EventType.YAWN_ENDED),
+    ConditionKind.DISTRACTED: (EventType.DISTRACTED, EventType.DISTRACTED_ENDED),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One of them that is on, or has just ended."""

@@ -1,7 +1,7 @@
 """Which faces subscribers believe to be in view: kept on the disk, so that no visit lasts for ever.
 
 A process that is killed says no `face_left`. What it leaves here, the next start makes good. The
-file is written when a visit or an alert begins or ends, and at no other time.
+file is written when a visit, an alert or what a face is in begins or ends, and at no other time.
 """
 
 from __future__ import annotations
@@ -13,15 +13,26 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from edge.contract import Event, EventData
 from edge.geometry import Box
-from edge.messages import UNKNOWN, Estimate, EventType, PipelineEvent, Reason, Track
+from edge.messages import (
+    CONDITIONS,
+    UNKNOWN,
+    Estimate,
+    EventType,
+    PipelineEvent,
+    Reason,
+    Track,
+)
 
 log = logging.getLogger(__name__)
 
 SUFFIX = ".tracks.json"  # after the outbox's name
-MAX_BYTES = 1024 * 1024  # a bound against nonsense; a face takes about 70
+MAX_BYTES = 1024 * 1024  # a bound against nonsense; a face takes about 100
+ENDS: dict[str, EventType] = dict(CONDITIONS.values())  # what ends, by what begins it
+BEGINS: dict[str, EventType] = {ended: began for began, ended in CONDITIONS.values()}
 
 
 class OpenTrack(Struct, frozen=True):
@@ -30,6 +41,7 @@ class OpenTrack(Struct, frozen=True):
     box: list[float]  # x, y, width, height when it appeared; fractions of the frame
     alert: bool = False  # one has begun and not ended
     alerts: list[str] = []  # the names of those, "" for one without; older files say `alert` only
+    conditions: list[str] = []  # types of the events that began what it is in
 
     @property
     def on(self) -> list[str]:
@@ -58,6 +70,11 @@ class OpenTracks:
         for left, (name, track) in enumerate(self._tracks.items(), 1):
             faces, nothing = len(self._tracks) - left, _unknown(name, track, t)
             events += [
+                PipelineEvent(ENDS[began], t, nothing, None, faces)
+                for began in track.conditions
+                if began in ENDS  # a later version has more of them
+            ]
+            events += [
                 PipelineEvent(EventType.ALERT_ENDED, t, nothing, None, faces, alert=alert or None)
                 for alert in track.on
             ]
@@ -76,6 +93,8 @@ class OpenTracks:
                 self._tracks[d.track] = OpenTrack(d.box)
             elif kind == EventType.ALERT_BEGAN and d.track in self._tracks:
                 self._alerts(d, [*self._others(d), d.alert or ""])
+            elif kind in ENDS and d.track in self._tracks:
+                self._in(d, [*self._in_but(d, kind), kind])
         self._write()
 
     def after(self, events: Iterable[Event]) -> None:
@@ -86,13 +105,22 @@ class OpenTracks:
                 self._tracks.pop(d.track, None)
             elif kind == EventType.ALERT_ENDED and d.track in self._tracks:
                 self._alerts(d, self._others(d))
+            elif kind in BEGINS and d.track in self._tracks:
+                self._in(d, self._in_but(d, BEGINS[kind]))
         self._write()
 
     def _others(self, d: EventData) -> list[str]:
         return [name for name in self._tracks[d.track].on if name != (d.alert or "")]
 
     def _alerts(self, d: EventData, names: list[str]) -> None:
-        self._tracks[d.track] = OpenTrack(self._tracks[d.track].box, bool(names), names)
+        track = self._tracks[d.track]
+        self._tracks[d.track] = replace(track, alert=bool(names), alerts=names)
+
+    def _in_but(self, d: EventData, began: str) -> list[str]:
+        return [kind for kind in self._tracks[d.track].conditions if kind != began]
+
+    def _in(self, d: EventData, began: list[str]) -> None:
+        self._tracks[d.track] = replace(self._tracks[d.track], conditions=began)
 
     def _read(self) -> dict[str, OpenTrack]:
         if self._path is None:

@@ -74,6 +74,34 @@ def test_each_alert_that_is_on_is_ended_by_its_name(tmp_path: Path) -> None:
     assert left == [("alert_ended", None), ("alert_ended", "angry"), ("face_left", None)]
 
 
+def test_what_a_face_is_in_is_ended_as_well(tmp_path: Path) -> None:
+    outbox = tmp_path / "outbox.db"
+    tracks = OpenTracks(outbox)
+    told(
+        tracks,
+        (EventType.FACE_APPEARED, "a"),
+        (EventType.ATTENTION_BEGAN, "a"),
+        (EventType.EYES_CLOSED, "a"),
+        (EventType.YAWN, "a"),
+        (EventType.ALERT_BEGAN, "a"),
+        (EventType.EYES_CLOSED, "a"),  # again, with the level of a sleep
+        (EventType.YAWN_ENDED, "a"),
+    )
+    assert [kind for kind, *_ in ends(outbox)] == [
+        "attention_ended",
+        "eyes_closed_ended",
+        "alert_ended",
+        "face_left",
+    ]
+
+
+def test_a_file_of_a_later_version_is_read(tmp_path: Path) -> None:
+    outbox = tmp_path / "outbox.db"
+    file = tmp_path / f"outbox.db{SUFFIX}"
+    file.write_text('{"a": {"box": [0, 0, 1, 1], "conditions": ["juggles", "drowsy"], "hat": 1}}')
+    assert [kind for kind, *_ in ends(outbox)] == ["drowsy_ended", "face_left"]
+
+
 def test_a_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     outbox = tmp_path / "outbox.db"
     file = tmp_path / f"outbox.db{SUFFIX}"
