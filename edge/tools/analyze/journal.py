@@ -26,6 +26,7 @@ from edge.tools.analyze.job import Part, Tally
 
 VERSION = 1
 CHUNK_BYTES = 1 << 20  # of lines in memory at once
+NOT_OURS = (ValueError, KeyError, TypeError, RecursionError)  # what odd JSON raises
 SYNC_S = 1.0  # between two times that the output is brought to the disk
 
 
@@ -182,13 +183,13 @@ class Journal:
             if not line.endswith(b"\n"):
                 break  # cut off by a crash
             try:
-                held: dict[str, Any] = json.loads(line)
+                held: dict[str, Any] = msgspec.convert(json.loads(line), dict)
                 if n == 0:
                     self._check(held)
                 else:
                     self.records.append(msgspec.convert(held, Record))
                 end = int(held["end"])
-            except (ValueError, KeyError, msgspec.ValidationError) as e:
+            except (*NOT_OURS, msgspec.ValidationError) as e:
                 raise UsageError(
                     f"--output: {self._beside}: line {n + 1} is damaged; remove it and "
                     f"{self._path.name} to begin anew"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -13,8 +14,9 @@ from pathlib import Path
 import msgspec
 
 from edge.config import Alert, Config
-from edge.errors import NoInputError, UsageError
-from edge.model.manifest import find_model, load_manifest
+from edge.detect.face import OWN
+from edge.errors import EdgeError, NoInputError, UsageError
+from edge.model.manifest import find_model, load_manifest, sha256_of
 from edge.tools.analyze.cluster import Cluster
 from edge.tools.analyze.engine import Engine
 from edge.tools.analyze.files import find
@@ -36,6 +38,7 @@ SECTIONS = (
     "motion",
     "track",
     "classify",
+    "baseline",
     "attribute",
     "state",
     "smooth",
@@ -119,9 +122,31 @@ def _output(job: Job, options: Options, labels: Sequence[str], sha256: str) -> O
         return StandardOutput(start)
     what = hashlib.sha256(sha256.encode())
     what.update(repr((job.format, job.summary, job.report, job.config.camera.rotate)).encode())
+    # Of files that are done no picture would be written afterwards.
+    what.update(repr([str(p) for p in (options.annotate, options.crop)]).encode())
+    for other in _other_models(job.config):
+        what.update(other.encode())
     for section in SECTIONS:
         what.update(msgspec.json.encode(getattr(job.config, section)))
     return Journal(options.output, start, what.hexdigest(), time.monotonic)
+
+
+def _other_models(config: Config) -> Iterator[str]:
+    """Yield the sha256 of each model but that of emotions; whoever loads them says what is wrong.
+
+    Their names are not enough: an upgrade puts others in their places.
+    """
+    detect = config.detect
+    names = [a.model for a in config.attribute]
+    names += [config.state.model] if config.state.enabled else []
+    own = detect.name == "face"
+    names += [n for n in (detect.model or OWN, detect.refine) if n] if own else []
+    for name in names:
+        with contextlib.suppress(EdgeError):
+            yield load_manifest(find_model(name)).sha256
+    if not own and detect.model:
+        with contextlib.suppress(OSError):
+            yield sha256_of(Path(detect.model))
 
 
 class _Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from edge.errors import NoInputError, StorageError, UsageError
+from edge.model.manifest import find_model
 from edge.tools.analyze.job import Tally
 from edge.tools.analyze.journal import Journal, Record
 from tests.conftest import DEMO_CLIP
-from tests.edge.tools.analyze.rig import empty, face, save
+from tests.edge.tools.analyze.rig import analyze, empty, face, save
 from tests.waiting import wait_until
 
 HEAD = b"file,face\n"
@@ -88,6 +90,50 @@ def test_a_damaged_journal_and_a_shortened_output_are_told(tmp_path: Path) -> No
     beside.write_bytes(b"nonsense\n" + beside.read_bytes())
     with pytest.raises(UsageError, match="line 1 is damaged"):
         go_on(path)
+
+
+@pytest.mark.parametrize("line", ["[]", "1", '"x"', "{}", '{"journal": 1}', "[" * 99_999])
+def test_a_journal_that_is_none_is_told(line: str, tmp_path: Path) -> None:
+    (tmp_path / "out.journal").write_text(f"{line}\n")
+    with pytest.raises(UsageError, match=r"line 1 is damaged|other settings"):
+        go_on(tmp_path / "out")
+    assert (tmp_path / "out.journal").read_text() == f"{line}\n"
+
+
+OTHERS = (
+    ["--set", "baseline.enabled=false"],
+    ["--set", "baseline.bound=2"],
+    ["--crop", "crops"],
+    ["--annotate", "drawn"],
+)
+
+
+@pytest.mark.parametrize("other", OTHERS, ids=lambda o: o[-1])
+def test_what_results_depend_on_is_no_longer_changed_halfway(
+    other: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "in" / "1.jpg", empty())
+    assert analyze("in", "-o", "out")[0] == 0
+    save(tmp_path / "in" / "2.jpg", empty())
+    code, _, err = analyze("in", "-o", "out", *other)
+    assert code == 64
+    assert "other settings" in err
+    assert analyze("in", "-o", "out")[0] == 0
+
+
+def test_a_detector_in_the_place_of_another_is_another_model(tmp_path: Path) -> None:
+    photo, out = save(tmp_path / "1.jpg", empty()), tmp_path / "out"
+    model = shutil.copytree(find_model("face"), tmp_path / "mine")
+    command = [photo, "-o", out, "--set", f"detect.model={model}"]
+    assert analyze(*command)[0] == 0
+    other = find_model("refine")  # any other: it is compared before it is loaded
+    for name in ("manifest.json", "model.tflite"):
+        (model / name).unlink()
+        shutil.copyfile(other / name, model / name)
+    code, _, err = analyze(*command)
+    assert code == 64
+    assert "another model" in err
 
 
 def test_two_runs_never_write_the_same_file(tmp_path: Path) -> None:
