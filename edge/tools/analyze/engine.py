@@ -33,6 +33,7 @@ from edge.tools.analyze.lines import Lines, open_lines
 from edge.tools.analyze.picture import Picture, read_picture
 from edge.tools.analyze.scene import Scenes
 from edge.tools.analyze.summary import Spans, SummaryCollector
+from edge.tools.analyze.targets import target_of
 from edge.tools.analyze.written import AnnotatedRecording, Crops, annotate_picture
 from edge.tools.replay import ClockedCamera, ReplayClock
 
@@ -95,9 +96,10 @@ class Engine:
 
     def _picture(self, task: Task, lines: Lines, picture: Picture) -> Result:
         luma, name = picture.luma, task.item.name
+        drawn = target_of(task, Kind.PICTURE)
         estimates = self._scenes.estimates(luma)
-        if task.annotate is not None:
-            annotate_picture(task.annotate, luma, estimates)
+        if drawn is not None:
+            annotate_picture(drawn, luma, estimates)
         if task.crop is not None and estimates:
             self._crops(task.crop).picture(luma, estimates)
         shown: dict[str, int] = {}
@@ -120,6 +122,7 @@ class Engine:
         collector, spans, gatherer = SummaryCollector(self._labels), Spans(), None
         text = _Text(lines)
         fps, frames = _rate_and_length(path)
+        drawn = target_of(task, Kind.RECORDING)
         observers: list[Observer] = [collector, text, _Told(progress, frames)]
         if task.crop is not None:
             observers.append(self._crops(task.crop))
@@ -129,8 +132,8 @@ class Engine:
         with ExitStack() as stack:
             stack.callback(camera.close)
             annotated = None
-            if task.annotate is not None:
-                annotated = AnnotatedRecording(task.annotate, fps)
+            if drawn is not None:
+                annotated = AnnotatedRecording(drawn, fps)
                 stack.callback(annotated.drop)
                 observers.append(annotated)
             self._models.detector.configure(config.detect)

@@ -38,6 +38,8 @@ class Task:
     index: int
     item: Item
     annotate: str | None = None  # file to write
+    # Instead, where a recording turns out to be a picture, or the other way round; None: none.
+    annotate_other: str | None = None
     crop: str | None = None  # beginning of the names of files to write
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,10 +35,7 @@ def tasks_of(items: Sequence[Item], annotate: Path | None, crop: Path | None) ->
                 f"--annotate: got {annotate} for {len(items)} files; allowed: the name of a folder"
             )
         else:
-            tasks = [
-                replace(t, annotate=os.path.join(annotate, _drawn(t.item, names[t.index])))  # noqa: PTH118
-                for t in tasks
-            ]
+            tasks = [_drawn_into(annotate, t, names[t.index], names) for t in tasks]
     if crop is not None:
         tasks = [replace(t, crop=os.path.join(crop, names[t.index])) for t in tasks]  # noqa: PTH118
     _check(tasks, annotate)
@@ -56,20 +53,55 @@ def unique_names(items: Sequence[Item]) -> list[str]:
     names = []
     for item in items:
         stem, suffix = os.path.splitext(item.below)  # noqa: PTH122
-        mark = hashlib.sha256(os.fsencode(item.path)).hexdigest()[:8]
-        names.append(item.below if count[item.below] == 1 else f"{stem}-{mark}{suffix}")
+        one = count[item.below] == 1
+        names.append(item.below if one else f"{stem}-{_mark(item)}{suffix}")
     return names
 
 
-def _drawn(item: Item, name: str) -> str:
-    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
-    if item.kind is Kind.RECORDING:
-        return name if suffix == ".mp4" else f"{name}.mp4"
-    return name if suffix in WRITABLE else f"{name}.png"
+def _mark(item: Item) -> str:
+    return hashlib.sha256(os.fsencode(item.path)).hexdigest()[:8]
+
+
+def target_of(task: Task, kind: Kind) -> str | None:
+    """Return the file to draw into, now that it is known what `task` is; None: into none.
+
+    Raises:
+        UsageError: the name that was given is not one for that.
+    """
+    endings = VIDEO_SUFFIXES if kind is Kind.RECORDING else tuple(sorted(WRITABLE))
+    if task.annotate is None or _suffix(task.annotate) in endings:
+        return task.annotate
+    if task.annotate_other is None:
+        raise UsageError(f"is a {kind}; allowed for --annotate: {', '.join(endings)}, or a folder")
+    return task.annotate_other
+
+
+def _drawn_into(folder: Path, task: Task, name: str, names: Collection[str]) -> Task:
+    suffix = _suffix(name)
+
+    def named(ending: str) -> str:
+        other = f"{name}{ending}"
+        if ending and other in names:  # another file's: `film.avi` beside `film.avi.mp4`
+            other = f"{name}-{_mark(task.item)}{ending}"
+        return os.path.join(folder, other)  # noqa: PTH118
+
+    picture = named("" if suffix in WRITABLE else ".png")
+    video = named("" if suffix == ".mp4" else ".mp4")
+    if task.item.kind is Kind.PICTURE:
+        return replace(task, annotate=picture)
+    if task.item.kind is Kind.UNKNOWN:
+        return replace(task, annotate=picture, annotate_other=video)
+    return replace(task, annotate=video, annotate_other=picture if suffix == ".gif" else None)
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122
 
 
 def _single(path: Path, item: Item) -> Path:
     allowed = VIDEO_SUFFIXES if item.kind is Kind.RECORDING else tuple(sorted(WRITABLE))
+    if _suffix(item.path) == ".gif":  # whether it moves, nobody knows yet
+        allowed = (*allowed, *sorted(WRITABLE))
     if item.kind is not Kind.UNKNOWN and path.suffix.lower() not in allowed:
         what = "a recording" if item.kind is Kind.RECORDING else "a picture"
         raise UsageError(f"--annotate: got {path}; allowed for {what}: {', '.join(allowed)}")
@@ -81,7 +113,8 @@ def _single(path: Path, item: Item) -> Path:
 def _check(tasks: Sequence[Task], annotate: Path | None) -> None:
     given = {os.path.realpath(t.item.path) for t in tasks}
     for task in tasks:
-        if task.annotate is not None and os.path.realpath(task.annotate) in given:
+        out = [p for p in (task.annotate, task.annotate_other) if p is not None]
+        if any(os.path.realpath(p) in given for p in out):
             raise UsageError(
                 f"--annotate: got {annotate}: would replace {task.item.name}; "
                 "allowed: another folder or file"

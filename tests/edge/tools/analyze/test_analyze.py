@@ -195,14 +195,18 @@ def test_a_recording_without_some_frames_is_whole(tmp_path: Path) -> None:
     assert lines(out)[0]["summary"]["frames"] == 42
 
 
+def save_gif(path: Path) -> Path:
+    """Write a picture as a GIF, which OpenCV makes of colour only."""
+    if not cv2.haveImageWriter("x.gif"):
+        pytest.skip("this OpenCV writes no GIF")
+    return save(path, np.asarray(cv2.cvtColor(face(), cv2.COLOR_GRAY2BGR), np.uint8))
+
+
 def test_a_gif_that_does_not_move_is_a_picture(data: Path, tmp_path: Path) -> None:
     moving = data / "clips" / "head-pose-face-detection-male.gif"
     assert lines(analyze(moving, "--json", "--summary")[1])[0]["summary"]["frames"] > 10
     still = tmp_path / "still.gif"
-    ok, encoded = cv2.imencode(".gif", face()) if cv2.haveImageWriter("x.gif") else (False, None)
-    if not ok:
-        pytest.skip("this OpenCV writes no GIF")
-    still.write_bytes(encoded.tobytes())
+    save_gif(still)
     (line,) = lines(analyze(still, "--json")[1])
     assert len(line["faces"]) == 1 and "frame" not in line
 
@@ -231,6 +235,27 @@ def test_pictures_are_drawn_into_pictures_and_recordings_into_videos(tmp_path: P
     folder = tmp_path / "drawn"
     assert analyze(photo, film, "--annotate", folder, "--workers", 1)[0] == 0
     assert sorted(p.name for p in folder.iterdir()) == ["film.mp4", "photo.jpg"]
+
+
+def test_what_is_drawn_into_is_what_a_file_turns_out_to_be(tmp_path: Path) -> None:
+    film, photo = clip(tmp_path / "film.mp4", 0.5), save(tmp_path / "photo.jpg", face())
+    film, photo = film.rename(tmp_path / "film"), photo.rename(tmp_path / "photo")
+    folder = tmp_path / "drawn"
+    assert analyze(photo, film, "--annotate", folder, "--workers", 1)[0] == 0
+    assert sorted(p.name for p in folder.iterdir()) == ["film.mp4", "photo.png"]
+    assert cv2.VideoCapture(str(folder / "film.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 8
+    for path, name, what in ((film, "out.png", "recording"), (photo, "out.mp4", "picture")):
+        code, _, err = analyze(path, "--annotate", tmp_path / name)
+        assert code == 66 and f"is a {what}; allowed for --annotate: " in err
+        assert not (tmp_path / name).exists()
+
+
+def test_a_gif_that_does_not_move_is_drawn_into_a_picture(tmp_path: Path) -> None:
+    still, folder = save_gif(tmp_path / "still.gif"), tmp_path / "drawn"
+    assert analyze(still, "--annotate", tmp_path / "out.png")[0] == 0
+    assert analyze(still, photo := save(tmp_path / "p.jpg", face()), "--annotate", folder)[0] == 0
+    assert sorted(p.name for p in folder.iterdir()) == [photo.name, "still.gif.png"]
+    assert cv2.imread(str(folder / "still.gif.png")) is not None
 
 
 @pytest.mark.parametrize("name", ["out.gif", "out.webm", "out.png"])

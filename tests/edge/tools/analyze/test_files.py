@@ -163,14 +163,14 @@ def test_a_pipe_and_a_missing_file_do_not_block(tmp_path: Path) -> None:
 
 
 def test_targets_are_laid_out_as_the_folder_and_never_collide(tmp_path: Path) -> None:
-    for name in ("x/a.jpg", "y/a.jpg", "x/b.gif"):
+    for name in ("x/a.jpg", "y/a.jpg", "x/b.gif", "x/b.gif.mp4", "x/c.avif", "x/c.avif.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     items = find([str(tmp_path / "x"), str(tmp_path / "y")])
     tasks = tasks_of(items, tmp_path / "drawn", tmp_path / "crops")
     drawn = [Path(t.annotate or "").name for t in tasks]
-    assert len(set(drawn)) == 3
-    assert drawn[1] == "b.gif.mp4"
+    assert len(set(drawn)) == 6
+    assert drawn[1].startswith("b.gif-") and drawn[2] == "b.gif.mp4"
 
 
 def test_a_target_never_replaces_what_is_read(tmp_path: Path) -> None:
@@ -178,6 +178,11 @@ def test_a_target_never_replaces_what_is_read(tmp_path: Path) -> None:
     for target in (tmp_path, path):
         with pytest.raises(UsageError, match="would replace"):
             tasks_of(find([str(path)]), target, None)
+    odd = tmp_path / "odd"  # a recording or a picture, nobody knows yet
+    tasks_of(find([str(odd)]), tmp_path, None)
+    for name in ("odd.png", "odd.mp4"):
+        with pytest.raises(UsageError, match="would replace"):
+            tasks_of(find([str(odd), str(tmp_path / name)]), tmp_path, None)
     with pytest.raises(UsageError, match="allowed: the name of a folder"):
         tasks_of(find([str(path), str(tmp_path / "b.jpg")]), tmp_path / "out.png", None)
     with pytest.raises(UsageError, match="allowed for a picture"):
