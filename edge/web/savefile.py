@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 import tomllib
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,15 @@ def edited(text: str, changes: Mapping[str, Setting]) -> str:
         todo = ", ".join(f"{k} = {tomlkit.item(v).as_string()}" for k, v in changes.items())
         raise ConfigError(f"the file is laid out in an unusual way; set by hand: {todo}")
     return result
+
+
+def _edited_bytes(data: bytes, changes: Mapping[str, Setting]) -> bytes:
+    """Return a file with some keys changed; what editors on Windows put into it stays as it is."""
+    mark = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
+    lines = data.count(b"\n")
+    end = "\r\n" if lines and data.count(b"\r\n") == lines else "\n"
+    text = edited(data.removeprefix(mark).decode().replace("\r\n", "\n"), changes)
+    return mark + text.replace("\n", end).encode()
 
 
 def _parsed(text: str) -> dict[str, Any] | None:
@@ -113,12 +123,12 @@ def save(path: Path, changes: Mapping[str, Setting], env: Mapping[str, str] = os
     backup = path.with_name(path.name + BACKUP)
     temporary: Path | None = None
     try:
-        text = edited(path.read_text("utf-8"), changes)
+        data = _edited_bytes(path.read_bytes(), changes)
         with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+            dir=path.parent, prefix=f".{path.name}.", delete=False
         ) as f:
             temporary = Path(f.name)
-            f.write(text)
+            f.write(data)
             f.flush()
             os.fsync(f.fileno())
         configfile.load(temporary, env)

@@ -128,6 +128,19 @@ def test_the_file_is_replaced_and_what_it_was_is_kept(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["config.toml", "config.toml.bak"]
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_what_an_editor_on_windows_puts_into_a_file_stays(
+    mark: bytes, end: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.toml"
+    lines = [b"[detect]", b"rate = 5 # five", b"", b"[smooth]", b"floor = 0.2", b""]
+    path.write_bytes(mark + end.join(lines))
+    save(path, {"detect.rate": 7.5, "detect.width": 400}, {})
+    lines[1:2] = [b"rate = 7.5 # five", b"width = 400"]
+    assert path.read_bytes() == mark + end.join(lines)
+
+
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     path = tmp_path / "real.toml"
     path.write_text(TEXT)
