@@ -40,7 +40,8 @@ def read(store: Store, names: Sequence[str], period: Period, until: float) -> Fa
         names: the devices; empty: all.
         period: an hour belongs to it if its middle does, for where clocks differ from UTC by half
             hours, no hour is wholly in a day.
-        until: nothing from here on counts; seconds since 1970.
+        until: nothing from here on counts; seconds since 1970. Of an hour that is not over by then
+            all there is counts.
 
     Raises:
         UsageError: a device is not known.
@@ -75,6 +76,10 @@ class _Period:
         self._some = some
         self._zone = period.zone
         self._start, self._end = period.start, end
+        self._hours_end = _time(end)
+        local = datetime.fromtimestamp(end, period.zone)
+        if local == local.replace(minute=0, second=0, microsecond=0):
+            self._hours_end -= HALF_HOUR  # an hour belongs to where its middle is
         self._by_hour = [Sums() for _ in range(24)]
         self._by_day: dict[date, Sums] = {}
         self._places: dict[object, tuple[Sums, Sums]] = {}
@@ -184,7 +189,7 @@ class _Period:
     def _of_hours(self, query: Select[*tuple[Any, ...]], table: Any) -> Iterator[Any]:
         """Run a query of a table of hours."""
         query = query.where(table.hour >= _time(self._start) - HALF_HOUR)
-        return self._of_devices(query.where(table.hour < _time(self._end) - HALF_HOUR), table)
+        return self._of_devices(query.where(table.hour < self._hours_end), table)
 
     def _within(self, query: Select[*tuple[Any, ...]], table: Any) -> Iterator[Any]:
         """Run a query of a table with single times."""

@@ -129,6 +129,26 @@ def test_of_a_day_that_is_not_over_as_much_is_compared(store: Store) -> None:
     assert r.before.until == "2026-11-02T11:00:00+00:00"
 
 
+@pytest.mark.parametrize("minute", [0, 1, 29, 31, 59])
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])  # the second is half an hour beside
+def test_of_an_hour_that_is_not_over_all_there_is_counts(
+    store: Store, zone: str, minute: int
+) -> None:
+    for h in (9, 10, 11) if minute else (9, 10):
+        hour(store, f"{MONDAY}T{h:02}:00", 10)
+    wall = datetime(2026, 11, 9, 11, minute, tzinfo=UTC).timestamp()
+    r = told(store, MONDAY, MONDAY, zone=ZoneInfo(zone), wall=wall)
+    assert r.now.total.visitors == (30 if minute else 20)
+    assert r.events == 2 * r.now.total.visitors
+
+
+def test_of_the_time_before_only_whole_hours_are_compared(store: Store) -> None:
+    for h in (9, 10, 11):
+        hour(store, f"2026-11-02T{h:02}:00", 10)
+    wall = datetime(2026, 11, 9, 11, 59, tzinfo=UTC).timestamp()
+    assert told(store, MONDAY, MONDAY, wall=wall).before.total.visitors == 20
+
+
 def test_what_is_missing_is_known(store: Store) -> None:
     week(store, MONDAY, 20)
     gap(store, "2026-11-10T09:00", 100, 109)
