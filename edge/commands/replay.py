@@ -50,12 +50,18 @@ def run(args: argparse.Namespace) -> int:
     """Replay; events or frames go to standard output, progress and figures to standard error.
 
     Raises:
-        UsageError: it is one picture, in which nobody can be followed.
+        UsageError: it is one picture, in which nobody can be followed, or what is drawn would be
+            written over it.
     """
     config = load_config(
         args, [f"camera.source={args.file}", "camera.every_frame=true", "camera.loop=false"]
     )
     _refuse_picture(args.file)
+    if args.annotate is not None and args.annotate.resolve() == Path(args.file).resolve():
+        raise UsageError(
+            f"--annotate: got {args.annotate}: would be written over while it is read; allowed: "
+            "another file or folder"
+        )
     from edge.build import build
     from edge.camera import open_camera
     from edge.health import HealthMonitor

@@ -19,7 +19,7 @@ from edge.errors import EdgeError, NoInputError, UsageError
 from edge.model.manifest import find_model, load_manifest, sha256_of
 from edge.tools.analyze.cluster import Cluster
 from edge.tools.analyze.engine import Engine
-from edge.tools.analyze.files import find
+from edge.tools.analyze.files import Kind, find, kind_of
 from edge.tools.analyze.job import Format, Job, Result, Source, Tally, Task
 from edge.tools.analyze.journal import Journal, Output, Record, StandardOutput
 from edge.tools.analyze.lines import head, shown
@@ -78,6 +78,7 @@ def analyze(config: Config, options: Options, setup_log: Callable[[str], None]) 
     """
     if options.crop is not None and not config.classify.enabled:
         raise UsageError("--crop: faces are cut out for the emotion model; classify.enabled is off")
+    _refuse_to_write_over(options)
     out = [options.output, options.annotate, options.crop, options.html]
     items = find(options.paths, [p for p in out if p is not None])
     if not items:
@@ -98,6 +99,26 @@ def analyze(config: Config, options: Options, setup_log: Callable[[str], None]) 
     if report is not None and options.html is not None:
         write_file(str(options.html), report.page(run.tally).encode("utf-8", "replace"))
     return run.verdict(options)
+
+
+def _refuse_to_write_over(options: Options) -> None:
+    """Check that nothing is written where something is read, or other results are.
+
+    Raises:
+        UsageError: something would be. What is cut out of a folder's pictures into that folder
+            would be read as pictures by the next run.
+    """
+    read = {os.path.realpath(path) for path in options.paths}
+    for option, folder in (("--annotate", options.annotate), ("--crop", options.crop)):
+        if folder is not None and folder.is_dir() and os.path.realpath(folder) in read:
+            raise UsageError(f"{option}: got {folder}, which is read; allowed: another folder")
+    page = options.html
+    if page is None:
+        return
+    if options.output is not None:
+        read.add(os.path.realpath(options.output))
+    if os.path.realpath(page) in read or kind_of(page.name) is not Kind.UNKNOWN:
+        raise UsageError(f"--html: got {page}: is for something else; allowed: another file")
 
 
 def _labels(config: Config) -> tuple[list[str], str]:

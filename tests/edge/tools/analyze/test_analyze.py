@@ -269,6 +269,35 @@ def test_a_recording_is_not_drawn_into_a_folder_with_a_file_s_name(
     assert not (tmp_path / name).exists()
 
 
+def test_nothing_is_written_over_what_is_read_or_said(tmp_path: Path) -> None:
+    photo = save(tmp_path / "in" / "photo.jpg", face())
+    out, before = tmp_path / "out", photo.read_bytes()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "in")
+    for more in (
+        ("--crop", tmp_path / "in"),
+        ("--crop", link),
+        ("--annotate", tmp_path / "in"),
+        ("--html", photo),
+        ("-o", out, "--html", out),
+    ):
+        code, _, err = analyze(tmp_path / "in", *more)
+        assert code == 64 and "allowed: another f" in err, more
+    assert photo.read_bytes() == before
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["in", "link", "photo.jpg"]
+
+
+def test_a_replay_is_not_drawn_over_its_own_recording(tmp_path: Path, capsys) -> None:
+    film = clip(tmp_path / "film.mp4", 0.2)
+    before = film.read_bytes()
+    frames = save(tmp_path / "frames" / "1.png", face()).parent
+    for path in (film, frames):
+        assert cli.main(["replay", str(path), "--annotate", str(path)]) == 64
+        assert "would be written over" in capsys.readouterr().err
+    assert film.read_bytes() == before
+    assert len(list(frames.iterdir())) == 1
+
+
 def test_a_page_is_written_to_a_pipe_and_through_a_link_and_replaces_neither(
     tmp_path: Path,
 ) -> None:
