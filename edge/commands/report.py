@@ -117,6 +117,8 @@ def run(args: argparse.Namespace) -> int:
     today = datetime.fromtimestamp(wall, zone).date()
     period = periods.parse(args.first, args.last, zone, today)
     with open_history(args) as store:
+        if args.html is not None:
+            _refuse_the_history(args.html, store)
         if args.export:
             return _export(store, args, period)
         from edge.report.figures import report
@@ -203,6 +205,13 @@ def _export(store: Store, args: argparse.Namespace, period: Period) -> int:
         f"{args.export[1]}: {done.events:,} events and {done.visits:,} visits in {done.files} files"
     )
     return 0
+
+
+def _refuse_the_history(page: Path, store: Store) -> None:
+    """Check that the page does not take the place of the history that it is made from."""
+    url = store.engine.url
+    if url.drivername == "sqlite" and page.resolve() == Path(url.database or "").resolve():
+        raise UsageError(f"--html: got {page}, which is the history; allowed: another file")
 
 
 def _write(path: Path, text: str) -> None:

@@ -93,6 +93,17 @@ def test_as_one_file_that_needs_nothing_else(
     assert (code, out[:15]) == (0, "<!doctype html>")
 
 
+def test_the_page_never_takes_the_place_of_the_history(
+    history: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = tmp_path / "page.html"
+    link.symlink_to(history)
+    for page in (history, str(link)):
+        code, _, err = run(capsys, "--store", history, *WEEK, "--html", page)
+        assert code == 64 and "is the history" in err
+    assert run(capsys, "--store", history, *WEEK)[0] == 0
+
+
 def test_how_few_are_too_few_is_a_setting(history: str, capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "--store", history, *WEEK, "--few", "1")
     assert re.search(r"^20 +2 ", out, re.M)
