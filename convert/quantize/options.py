@@ -115,6 +115,11 @@ def options_from(args: argparse.Namespace) -> Quantisation:
     """
     if not NAME.match(args.out.name):
         raise UsageError(f"--out: got the name {args.out.name!r}; allowed: letters, digits, . _ -")
+    if args.out.resolve() in args.model.resolve().parents:
+        raise UsageError(
+            f"--out: got {args.out}, in which {args.model.name} is: the folder would be replaced; "
+            "allowed: another one"
+        )
     if args.holdout is not None and not 0 < args.holdout < 1:
         raise UsageError(f"--holdout: got {args.holdout}; allowed: above 0, below 1")
     if args.calibration < 1:

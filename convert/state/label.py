@@ -43,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
     """Label and write the archive."""
     if args.out.suffix != ".npz":
         raise UsageError(f"--out: got {args.out}; allowed: a name that ends in .npz")
+    if args.out.resolve() == args.photos.resolve():
+        raise UsageError(f"--out: got {args.out}, the photographs themselves; allowed: another")
     labels = label(args.photos, Teacher(args.teachers), Progress(1).line)
     with replacing(args.out) as partial, partial.open("wb") as f:
         np.savez_compressed(f, **labels)  # type: ignore[arg-type]  # numpy's stub knows no **arrays

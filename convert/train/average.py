@@ -53,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
     """
     if len(args.models) < 2:
         raise UsageError(f"average: got {len(args.models)} model; allowed: 2 and more")
+    if any(path.resolve() == (args.out / MODEL).resolve() for path in args.models):
+        raise UsageError(f"--out: got {args.out}, the folder of one of them; allowed: another one")
     choose_backend(args.backend)
     records = [_record(path) for path in args.models]
     recipe = records[0]["recipe"]

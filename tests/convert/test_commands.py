@@ -232,6 +232,25 @@ def test_options_of_quantize_are_checked_first(
     assert value in words
 
 
+def test_nothing_is_written_over_what_it_is_made_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, photos = tmp_path / "run", tmp_path / "photos.npz"
+    run.mkdir()
+    for path in (model := run / "model.keras", photos):
+        path.write_bytes(b"weeks of work")
+    again = tmp_path / "again"
+    again.symlink_to(run)
+    for argv in (
+        ["quantize", model, "--data", "d", "--out", run],
+        ["quantize", again / "model.keras", "--data", "d", "--out", run],
+        ["average", "d", model, tmp_path / "b" / "model.keras", "--out", again],
+        ["label-state", photos, "--teachers", "t", "--out", photos],
+    ):
+        assert "--out: got" in fails(capsys, 64, *argv)
+    assert model.read_bytes() == photos.read_bytes() == b"weeks of work"
+
+
 @pytest.mark.parametrize(
     "argv", [["nosuch"], [], ["evaluate"], ["train", "d", "--out", "o", "--epochs", "many"]]
 )
