@@ -9,9 +9,10 @@ import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from edge.clock import rfc3339
 from edge.config_face import Audience
@@ -27,16 +28,22 @@ LONGEST_STEP_S = 2.0  # s: between two looks at the scene, no more is credited t
 DIGITS = 1  # of seconds
 
 
+LAST = 253_402_300_799  # s since 1970: the end of the year 9999, and of what RFC 3339 can say
+_People = Annotated[int, Meta(ge=0)]
+_Seconds = Annotated[float, Meta(ge=0)]
+_Instant = Annotated[float, Meta(ge=0, le=LAST)]  # s since 1970
+
+
 class Count(Struct):
-    """What was counted in one hour."""
+    """What was counted in one hour; a file may hold no more than can be told of it."""
 
     hour: int  # s since 1970: when the hour began
-    begin: float  # s since 1970: since when it was counted
-    end: float  # s since 1970: until when
-    seen: int = 0
-    looked: int = 0
-    dwell_s: float = 0.0
-    attention_s: float = 0.0
+    begin: _Instant  # since when it was counted
+    end: _Instant  # until when
+    seen: _People = 0
+    looked: _People = 0
+    dwell_s: _Seconds = 0.0
+    attention_s: _Seconds = 0.0
 
 
 class AudienceCounter:

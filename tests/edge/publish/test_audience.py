@@ -130,7 +130,19 @@ def test_after_a_restart_in_another_hour_the_one_before_is_told(tmp_path: Path) 
     assert now.seen == 0
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"hour": "x"}', "[]", '{"hour":1e99}'])
+TIMES = '"hour":0,"begin":0,"end":0'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", '{"hour": "x"}', "[]", '{"hour":1e99}'),
+        '{"hour":0,"begin":1e300,"end":1e300}',
+        '{"hour":0,"begin":-1e12,"end":0}',
+        f'{{{TIMES},"seen":-5}}',
+        f'{{{TIMES},"dwell_s":-1}}',
+    ],
+)
 def test_a_damaged_file_is_counted_anew(text: str, tmp_path: Path) -> None:
     (tmp_path / "outbox.db.audience.json").write_text(text)
     scene = Scene(tmp_path / "outbox.db")
@@ -138,6 +150,7 @@ def test_a_damaged_file_is_counted_anew(text: str, tmp_path: Path) -> None:
     now = scene.counter.now()
     assert now is not None
     assert now.seen == 1
+    assert scene.hours == []
 
 
 def test_off_it_counts_nothing_and_writes_nothing(tmp_path: Path) -> None:
