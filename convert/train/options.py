@@ -260,6 +260,8 @@ def plan_from(args: argparse.Namespace) -> Plan:
     _check_types(config, args.config)
     if config["warmup"] is None:
         config["warmup"] = min(USUAL.warmup_epochs, config["epochs"] / 5)
+    whole = {"data": str(data.resolve()), **{k: _absolute(k, v) for k, v in config.items()}}
+    _check_names(whole)
     return Plan(
         recipe=recipe_from(config),
         data=data,
@@ -272,8 +274,20 @@ def plan_from(args: argparse.Namespace) -> Plan:
         limit=config["limit"],
         test=config["test"],
         tensorboard=config["tensorboard"],
-        config={"data": str(data.resolve()), **{k: _absolute(k, v) for k, v in config.items()}},
+        config=whole,
     )
+
+
+def _check_names(config: Mapping[str, Any]) -> None:
+    """Refuse what the run's file, which is TOML and thus UTF-8, cannot hold.
+
+    Raises:
+        UsageError: names the first of them.
+    """
+    for key, value in config.items():
+        for name in value if isinstance(value, list) else [value]:
+            if isinstance(name, str) and any("\ud800" <= c <= "\udfff" for c in name):
+                raise UsageError(f"{key}: got {name!r}; allowed: a name in UTF-8")
 
 
 def _absolute(key: str, value: Any) -> Any:
