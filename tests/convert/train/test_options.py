@@ -98,7 +98,7 @@ def test_a_run_is_a_file_that_makes_the_same_run_again(tmp_path: Path) -> None:
 
 def test_a_name_that_the_file_cannot_hold_is_refused(tmp_path: Path) -> None:
     (tmp_path / "faces\udcff").mkdir()
-    args = parse("--unlabelled", "f\u00e9\u00a0s")
+    args = parse("--unlabelled", "f\u00e9\u00a0s", "--teacher", "emotion")
     assert "f\u00e9\u00a0s" in config_text(plan_from(args))
     args.data = tmp_path / "faces\udcff"
     with pytest.raises(UsageError, match=r"data: got '.*faces.udcff'; allowed: a name in UTF-8"):
