@@ -260,6 +260,8 @@ def plan_from(args: argparse.Namespace) -> Plan:
     _check_types(config, args.config)
     if config["warmup"] is None:
         config["warmup"] = min(USUAL.warmup_epochs, config["epochs"] / 5)
+    elif "warmup" in file and "epochs" in given and "warmup" not in given:
+        config["warmup"] = min(config["warmup"], config["epochs"] / 5)  # the run, but shorter
     whole = {"data": str(data.resolve()), **{k: _absolute(k, v) for k, v in config.items()}}
     _check_names(whole)
     return Plan(

@@ -90,6 +90,10 @@ def test_a_run_is_a_file_that_makes_the_same_run_again(tmp_path: Path) -> None:
         first.recipe, first.teachers, first.limit, first.test,
     )  # fmt: skip
     assert plan("--config", str(file), "--seed", "8").recipe.seed == 8
+    file.write_text(config_text(plan("--epochs", "60")))
+    assert plan("--config", str(file), "--epochs", "1").recipe.warmup_epochs == 0.2, "but shorter"
+    assert plan("--config", str(file), "--epochs", "90").recipe.warmup_epochs == 2
+    file.write_text(config_text(first))
     parser = argparse.ArgumentParser()
     command.add_parser(parser.add_subparsers())
     without = parser.parse_args(["train", "--out", "out", "--config", str(file)])
