@@ -92,7 +92,7 @@ def test_train_stop_go_on_quantise_and_find(
     rows = [json.loads(r) for r in (tmp_path / "run" / HISTORY).read_text().splitlines()]
     assert [r["step"] for r in rows] == list(range(20, 401, 20)), "it went on where it stopped"
     # 0.44 to 0.56 by backend, seed and precision, of which bfloat16 (where the processor has it)
-    # learns more slowly; one that learns no more after its first 20 steps stays at 1.
+    # learns more slowly; with a rate of 1e-7, which learns nothing, 0.94.
     assert rows[-1]["loss"] < 0.65 * rows[0]["loss"]
     assert any("mined" in line for line in said)
     assert all(np.isfinite(w).all() for w in weights)

@@ -7,7 +7,8 @@ import pytest
 
 from convert.train import command
 from convert.train.augment import Augmentation
-from convert.train.options import RECIPES, Plan, config_text, plan_from, size_of
+from convert.train.options import RECIPES, Plan, config_text, plan_from
+from convert.train.recipe import size_of
 from edge.errors import ConfigError, EdgeError, UsageError
 
 

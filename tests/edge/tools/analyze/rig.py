@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 
 from edge import cli
 from tests.conftest import DEMO_CLIP
@@ -84,3 +85,10 @@ def lines(out: bytes) -> list[dict[str, Any]]:
 def _parsed(out: bytes) -> Iterator[dict[str, Any]]:
     for line in out.splitlines():
         yield json.loads(line)
+
+
+def save_gif(path: Path) -> Path:
+    """Write a picture as a GIF, which OpenCV makes of colour only."""
+    if not cv2.haveImageWriter("x.gif"):
+        pytest.skip("this OpenCV writes no GIF")
+    return save(path, np.asarray(cv2.cvtColor(face(), cv2.COLOR_GRAY2BGR), np.uint8))
