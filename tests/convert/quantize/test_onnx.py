@@ -144,6 +144,23 @@ def test_whatever_is_around_the_network_is_in_the_file(
     assert scores.sum(axis=1) == pytest.approx(1, abs=1e-4)
 
 
+def test_maps_of_one_channel_keep_their_dimensions(keras: Any) -> None:
+    y = luma = keras.Input((None, None, 1))
+    maps = []
+    for _ in range(4):
+        y = keras.layers.Conv2D(4, 3, padding="same")(y)
+        maps.append(keras.layers.Conv2D(1, 1)(y))
+    net = keras.Model(luma, maps)
+    graph = onnx.Graph(
+        lambda x: tuple(net(x, training=False)), tuple("abcd"), (None, None), "pictures",
+        "the Keras network", {},
+    )  # fmt: skip
+    # By the order in sets of names, which are new each time, tf2onnx lost one in a quarter of them.
+    for _ in range(30):
+        found = onnx.runtime(onnx.to_onnx(graph))(np.zeros((1, 8, 12), np.uint8))
+        assert [y.shape for y in found.values()] == [(1, 8, 12, 1)] * 4
+
+
 def test_another_model_is_refused_and_nothing_is_written(
     keras: Any,
     faces: Path,
