@@ -216,7 +216,10 @@ class AudienceNow(Struct, frozen=True, kw_only=True):
 
 
 class AudienceHour(Struct, frozen=True, kw_only=True):
-    """The audience of the last full hour, retained on `.../audience`."""
+    """The audience of the last full hour, retained on `.../audience`.
+
+    Hours that ended while the broker was away come one after the other, the oldest first.
+    """
 
     time: Time
     begin: Annotated[str, Meta(description="RFC 3339, UTC", extra_json_schema=_DATE_TIME)]

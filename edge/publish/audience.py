@@ -18,11 +18,12 @@ from edge.clock import rfc3339
 from edge.config_face import Audience
 from edge.contract import AudienceHour, AudienceNow
 from edge.messages import ConditionKind, Estimate
+from edge.publish.hours import Hours
 
 log = logging.getLogger(__name__)
 
 SUFFIX = ".audience.json"  # after the outbox's name
-MAX_BYTES = 4096  # a bound against nonsense; a count takes about 120
+MAX_BYTES = 64 * 1024  # a bound against nonsense; a count takes about 120, an hour 190
 HOUR_S = 3600  # s
 LONGEST_STEP_S = 2.0  # s: between two looks at the scene, no more is credited to the first
 DIGITS = 1  # of seconds
@@ -44,26 +45,29 @@ class Count(Struct):
     looked: _People = 0
     dwell_s: _Seconds = 0.0
     attention_s: _Seconds = 0.0
+    # In the file: hours before, see `Hours`. Earlier versions had none.
+    over: list[AudienceHour] = []
 
 
 class AudienceCounter:
     """Counts in the loop's thread; what is kept is written by another."""
 
     def __init__(
-        self, config: Audience, outbox: Path | None, finished: Callable[[AudienceHour], None]
+        self, config: Audience, outbox: Path | None, retain: Callable[[bytes], None]
     ) -> None:
-        """Go on with the hour that the file beside `outbox` holds; None: kept nowhere.
+        """Go on with the hours that the file beside `outbox` holds; None: kept nowhere.
 
-        `finished` is given each hour when it is over.
+        `retain` is given an hour that is over, and the next one when `hours` was told that the
+        broker has it.
         """
         self._path = outbox.with_name(outbox.name + SUFFIX) if outbox is not None else None
-        self._finished = finished
-        self._count: Count | None = self._read() if config.enabled else None
+        self._count = count = self._read() if config.enabled else None
+        self.hours = Hours(retain, count.over if count is not None else ())
         self._tracks: dict[str, bool] = {}  # in view: whether it was counted as one who looked
         self._t: float | None = None
         self._watched: tuple[int, int] = (0, 0)  # people, lookers since `_t`
-        self._kept: bytes = b""  # ready to be written
-        self._written: bytes = b""
+        self._kept: tuple[bytes, list[AudienceHour]] = b"", []  # ready to be written; of it, hours
+        self._written = self._kept
         self._failed = False
         self.configure(config)
 
@@ -102,7 +106,8 @@ class AudienceCounter:
         self._tracks = {e.track.id: self._tracks[e.track.id] for e in living}
         self._t = t
         self._watched = len(living), sum(map(_looks, living))
-        self._kept = msgspec.json.encode(count)
+        count.over = self.hours.kept
+        self._kept = msgspec.json.encode(count), count.over
 
     @property
     def hour(self) -> int | None:
@@ -130,7 +135,7 @@ class AudienceCounter:
         count = self._count
         if count is not None and count.hour != hour:
             # Not beyond the hour: after a restart or a jump of the clock, `wall` is another day's.
-            self._finished(_told(count, synced=synced))
+            self.hours.add(_told(count, synced=synced))
             count = None
         if count is None:
             count = Count(hour, wall, wall)
@@ -138,14 +143,18 @@ class AudienceCounter:
         self._count = count
         return count
 
-    def write(self) -> None:
-        """Keep the present hour on the disk, if it is news; never raises for one."""
+    def write(self, *, over: bool = False) -> None:
+        """Keep what was counted on the disk, if it is news; never raises for one.
+
+        With `over` only hours that are over are news.
+        """
         kept = self._kept
-        if self._path is None or kept == self._written:
+        same = kept[1] == self._written[1] if over else kept == self._written
+        if self._path is None or same:
             return
         new = self._path.with_name(self._path.name + ".new")
         try:
-            new.write_bytes(kept)
+            new.write_bytes(kept[0])
             new.replace(self._path)
             self._written, self._failed = kept, False
         except OSError as e:

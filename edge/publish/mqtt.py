@@ -12,7 +12,7 @@ from pathlib import Path
 from edge.backoff import Waits
 from edge.config import Config
 from edge.configfile import effective
-from edge.contract import AudienceHour, Event, Health, State, encode
+from edge.contract import Event, Health, State, encode
 from edge.messages import Estimate, PipelineEvent, Status
 from edge.problems import Problem
 from edge.publish import session
@@ -77,6 +77,7 @@ class MqttPublisher:
             discovery(identity, config.homeassistant.prefix)
             if config.homeassistant.enabled
             else None,
+            retained=self._acknowledged,
         )
         self._traffic.retain("info", encode(identity.info(self._builder.time())))
         self._link = Link(
@@ -166,9 +167,13 @@ class MqttPublisher:
         self._audience.write()
         self._outbox.close()
 
-    def _hour_over(self, hour: AudienceHour) -> None:
-        self._traffic.retain("audience", encode(hour))
+    def _hour_over(self, hour: bytes) -> None:
+        self._traffic.retain("audience", hour)
         self._link.wake()
+
+    def _acknowledged(self, name: str, payload: bytes) -> None:
+        if name == "audience":
+            self._audience.hours.acknowledged(payload)
 
     def _present(self, state: State) -> None:
         self._now = state
@@ -183,6 +188,7 @@ class MqttPublisher:
         return rows
 
     def _kept(self, rows: Sequence[Row]) -> None:
+        self._audience.write(over=True)
         self._link.wake()
         lines = self._lines  # `configure`, in another thread, may take it away
         if lines is not None:

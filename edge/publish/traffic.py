@@ -10,6 +10,7 @@ import collections
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 import msgspec
 import paho.mqtt.client as paho
@@ -54,7 +55,12 @@ class Traffic:
         resend_rate: float,
         clock: Clock,
         discovery: Discovery | None = None,
+        retained: Callable[[str, bytes], None] = lambda name, payload: None,
     ) -> None:
+        """Know nothing of a broker yet.
+
+        `retained` is told of each retained message, by name, that the broker has acknowledged.
+        """
         self._who = who
         self._outbox = outbox
         self._requests = requests
@@ -63,6 +69,7 @@ class Traffic:
         self._lock = threading.Lock()
         self._retained: dict[str, bytes] = {"availability": b"online"}
         self._discovery = discovery
+        self._on_retained = retained
         if discovery is not None:
             self._retained["discovery"] = discovery.payload
         self._dirty: set[str] = set()
@@ -83,7 +90,8 @@ class Traffic:
         self._sent_before = self._highest_sent
         self._ahead: collections.deque[Row] = collections.deque()
         self._events: dict[int, tuple[Row, int]] = {}  # mid -> in flight, lost ones told
-        self._others: dict[int, str] = {}  # mid -> name of a retained message or answer
+        # mid -> name of a retained message or answer, payload
+        self._others: dict[int, tuple[str, bytes]] = {}
         self._tokens = 1.0
         self._filled = time.monotonic()
         self._room = session.INFLIGHT
@@ -182,7 +190,8 @@ class Traffic:
         # One of a name in flight at most: a broker that is slow gets fewer, not a queue of them.
         free = max(self._room - len(self._events) - len(self._others), 0)
         with self._lock:
-            names = sorted(self._dirty.difference(self._others.values()), key=ORDER.index)[:free]
+            under_way = {name for name, _ in self._others.values()}
+            names = sorted(self._dirty - under_way, key=ORDER.index)[:free]
             messages = [(name, self._retained[name]) for name in names]
             self._dirty.difference_update(names)
         for name, payload in messages:
@@ -196,7 +205,7 @@ class Traffic:
         self._begin_to_wait()
         sent = client.publish(topic, payload, qos=1, retain=retain)
         if sent.rc == paho.MQTT_ERR_SUCCESS:
-            self._others[sent.mid] = name
+            self._others[sent.mid] = name, payload
             self.limit.sent(sent.mid, topic, payload)
 
     def _begin_to_wait(self) -> None:
@@ -271,9 +280,10 @@ class Traffic:
         self._answered = time.monotonic()
         self.limit.answered(mid)
         row, told = self._events.pop(mid, (None, 0))
-        name = "event" if row is not None else self._others.pop(mid, None)
-        if name is None:
+        other = self._others.pop(mid, None)
+        if row is None and other is None:
             return
+        name, payload = other or ("event", b"")
         if code.is_failure:
             self._say_refused(name, code)
             if row is not None:
@@ -289,6 +299,8 @@ class Traffic:
             self._pause_s = REFUSED_FIRST_S
             self.refusing = False
             self._accepted = True
+        elif name in self._retained:
+            self._on_retained(name, payload)
 
     def _hold_back(self) -> None:
         """Try events again after a pause, one alone and before all others: order is kept.

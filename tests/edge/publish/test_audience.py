@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from edge.config_face import Audience
-from edge.contract import AudienceHour
+from edge.contract import AudienceHour, decode_audience, encode
 from edge.geometry import Box
 from edge.messages import Condition, ConditionKind, Estimate, Sums, Track
-from edge.publish.audience import AudienceCounter
+from edge.publish.audience import MAX_BYTES, AudienceCounter
+from edge.publish.hours import MOST
 
 ON = Audience(enabled=True, look_s=1.0)
 NOON = 1_700_000_000.0 // 3600 * 3600  # s since 1970: the beginning of an hour
@@ -41,8 +42,11 @@ class Scene:
         self, outbox: Path | None = None, wall: float = NOON, config: Audience = ON
     ) -> None:
         self.hours: list[AudienceHour] = []
-        self.counter = AudienceCounter(config, outbox, self.hours.append)
+        self.counter = AudienceCounter(config, outbox, self.retain)
         self.t, self.wall = 100.0, wall
+
+    def retain(self, payload: bytes) -> None:
+        self.hours.append(decode_audience(payload))
 
     def show(self, seconds: float, *people: Estimate) -> None:
         for _ in range(round(seconds * 2)):
@@ -130,6 +134,73 @@ def test_after_a_restart_in_another_hour_the_one_before_is_told(tmp_path: Path) 
     assert now.seen == 0
 
 
+def begins(scene: Scene) -> list[str]:
+    return [hour.begin[11:16] for hour in scene.hours]
+
+
+def test_an_hour_is_handed_over_when_the_broker_has_the_one_before(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "outbox.db", wall=NOON)
+    for _ in range(4):
+        scene.show(1.0)
+        scene.wall += 3600
+    assert begins(scene) == ["22:00", "22:00", "22:00"]
+    for hour in scene.hours[-1:] * 2:  # a second time after a reconnect
+        scene.counter.hours.acknowledged(encode(hour))
+    scene.wall -= 3600
+    scene.show(1.0)
+    scene.counter.write()
+    assert begins(scene) == ["22:00", "22:00", "22:00", "23:00"]
+    again = Scene(tmp_path / "outbox.db", wall=scene.wall)
+    for hour in again.hours:
+        again.counter.hours.acknowledged(encode(hour))
+    assert begins(again) == ["23:00", "00:00"]
+    again.show(1.0)
+    again.wall += 3600
+    again.show(1.0)
+    assert begins(again) == ["23:00", "00:00", "01:00"]
+
+
+def test_hours_that_nobody_takes_are_bounded(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "outbox.db", wall=NOON)
+    for _ in range(MOST + 3):
+        scene.show(1.0)
+        scene.wall += 3600
+    scene.counter.write()
+    assert (tmp_path / "outbox.db.audience.json").stat().st_size < MAX_BYTES
+    again = Scene(tmp_path / "outbox.db", wall=scene.wall)
+    assert len(again.counter.hours.kept) == MOST
+    assert again.hours[0].begin == scene.hours[-1].begin != scene.hours[0].begin
+
+
+def test_an_hour_that_is_over_is_kept_at_once_and_the_present_one_with_the_next_event(
+    tmp_path: Path,
+) -> None:
+    scene = Scene(tmp_path / "outbox.db")
+    file = tmp_path / "outbox.db.audience.json"
+    scene.show(10.0, person("a"))
+    scene.counter.write(over=True)
+    assert not file.exists()
+    scene.wall += 3600
+    scene.show(1.0)
+    scene.counter.write(over=True)
+    kept = file.read_bytes()
+    assert b'"begin":"2023-11-14T22:00:00.000Z"' in kept
+    scene.show(1.0, person("b"))
+    scene.counter.write(over=True)
+    assert file.read_bytes() == kept
+
+
+def test_a_file_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "outbox.db.audience.json").write_text(
+        f'{{"hour":{NOON:.0f},"begin":{NOON},"end":{NOON + 9},"seen":3,"looked":1,"dwell_s":7.0,'
+        '"attention_s":2.0}'
+    )
+    scene = Scene(tmp_path / "outbox.db", wall=NOON + 3600)
+    scene.show(1.0)
+    (hour,) = scene.hours
+    assert (hour.seen, hour.looked, hour.dwell_s, hour.attention_s) == (3, 1, 7.0, 2.0)
+
+
 TIMES = '"hour":0,"begin":0,"end":0'
 
 
@@ -141,6 +212,7 @@ TIMES = '"hour":0,"begin":0,"end":0'
         '{"hour":0,"begin":-1e12,"end":0}',
         f'{{{TIMES},"seen":-5}}',
         f'{{{TIMES},"dwell_s":-1}}',
+        f'{{{TIMES},"over":[{{"begin":5}}]}}',
     ],
 )
 def test_a_damaged_file_is_counted_anew(text: str, tmp_path: Path) -> None:
