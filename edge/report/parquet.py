@@ -57,7 +57,7 @@ VISITS = pa.schema(
         ("dwell_s", pa.float64()),
         ("attention_s", pa.float64()),
         ("emotions_s", pa.map_(_TEXT, pa.float64())),  # seconds of each
-        ("reason", _TEXT),  # of face_left
+        ("reason", _TEXT),  # of face_left; `missing`: that has not come
         ("events", pa.int64()),
     ]
 )

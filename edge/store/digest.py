@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, and_, delete, or_, select
 from sqlalchemy.orm import aliased
 
+from edge.store.alone import end_missed
 from edge.store.database import Store
 from edge.store.holes import NAME, Key, key, leave
 from edge.store.models import (
@@ -43,7 +44,7 @@ from edge.store.visits import HOUR_MS, Figures, Sums, TrackEvent, figures
 KEYS = 100  # devices in one query
 PURGED = "purged"  # setting: events before this time were deleted
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BEFORE = len(NAME) + 1  # columns that a visit does not need
+_BEFORE = len(NAME) + 2  # columns that a visit does not need
 _OF_TRACK = [getattr(Event, name) for name in TrackEvent._fields]
 _TOLD = ("first_seq", "last_seq", "boot_id", "uptime_s", "time")  # of a stream, columns
 
@@ -109,12 +110,13 @@ class _Digest:
             self._sums.add_event(row.device_id, row.time, row.kind)
         self._losses(new)
         self._visits(events, {(row.device_id, row.track) for row in new if row.track})
+        end_missed(self._c, {d: list(rows) for d, rows in itertools.groupby(new, _device)})
         self._write_sums()
         return bool(new or done)
 
     def _events(self) -> Sequence[Any]:
         """Return the new events, and all others of their tracks, by device and number."""
-        columns = (*NAME, Event.lost_before, *_OF_TRACK)
+        columns = (*NAME, Event.lost_before, Event.faces, *_OF_TRACK)
         new, other = Event.batch.in_(self._ids), aliased(Event)
         # Joined, not `in`: SQLite would read all events of the device, PostgreSQL does the same.
         tracks = (

@@ -40,6 +40,7 @@ class _Data(Struct):
     time_synced: bool = True
     replayed: bool = False
     lost_before: _Count = 0
+    faces: _Count | None = None
 
 
 class _Event(Struct):
@@ -75,6 +76,7 @@ class NewEvent(Struct, frozen=True):
     duration_s: float | None
     attention_s: float | None
     lost_before: int
+    faces: int | None  # in view after it
     raw: str
 
 
@@ -119,6 +121,7 @@ def read_event(device: str, payload: bytes, received: datetime) -> NewEvent | No
         duration_s=data.duration_s,
         attention_s=_attention_s(data),
         lost_before=data.lost_before,
+        faces=data.faces,
         raw=raw,
     )
 

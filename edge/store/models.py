@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Double, ForeignKey, Index, Text
+from sqlalchemy import BigInteger, Double, ForeignKey, Index, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from edge.store.types import BigInt, Json, UtcDateTime
@@ -81,6 +81,7 @@ class Event(Base):
     duration_s: Mapped[float | None]
     attention_s: Mapped[float | None]  # seconds looked at the screen, of the events that tell it
     lost_before: Mapped[int] = mapped_column(BigInt)
+    faces: Mapped[int | None] = mapped_column(BigInteger)  # in view after it
     raw: Mapped[str]  # the whole message, JSON
 
     __table_args__ = (
@@ -152,10 +153,31 @@ class Visit(Base):
     dwell_ms: Mapped[int | None] = mapped_column(BigInteger)  # None: still there, or not known
     attention_ms: Mapped[int] = mapped_column(BigInteger)
     emotions: Mapped[dict[str, int]]  # milliseconds of each
-    reason: Mapped[str | None]  # of face_left
+    reason: Mapped[str | None]  # of face_left; `missing`: that has not come
     events: Mapped[int]
 
-    __table_args__ = (Index("ix_visits_started", "started"), Index("ix_visits_last", "last"))
+    __table_args__ = (
+        Index("ix_visits_started", "started"),
+        Index("ix_visits_last", "last"),
+        Index(
+            "ix_visits_open",
+            "device_id",
+            sqlite_where=text("ended IS NULL"),
+            postgresql_where=text("ended IS NULL"),
+        ),
+    )
+
+
+class Alone(Base):
+    """The last event of a device that says who is in view: nobody, or one face alone."""
+
+    __tablename__ = "alone"
+
+    device_id: Mapped[int] = mapped_column(
+        BigInt, ForeignKey("devices.id"), primary_key=True, autoincrement=False
+    )
+    time: Mapped[datetime]
+    track: Mapped[str]  # of that event
 
 
 class Hour(Base):

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from edge.backoff import Backoff, Waits
 from edge.client.connection import Connection, Filter, Token
 from edge.config import Mqtt
+from edge.store.alone import end_silent
 from edge.store.database import Store, why
 from edge.store.digest import digest
 from edge.store.holes import DELAY, PATIENCE
@@ -43,7 +44,7 @@ LOOSE = 10_000  # events of QoS 0 that wait; the broker does not wait for us wit
 DIGEST_S = 1.0  # between two digests, while there is little to store
 CHORES_S = 1.0
 SEEN_S = 30.0  # between two notes that we are here, and when devices were last heard
-PURGE_S = 3600.0
+PURGE_S = 3600.0  # between two looks for what is too old
 WAITS = Waits(first_s=0.5, most_s=30.0)
 
 
@@ -274,6 +275,11 @@ class Recorder:
                 events, visits = purge(self._store, now - self._settings.keep)
                 if events or visits:
                     log.info("deleted %d events and %d visits that were too old", events, visits)
+            if purges:
+                # After: what may still go on, should events be waiting, is not deleted at once.
+                ended = end_silent(self._store, now)
+                if ended:
+                    log.info("ended %d visits of which nothing was heard for a week", ended)
 
         self._try(do)
 

@@ -20,6 +20,7 @@ APPEARED, CHANGED, LEFT = "face_appeared", "emotion_changed", "face_left"
 # No visitor: `face_left` says so of a picture that was taken for a face.
 PICTURE = "picture"
 LOST = "lost"  # the device does not know when the visit ended
+MISSING = "missing"  # so said by us: `face_left` has not come, see `edge.store.alone`
 
 
 class TrackEvent(NamedTuple):

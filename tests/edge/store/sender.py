@@ -27,6 +27,7 @@ class Device:
     boot_id: str = "boot-1"
     booted: datetime = START - timedelta(seconds=100)
     sent: list[bytes] = field(default_factory=list)
+    in_view: set[str] = field(default_factory=set)  # tracks, as told
 
     def tell(
         self,
@@ -39,6 +40,10 @@ class Device:
     ) -> bytes:
         """Send an event that happens `at_s` seconds after `START`."""
         self.seq += 1
+        if kind == "face_appeared":
+            self.in_view.add(track)
+        elif kind == "face_left":
+            self.in_view.discard(track)
         time = START + timedelta(seconds=at_s)
         event = Event(
             id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.name} {self.boot_id} {self.seq}")),
@@ -55,7 +60,7 @@ class Device:
                 scores=dict.fromkeys(LABELS, 1 / 7),
                 intensity=0.5,
                 box=[0.1, 0.1, 0.3, 0.4],
-                faces=1,
+                faces=len(self.in_view),
                 window_s=1.0,
                 started_at=time.isoformat(),
                 seq=self.seq,

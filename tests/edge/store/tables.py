@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from edge.store import Store
 from edge.store.digest import digest
@@ -13,6 +13,28 @@ from edge.store.write import Writer
 from tests.edge.store.sender import Device, read
 
 SUMS = (Hour, HourDwell, HourEmotion, HourKind)
+
+
+# How the tables are made as an earlier version left them, from each to the one before.
+BACK = {
+    "0003": (
+        "DROP TABLE alone",
+        "DROP INDEX ix_visits_open",
+        "ALTER TABLE events DROP COLUMN faces",
+    ),
+    "0002": (
+        "ALTER TABLE batches DROP COLUMN part",
+        "ALTER TABLE batches DROP COLUMN events",
+    ),
+}
+
+
+def go_back(store: Store, to: str) -> None:
+    """Make the tables as the version `to` left them."""
+    with store.begin() as c:
+        for statement in (s for n, all_of_it in BACK.items() if n > to for s in all_of_it):
+            c.execute(text(statement))
+        c.execute(text("UPDATE alembic_version SET version_num = :to"), {"to": to})
 
 
 def keep(store: Store, device: Device, payloads: list[bytes] | None = None) -> int:

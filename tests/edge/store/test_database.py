@@ -28,7 +28,7 @@ def test_migrations_make_what_the_models_say(store: Store) -> None:
     with store.connect() as c:
         context = MigrationContext.configure(c, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
-        assert context.get_current_revision() == "0002"
+        assert context.get_current_revision() == "0003"
 
 
 def test_opening_again_changes_nothing(store: Store, address: str) -> None:
