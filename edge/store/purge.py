@@ -16,7 +16,8 @@ from edge.store.turns import LOCK
 def purge(store: Store, before: datetime) -> tuple[int, int]:
     """Delete events and visits that ended before this instant; return how many of each.
 
-    What is in no sum yet stays, and so do the events of a visit that stays.
+    What is in no sum yet stays, and so do the events of a visit that stays. A visit that is open
+    stays: what comes of it later would count it again. `edge.store.alone` ends it within a week.
 
     Raises:
         DBAPIError: the database is away.
@@ -25,7 +26,9 @@ def purge(store: Store, before: datetime) -> tuple[int, int]:
     with store.begin() as c:
         if store.postgresql:  # not in the middle of a digest
             c.execute(select(func.pg_advisory_xact_lock(LOCK)))
-        visits = c.execute(delete(Visit).where(Visit.last < before)).rowcount
+        visits = c.execute(
+            delete(Visit).where(Visit.last < before, Visit.ended.is_not(None))
+        ).rowcount
         goes_on = exists().where(
             and_(
                 Visit.device_id == Event.device_id,

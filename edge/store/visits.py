@@ -66,6 +66,8 @@ def figures(events: Iterable[TrackEvent]) -> list[Figures]:
     """Return the visits in the events of one track; normally one.
 
     A track's id may be drawn again after months: who appears after having left is somebody else.
+    What a device only ends, of visits that it lost, is none: they were counted when they began, and
+    nobody knows when that was once these events are deleted.
     """
     runs: list[list[TrackEvent]] = []
     left = True
@@ -74,7 +76,7 @@ def figures(events: Iterable[TrackEvent]) -> list[Figures]:
             runs.append([])
         runs[-1].append(event)
         left = event.kind == LEFT
-    found = [_visit(run) for run in runs]
+    found = [_visit(run) for run in runs if any(e.reason != LOST for e in run)]
     return [f for f in found if f.reason != PICTURE]
 
 
