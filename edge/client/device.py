@@ -78,6 +78,18 @@ class Device:
         return None if h is None or (h.status == Status.RUNNING and h.fps == 0) else h.fps
 
     @property
+    def faces(self) -> int | None:
+        """Faces in view now; None: not known, as of a device that is offline, paused or blind.
+
+        `state` tells when it changes; `health` has it too, up to its interval old.
+        """
+        if not self.online:
+            return None
+        if self.state is not None:
+            return len(self.state.faces) if self.state.status == Status.RUNNING else None
+        return self.health.faces if self.health is not None and self.fps else None
+
+    @property
     def last_word(self) -> str:
         """When it last said how it is, by its own clock: RFC 3339 in UTC; empty: never."""
         return max((m.time for m in (self.state, self.health) if m is not None), default="")

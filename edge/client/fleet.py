@@ -85,12 +85,12 @@ def _row(d: Device, wall: float, max_age_s: float) -> Row:
         model=f"{info.model.name} {info.model.sha256[:8]}" if info is not None else None,
         health_age_s=age,
         fps=d.fps,
+        faces=d.faces,
         **{name: getattr(h, name) for name in _OF_HEALTH} if h is not None else {},
     )
 
 
 _OF_HEALTH = (
-    "faces",
     "uptime_s",
     "outbox_depth",
     "outbox_oldest_s",

@@ -51,12 +51,12 @@ def test_who_stands_before_the_camera_is_no_problem_of_the_device() -> None:
 def test_offline_tells_whether_it_said_goodbye() -> None:
     gone = device(online=False)
     assert problems(gone) == ["offline"]
-    gone.take("state", encode(_stopped()))
+    gone.take("state", encode(_present("stopped")))
     assert problems(gone) == ["stopped"]
 
 
-def _stopped() -> msgspec.Struct:
-    return State(time=GOOD.time, seq=1, status="stopped", emotion="none", faces=[])
+def _present(status: str) -> msgspec.Struct:
+    return State(time=GOOD.time, seq=1, status=status, emotion="none", faces=[])
 
 
 def test_health_that_stands_still() -> None:
@@ -74,6 +74,23 @@ def test_message_that_is_not_understood_and_another_major_version() -> None:
     d.take("state", b"{")
     d.take("info", encode(msgspec.structs.replace(WHO.info(GOOD.time), contract="2.0")))
     assert problems(d) == ["contract_unknown", "messages_invalid"]
+
+
+def test_faces_are_those_in_view_now_or_not_known() -> None:
+    def faces(d: Device) -> int | None:
+        return fleet.rows([d], [], WALL, 300)[0].faces
+
+    d = device()
+    assert faces(d) == GOOD.faces > 0
+    d.take("state", encode(_present("running")))
+    assert faces(d) == 0
+    d.take("state", encode(_present("camera_lost")))
+    assert faces(d) is None
+    assert "  -  " in fleet.table(fleet.rows([d], [], WALL, 300))[1]
+    first = msgspec.structs.replace(GOOD, fps=0.0, faces=0)  # with its first frame
+    assert faces(device(health=first)) is None
+    assert faces(device(health=None)) is None
+    assert faces(device(online=False)) is None
 
 
 def test_tags_are_those_of_the_configuration() -> None:
@@ -122,6 +139,17 @@ def test_two_devices_one_gone(broker: Broker, capsys: pytest.CaptureFixture[str]
     assert lines[1].startswith("kiosk   online") and lines[2].startswith("till    offline")
     assert lines[2].endswith("stopped")
     assert lines[-1] == "2 devices, 1 online, 1 with problems"
+
+
+def test_a_device_that_has_just_started_has_the_faces_of_its_state(
+    broker: Broker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with publishing(broker.port) as kiosk, subscribed(broker) as everything:
+        kiosk.health(msgspec.structs.replace(healthy(), fps=0.0, faces=0))  # before anybody is seen
+        kiosk.state(SystemClock().now(), [estimate(), estimate(track="b2")], "running")
+        wait_until(lambda: everything.on("health") and everything.on("state"), "it has spoken")
+        assert ask(broker.port, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["faces"] == 2
 
 
 def test_it_does_not_wait_for_devices_that_go_on_talking(
