@@ -39,7 +39,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--annotate",
         type=Path,
         metavar="OUT",
-        help="draw boxes, tracks, labels and scores into OUT.mp4, or into PNGs in a folder OUT",
+        help="draw boxes, tracks, labels and scores into OUT.mp4, or into PNGs in a folder OUT "
+        "that has no frames yet",
     )
     parser.add_argument("--stats", action="store_true", help="print speed and memory at the end")
     add_config_options(parser)
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         UsageError: it is one picture, in which nobody can be followed, or what is drawn would be
-            written over it.
+            written over it or among the frames of another run.
     """
     config = load_config(
         args, [f"camera.source={args.file}", "camera.every_frame=true", "camera.loop=false"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +32,7 @@ AXES = ((0, 94, 213), (115, 158, 0), (233, 180, 86))  # to the face's side, up, 
 AXIS = 0.4  # face widths: length of an axis that lies in the picture
 GREY = (150, 150, 150)
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi")
+_FRAME = re.compile(r"[0-9]{6,}\.png")  # in a folder
 
 Picture = NDArray[np.uint8]
 
@@ -126,7 +128,8 @@ class Annotator:
         """Write to `out`; a name without the ending of a picture or recording is a folder.
 
         Raises:
-            UsageError: the name is that of a picture, or of a recording that is not written.
+            UsageError: the name is that of a picture, or of a recording that is not written; or the
+                folder has frames already, and nobody could tell them from the new ones.
             NoInputError: the folder it is to be in does not exist.
             StorageError: it cannot be written.
         """
@@ -146,8 +149,14 @@ class Annotator:
         if not self._is_video:
             try:
                 out.mkdir(exist_ok=True)
+                frame = min((n.name for n in out.iterdir() if _FRAME.fullmatch(n.name)), default="")
             except OSError as e:
                 raise StorageError(f"--annotate: {out}: {e.strerror}") from e
+            if frame:
+                raise UsageError(
+                    f"--annotate: got {out}: has frames of an earlier run, such as {frame}; "
+                    "allowed: a folder without any"
+                )
 
     def frame(self, frame: Frame, estimates: Sequence[Estimate], /) -> None:
         """Draw and write one frame."""
