@@ -82,7 +82,7 @@ class FaceSummary(Struct, frozen=True, kw_only=True):
     track: TrackId
     from_s: Seconds
     to_s: Seconds
-    seconds: Annotated[float, Meta(ge=0, description="in view")]
+    seconds: Annotated[float, Meta(ge=0, description="in view, to its last detection")]
     dominant: Annotated[str, Meta(description="shown the longest; `unknown`: none was")]
     emotions: Emotions
     attention: Annotated[

@@ -10,6 +10,7 @@ from edge.camera.opencv import Luma
 from edge.messages import UNKNOWN, Estimate, Frame
 from edge.publish.event_builder import share
 from edge.tools.analyze.job import Moment, Part
+from edge.tools.analyze.sightings import Sightings
 from edge.tools.analyze.written import thumbnail
 
 MOST_FACES = 24  # of a picture, with a thumbnail each
@@ -33,13 +34,19 @@ class Gatherer:
         self._strongest: dict[str, Moment] = {}
         self._faces: dict[str, Moment] = {}
         self._steps: list[tuple[float, float, list[float]]] = []  # (frames, seen, sums by label)
+        self._sightings = Sightings(self._step)
 
     def frame(self, frame: Frame, estimates: Sequence[Estimate], /) -> None:
         """Take one frame."""
+        for estimate in estimates:
+            # A box that was carried on may hold anything: only of a face just found is a picture.
+            if not estimate.track.still and estimate.track.seen >= frame.t:
+                self._keep(frame, estimate)
+        self._sightings.frame(frame.t, estimates)
+
+    def _step(self, t: float, estimates: Sequence[Estimate]) -> None:
         living = [e for e in estimates if not e.track.still]
-        for estimate in living:
-            self._keep(frame, estimate)
-        step = int(frame.t / STEP_S)
+        step = int(t / STEP_S)
         while len(self._steps) <= step:
             self._steps.append((0.0, 0.0, [0.0] * len(self._labels)))
         count, seen, sums = self._steps[step]
@@ -50,7 +57,8 @@ class Gatherer:
         self._steps[step] = (count + 1, seen + bool(scored), sums)
 
     def part(self, name: str, summary: Summary) -> Part:
-        """Return what the page shows."""
+        """Return what the page shows, after the last frame."""
+        self._sightings.finish()
         merge = -(-len(self._steps) // MOST_STEPS) or 1
         curves: dict[str, list[float]] = {label: [] for label in self._labels}
         present = []

@@ -13,6 +13,7 @@ from edge.contract import Health
 from edge.messages import NOBODY, UNKNOWN, Estimate, EventType, Frame, PipelineEvent, Status
 from edge.publish.event_builder import share
 from edge.stages import OutboxStats
+from edge.tools.analyze.sightings import Sightings
 
 BEGINNINGS = frozenset(
     (
@@ -78,7 +79,7 @@ class _Face:
 
 
 class SummaryCollector:
-    """An observer that adds up; a frame counts until the next one."""
+    """An observer that adds up; a frame counts until the next one, a face to its last detection."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         """Add up the emotions `labels`."""
@@ -89,20 +90,17 @@ class SummaryCollector:
         self._last: tuple[float, Sequence[Estimate]] | None = None
         self._first = 0.0
         self._interval = 0.0  # s between the last two frames
+        self._sightings = Sightings(self._take)
         self.frames = 0
 
     def frame(self, frame: Frame, estimates: Sequence[Estimate], /) -> None:
-        """Count the frame before."""
-        if self._last is None:
-            self._first = frame.t
-        else:
-            self._interval = frame.t - self._last[0]
-            self._count(self._interval)
-        self._last = (frame.t, estimates)
+        """Count a frame."""
         self.frames += 1
+        self._sightings.frame(frame.t, estimates)
 
     def finish(self, spans: Sequence[Span]) -> Summary:
         """Return the whole, the last frame as long as the one before."""
+        self._sightings.finish()
         self._count(self._interval)
         last = self._last[0] if self._last else 0.0
         living = [f for f in self._faces.values() if not f.still]
@@ -114,7 +112,7 @@ class SummaryCollector:
             dominant=self._all.dominant() if living else NOBODY,
             emotions=self._all.emotions(self._labels),
             attention=self._all.attention(),
-            alerts=list(spans),
+            alerts=[self._cut(span) for span in spans],
             faces=[
                 FaceSummary(
                     track=track,
@@ -129,6 +127,23 @@ class SummaryCollector:
                 for track, f in self._faces.items()
             ],
         )
+
+    def _take(self, t: float, estimates: Sequence[Estimate]) -> None:
+        """Count the frame before."""
+        if self._last is None:
+            self._first = t
+        else:
+            self._interval = t - self._last[0]
+            self._count(self._interval)
+        self._last = (t, estimates)
+
+    def _cut(self, span: Span) -> Span:
+        """Return it with an end no later than its face's."""
+        face = self._faces.get(span.track)
+        if face is None:
+            return span
+        end = min(span.to_s, round(face.ended, 3))
+        return msgspec.structs.replace(span, to_s=max(end, span.from_s))
 
     def _count(self, dt: float) -> None:
         if self._last is None:

@@ -131,10 +131,11 @@ class Crops:
             self._write(luma, estimate, f"-{estimate.track.id}.png")
 
     def frame(self, frame: Frame, estimates: Sequence[Estimate], /) -> None:
-        """Write each living face once a second."""
+        """Write each living face once a second, in a frame in which it was found."""
         for estimate in estimates:
             track = estimate.track
-            if track.still or frame.t < self._due.get(track.id, 0.0):
+            carried = track.seen < frame.t  # its box may hold anything by now
+            if track.still or carried or frame.t < self._due.get(track.id, 0.0):
                 continue
             self._due[track.id] = frame.t + CROP_S
             self._write(frame.luma, estimate, f"-{track.id}-{frame.t:09.2f}.png")
