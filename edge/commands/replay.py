@@ -79,7 +79,9 @@ def run(args: argparse.Namespace) -> int:
     out = sys.stdout
 
     def publisher(identity: Identity) -> Publisher:
-        builder = EventBuilder(identity, clock, rng, synced=lambda: False)
+        # Ids of events from a source of their own, or tracks would have others than with --frames.
+        ids = random.Random(f"{SEED} events")
+        builder = EventBuilder(identity, clock, ids, synced=lambda: False)
         return EventsOnly(builder, None if args.frames else lambda e: _print(line(e)))
 
     with ExitStack() as stack:
@@ -92,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
             annotator = Annotator(args.annotate, _fps(args.file))
             stack.callback(annotator.close)
             observers.append(annotator)
-        progress = Progress(now=time.monotonic, total=_count(args.file))
+        progress = Progress(sys.stderr, now=time.monotonic, total=_count(args.file))
         stack.callback(progress.close)
         observers.append(progress)
         began = time.monotonic()

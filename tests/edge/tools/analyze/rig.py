@@ -54,6 +54,23 @@ def clip(path: Path, seconds: float = 3.0) -> Path:
     return path
 
 
+def visits(path: Path, *frames: int) -> Path:
+    """Write a recording of 15 frames a second: a face for 30 frames, an empty room for 60.
+
+    Or for as many as `frames` says, in turns.
+    """
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 15.0, (320, 240))
+    room = cv2.cvtColor(empty(), cv2.COLOR_GRAY2BGR)
+    video = cv2.VideoCapture(str(DEMO_CLIP))
+    for part, count in enumerate(frames or (30, 60)):
+        video.set(cv2.CAP_PROP_POS_FRAMES, 45)
+        for _ in range(count):
+            writer.write(room if part % 2 else video.read()[1])
+    writer.release()
+    video.release()
+    return path
+
+
 def cut(path: Path, to: Path) -> Path:
     """Write the first half of a file."""
     to.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

@@ -5,28 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
 import pytest
 
 from edge import cli
 from edge.geometry import Box
 from edge.messages import Estimate, Track
 from edge.tools.analyze.sightings import Sightings
-from tests.conftest import DEMO_CLIP
-from tests.edge.tools.analyze.rig import analyze, empty, lines
-
-
-def visit(path: Path, before: int = 30, after: int = 60) -> Path:
-    """Write a recording of 15 frames a second: a face, then an empty room."""
-    video = cv2.VideoCapture(str(DEMO_CLIP))
-    video.set(cv2.CAP_PROP_POS_FRAMES, 45)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 15.0, (320, 240))
-    room = cv2.cvtColor(empty(), cv2.COLOR_GRAY2BGR)
-    for i in range(before + after):
-        writer.write(video.read()[1] if i < before else room)
-    writer.release()
-    video.release()
-    return path
+from tests.edge.tools.analyze.rig import analyze, lines, visits
 
 
 def seen(name: str, at: float) -> Estimate:
@@ -63,7 +48,7 @@ def test_at_the_end_only_who_was_found_a_moment_before_is_there() -> None:
 def test_a_summary_has_the_length_of_a_visit_that_its_event_has(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = visit(tmp_path / "visit.mp4")
+    path = visits(tmp_path / "visit.mp4")
     assert cli.main(["replay", str(path)]) == 0
     events = [json.loads(line)["data"] for line in capsys.readouterr().out.splitlines()]
     (left,) = (e for e in events if e["event_type"] == "face_left")
@@ -79,6 +64,21 @@ def test_a_summary_has_the_length_of_a_visit_that_its_event_has(
 
 
 def test_crops_are_of_faces_that_were_found(tmp_path: Path) -> None:
-    analyze(visit(tmp_path / "visit.mp4"), "--crop", tmp_path / "crops")
+    analyze(visits(tmp_path / "visit.mp4"), "--crop", tmp_path / "crops")
     times = [float(p.stem.rsplit("-", 1)[1]) for p in (tmp_path / "crops").iterdir()]
     assert times and max(times) < 2.0
+
+
+def test_tracks_of_replay_are_those_of_its_frames_and_of_analyze(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = visits(tmp_path / "two.mp4", 30, 60, 30)
+    assert cli.main(["replay", str(path)]) == 0
+    events = [json.loads(line)["data"]["track"] for line in capsys.readouterr().out.splitlines()]
+    assert cli.main(["replay", str(path), "--frames"]) == 0
+    frames = [json.loads(line)["faces"] for line in capsys.readouterr().out.splitlines()]
+    (line,) = lines(analyze(path, "--json", "--summary")[1])
+    summed = [face["track"] for face in line["summary"]["faces"]]
+    assert len(summed) == 2
+    assert summed == list(dict.fromkeys(events))
+    assert summed == list(dict.fromkeys(f["track"] for faces in frames for f in faces))
