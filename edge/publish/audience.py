@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 SUFFIX = ".audience.json"  # after the outbox's name
 MAX_BYTES = 64 * 1024  # a bound against nonsense; a count takes about 120, an hour 190
 HOUR_S = 3600  # s
-LONGEST_STEP_S = 2.0  # s: between two looks at the scene, no more is credited to the first
+LONGEST_STEP_S = 2.0  # s: between two detections of a face, no more is credited to it
 DIGITS = 1  # of seconds
 
 
@@ -64,8 +64,8 @@ class AudienceCounter:
         self._count = count = self._read() if config.enabled else None
         self.hours = Hours(retain, count.over if count is not None else ())
         self._tracks: dict[str, bool] = {}  # in view: whether it was counted as one who looked
-        self._t: float | None = None
-        self._watched: tuple[int, int] = (0, 0)  # people, lookers since `_t`
+        self._until: dict[str, float] = {}  # in view: s, up to when its dwell was counted
+        self._watched: tuple[int, int] = (0, 0)  # people, lookers
         self._kept: tuple[bytes, list[AudienceHour]] = b"", []  # ready to be written; of it, hours
         self._written = self._kept
         self._failed = False
@@ -75,14 +75,14 @@ class AudienceCounter:
         """Go on by other settings."""
         self._config = config
         if not config.enabled:
-            self._count = self._t = None
+            self._count = None
             self._tracks.clear()
+            self._until.clear()
 
-    def update(self, t: float, wall: float, estimates: Sequence[Estimate], *, synced: bool) -> None:
+    def update(self, wall: float, estimates: Sequence[Estimate], *, synced: bool) -> None:
         """Take who is in view now.
 
         Args:
-            t: seconds, monotonic.
             wall: seconds since 1970; where it jumps to another hour, the hour ends.
             estimates: of faces that subscribers were told of.
             synced: whether `wall` can be believed.
@@ -90,12 +90,13 @@ class AudienceCounter:
         if not self._config.enabled:
             return
         count = self._hour(wall, synced=synced)
-        step = min(max(t - self._t, 0.0), LONGEST_STEP_S) if self._t is not None else 0.0
-        people, looking = self._watched
-        count.dwell_s += people * step
-        count.attention_s += looking * step
         living = [e for e in estimates if not e.track.still]
         for e in living:
+            # To its last detection, as in `face_left`: it is carried on for a while after that.
+            until = self._until.get(e.track.id, e.track.began)
+            step = min(max(e.track.seen - until, 0.0), LONGEST_STEP_S)
+            count.dwell_s += step
+            count.attention_s += step * _looks(e)
             if e.track.id not in self._tracks:
                 self._tracks[e.track.id] = False
                 count.seen += 1
@@ -104,7 +105,7 @@ class AudienceCounter:
                 self._tracks[e.track.id] = True
                 count.looked += 1
         self._tracks = {e.track.id: self._tracks[e.track.id] for e in living}
-        self._t = t
+        self._until = {e.track.id: e.track.seen for e in living}
         self._watched = len(living), sum(map(_looks, living))
         count.over = self.hours.kept
         self._kept = msgspec.json.encode(count), count.over

@@ -122,7 +122,7 @@ class MqttPublisher:
         """Offer the present: at once when faces, emotions or status changed, else seldom."""
         wall = self._clock.wall()
         synced = self._builder.synced(self._clock.now())
-        self._audience.update(t, wall, estimates, synced=synced)
+        self._audience.update(wall, estimates, synced=synced)
         signature = (status, self._audience.hour, tuple(map(_shown, estimates)))
         same = signature == self._shown
         living = any(not e.track.still for e in estimates)

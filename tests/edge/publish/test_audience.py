@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,16 +44,26 @@ class Scene:
     ) -> None:
         self.hours: list[AudienceHour] = []
         self.counter = AudienceCounter(config, outbox, self.retain)
-        self.t, self.wall = 100.0, wall
+        self.t, self.wall, self.last = 100.0, wall, 100.0
+        self.began: dict[str, float] = {}
 
     def retain(self, payload: bytes) -> None:
         self.hours.append(decode_audience(payload))
 
-    def show(self, seconds: float, *people: Estimate) -> None:
+    def show(self, seconds: float, *people: Estimate, found: bool = True) -> None:
+        """Show people who are found in each frame, or are carried on since the last of before."""
         for _ in range(round(seconds * 2)):
-            self.counter.update(self.t, self.wall, people, synced=True)
+            if found:
+                self.last = self.t
+            seen = [self._at(e) for e in people]
+            self.counter.update(self.wall, seen, synced=True)
             self.t += 0.5
             self.wall += 0.5
+
+    def _at(self, e: Estimate) -> Estimate:
+        # A face is told half a second after it was first detected.
+        began = self.began.setdefault(e.track.id, self.t - 0.5)
+        return replace(e, track=replace(e.track, began=began, seen=self.last))
 
 
 def test_people_lookers_dwell_and_attention_are_counted() -> None:
@@ -64,6 +75,16 @@ def test_people_lookers_dwell_and_attention_are_counted() -> None:
     assert (now.now, now.looking, now.seen, now.looked) == (1, 1, 2, 1)
     assert now.dwell_s == pytest.approx(30.0, abs=1.0)
     assert now.attention_s == pytest.approx(20.0, abs=1.0)
+
+
+def test_who_left_counts_to_the_last_detection_as_in_the_event() -> None:
+    scene = Scene()
+    for name in "abcd":
+        scene.show(3.0, person(name, looking=True))
+        scene.show(2.0, person(name, looking=True), found=False)  # track.lost_s
+    now = scene.counter.now()
+    assert now is not None
+    assert (now.seen, now.dwell_s, now.attention_s) == (4, 12.0, 12.0)
 
 
 def test_a_glance_is_no_look_and_a_picture_is_nobody() -> None:
