@@ -19,9 +19,10 @@ from edge.client.client import Client
 from edge.client.device import Device
 from edge.client.inventory import Message
 from edge.config import Mqtt
-from edge.messages import EventType, Status
+from edge.messages import ConditionKind, EventType, Status
 
 MAX_REASONS = 16  # of a device: each is a series
+MAX_ALERTS = 16  # names of a device: the same
 MAX_TEXT = 80  # characters of a label's value
 
 # Of `health`: its field, the metric, and what it is.
@@ -58,6 +59,7 @@ class FleetCollector(Collector):
         """Listen to `mqtt` once `client` is entered."""
         self._lock = threading.Lock()
         self._events: dict[str, collections.Counter[str]] = {}  # since we listen, by device
+        self._alerts: dict[str, collections.Counter[str]] = {}  # the same, by device and name
         self.client = Client.to(mqtt, listener=self._heard)
 
     def _heard(self, message: Message, device: Device | None) -> None:
@@ -65,8 +67,16 @@ class FleetCollector(Collector):
             if message.event is not None:
                 counts = self._events.setdefault(message.name, collections.Counter())
                 counts[message.event.data.event_type] += 1
+                if message.event.data.event_type == EventType.ALERT_BEGAN:
+                    self._count_alert(message.name, _short(message.event.data.alert or ""))
             elif device is None and message.kind == "availability":
                 self._events.pop(message.name, None)
+                self._alerts.pop(message.name, None)
+
+    def _count_alert(self, device: str, alert: str) -> None:
+        begun = self._alerts.setdefault(device, collections.Counter())
+        if alert in begun or len(begun) < MAX_ALERTS:
+            begun[alert] += 1
 
     def collect(self) -> Iterator[Metric]:
         """Yield a sample a device and metric; what a device has not said is left out."""
@@ -92,19 +102,41 @@ class FleetCollector(Collector):
             if d.info is not None:
                 model = _short(d.info.model.name)
                 info.add_metric([name, _short(d.info.version), model, _short(d.info.detector)], 1)
-        yield from (online, faces, status, problem, info, self._counted())
+        yield from (online, faces, status, problem, info, *self._counted())
+        yield _conditions(devices)
         yield from _doing(devices)
         yield from _health(devices)
 
-    def _counted(self) -> Metric:
-        family = CounterMetricFamily(
+    def _counted(self) -> tuple[Metric, Metric]:
+        events = CounterMetricFamily(
             "emotion_edge_events", "Events heard since we listen.", labels=["device", "event_type"]
+        )
+        alerts = CounterMetricFamily(
+            "emotion_edge_alerts", "Alerts begun since we listen.", labels=["device", "alert"]
         )
         with self._lock:
             for name, counts in sorted(self._events.items()):
                 for kind in EventType:
-                    family.add_metric([name, kind.value], counts[kind.value])
-        return family
+                    events.add_metric([name, kind.value], counts[kind.value])
+            for name, begun in sorted(self._alerts.items()):
+                for alert, count in begun.items():
+                    alerts.add_metric([name, alert], count)
+        return events, alerts
+
+
+def _conditions(devices: dict[str, Device]) -> Metric:
+    """Return how many faces are in each condition, of devices with `[state]` on."""
+    family = _of_devices(
+        "faces_in_condition",
+        "Faces that look, have their eyes closed, are drowsy, yawn, are distracted.",
+        "condition",
+    )
+    for name, d in devices.items():
+        if d.online and d.state is not None and d.info is not None and d.info.state_model:
+            found = collections.Counter(c for face in d.state.faces for c in face.conditions)
+            for kind in ConditionKind:
+                family.add_metric([name, kind.value], found[kind.value])
+    return family
 
 
 def _doing(devices: dict[str, Device]) -> Iterator[Metric]:

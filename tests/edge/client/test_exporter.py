@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.clock import SystemClock
-from edge.messages import Eyes, FaceState
+from edge.messages import Condition, ConditionKind, EventType, Eyes, FaceState
 from tests.broker import Broker, subscribed
 from tests.conftest import ROOT
-from tests.edge.publish.rig import change, estimate, publishing
+from tests.edge.publish.rig import WHO, change, estimate, publishing
 from tests.edge.publish.test_metrics import HEALTH, scrape, values
 from tests.waiting import PATIENCE_S, wait_until
 
@@ -34,11 +34,15 @@ def test_every_device_without_a_port_of_its_own(tmp_path: Path) -> None:
         try:
             connected = "emotion_edge_exporter_broker_connected"
             wait_until(lambda: values(scrape(port))[connected] == 1, "it is connected")
-            with publishing(broker.port) as p, subscribed(broker) as s:
+            who = replace(WHO, state_model=WHO.model)
+            with publishing(broker.port, who=who) as p, subscribed(broker) as s:
                 p.health(HEALTH)
                 doing = FaceState(yaw=-20.0, eyes=Eyes(left=0.25), smile=0.0)
-                known = replace(estimate(), state=doing)
+                looks = Condition(ConditionKind.ATTENTION, 0.0, 0.0)
+                known = replace(estimate(), state=doing, conditions=(looks,))
                 p.state(SystemClock().now(), [known], "running")
+                alert = {"kind": EventType.ALERT_BEGAN, "alert": "angry", "grade": "more"}
+                p.publish(replace(change(SystemClock().now()), **alert))
                 p.publish(change(SystemClock().now()))
                 s.publish('emotion/x"y\\nz/availability', "offline", retain=True)
                 s.publish("emotion/odd/health", b"{")
@@ -62,6 +66,9 @@ def test_every_device_without_a_port_of_its_own(tmp_path: Path) -> None:
         "emotion_edge_face_eye_open_ratio{device=kiosk,eye=left}": 0.25,
         "emotion_edge_face_smile_ratio{device=kiosk}": 0,
     }
+    condition = "emotion_edge_faces_in_condition{condition=%s,device=kiosk}"
+    assert [v[condition % name] for name in ("attention", "drowsy")] == [1, 0]
+    assert v["emotion_edge_alerts_total{alert=angry,device=kiosk}"] == 1
     assert v["emotion_edge_problem{device=kiosk,reason=broker_away}"] == 1
     assert v["emotion_edge_frames_total{device=kiosk}"] == 1500
     assert v["emotion_edge_temperature_celsius{device=kiosk}"] == 51.5
