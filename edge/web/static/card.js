@@ -17,7 +17,14 @@ const EVENTS = new Map([
   ["face_left", () => "a face left"],
   ["alert_began", (e) => `alert${e.alert ? ` ${e.alert}` : ""}: ${e.emotion}, ${e.grade}`],
   ["alert_ended", (e) => `alert${e.alert ? ` ${e.alert}` : ""} ended`],
+  ["attention_began", () => "looks"],
+  ["attention_ended", () => "no longer looks"],
 ]);
+for (const [kind, words] of CONDITIONS) {
+  if (kind === "attention") continue;
+  EVENTS.set(kind, () => words);
+  EVENTS.set(`${kind}_ended`, () => `${words}: over`);
+}
 
 // What additional classifiers say of a face.
 const attributes = (face) =>

@@ -201,6 +201,15 @@ def test_a_page_that_comes_later_knows_what_was_before(
         expect(hall).to_have_count(0)
 
 
+WORDS = {
+    "attention_began": "looks",
+    "attention_ended": "no longer looks",
+    "eyes_closed": "eyes closed",
+    "eyes_closed_ended": "eyes closed: over",
+    "of_a_later_version": "of_a_later_version",
+}
+
+
 def test_a_camera_that_is_away_and_a_late_event_are_told_as_what_they_are(
     dashboard: Command, site: Broker, page: Any
 ) -> None:
@@ -213,6 +222,9 @@ def test_a_camera_that_is_away_and_a_late_event_are_told_as_what_they_are(
         expect(lab.locator(".status")).to_have_text("⚠ camera lost")
         lab.get_by_text("last events").click()
         expect(lab.locator(".log")).to_contain_text("(sent late)")
+        for kind, words in WORDS.items():
+            s.publish("emotion/lab/event", event(kind))
+            expect(lab.locator(".log li").first).to_contain_text(words)
         expect(page.locator(".alert", has_text="lab")).to_have_count(0)
         page.get_by_label("Show").select_option("trouble")
         expect(lab).to_be_visible()
