@@ -27,6 +27,10 @@ PACKAGES = (
     "prometheus-client",
     "tornado",
     "tomlkit",
+    "sqlalchemy",
+    "alembic",
+    "psycopg",
+    "pyarrow",
 )
 LOG_LINES = 50
 ASK_S = 10.0  # for the journal
@@ -80,6 +84,7 @@ def _versions() -> list[str]:
 
 def _machine() -> list[str]:
     from edge import host
+    from edge.tools.bench_report import known
 
     lines = [f"{platform.machine()}, {os.cpu_count()} processors, {platform.release()}"]
     for path in ("/etc/os-release", "/proc/device-tree/model", "/proc/meminfo"):
@@ -93,7 +98,8 @@ def _machine() -> list[str]:
             for line in text.splitlines()
             if line.startswith(wanted) or path.endswith("model")
         ]
-    lines.append(f"temperature {host.temperature_c()} °C, throttled: {host.throttled()}")
+    lines.append(f"temperature {known(host.temperature_c(), ' °C')}")
+    lines.append(f"throttled: {known(host.throttled(), '')}")
     videos = sorted(str(p) for p in Path("/dev").glob("video*"))
     lines.append(f"cameras: {' '.join(videos) or 'no /dev/video*'}")
     for folder in ("/tmp", "/var/lib"):

@@ -178,9 +178,7 @@ def open_history(args: argparse.Namespace) -> Store:
     """
     address = named_history(args)
     if not address:
-        raise UsageError(
-            "--store: got nothing; allowed: a file, or postgresql://USER@HOST/DATABASE"
-        )
+        raise UsageError("--store: got nothing; allowed: a file, or postgresql://HOST/DATABASE")
     try:
         from edge.store import open_store, parse_address
     except ImportError as e:

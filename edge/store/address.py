@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError
 from edge.errors import ConfigError
 from edge.redact import redacted, remember, secrets_in
 
-ALLOWED = "allowed: a file such as history.db, sqlite:///FILE, or postgresql://USER@HOST/DATABASE"
+ALLOWED = "allowed: a file such as history.db, sqlite:///FILE, or postgresql://HOST/DATABASE"
 # psycopg would wait for ever for a host that does not answer; seconds.
 CONNECT_TIMEOUT_S = 10
 # A server that is cut off says nothing; Linux would wait for two hours. Seconds.

@@ -129,15 +129,16 @@ def table(r: Report) -> str:
         f"processor   {r.cpu_ms:.2f} ms a frame: {r.cpu_share:.1%} of one core at {r.fps:.3g}/s",
         f"speed       {r.frames_per_s:.0f} frames/s here and now, {r.dropped} dropped",
         f"latency     median {latency.median:.1f} ms, p95 {latency.p95:.1f}, p99 {latency.p99:.1f}",
-        f"memory      {_known(r.memory_mb, ' MB')}",
-        f"processor   {_known(r.temperature_c, ' C')}, throttled: {_known(r.throttled, '')}",
+        f"memory      {known(r.memory_mb, ' MB')}",
+        f"temperature {known(r.temperature_c, ' °C')}, throttled: {known(r.throttled, '')}",
         "",
         *(f"-> {line}" for line in r.advice),
     ]
     return "\n".join(lines)
 
 
-def _known(value: float | bool | None, unit: str) -> str:
+def known(value: float | bool | None, unit: str) -> str:
+    """Return a figure of the device in words, such as its temperature and `unit`."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "not known here" if value is None else f"{value:g}{unit}"

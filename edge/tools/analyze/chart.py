@@ -9,7 +9,7 @@ from edge.messages import UNKNOWN
 from edge.tools.analyze.job import Part
 from edge.tools.annotate import COLOURS
 
-WIDTH, HEIGHT, AXIS = 900, 150, 18  # SVG units; the last: room for times
+WIDTH, HEIGHT = 900, 150  # SVG units; the page stretches them
 TICKS = 8  # times under a timeline, about
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)  # s between two of them
 
@@ -66,18 +66,16 @@ def timeline(part: Part, labels: Sequence[str]) -> str:
         )
         below = above
     seconds = count * part.step_s
-    ticks = []
     step = next((s for s in STEPS_S if seconds / s <= TICKS), STEPS_S[-1])
-    for k in range(int(seconds / step) + 1):
-        x = k * step / seconds * WIDTH
-        ticks.append(
-            f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{HEIGHT}' y2='{HEIGHT + 4}'/>"
-            f"<text x='{x + 2:.1f}' y='{HEIGHT + AXIS - 4}'>{_time(k * step)}</text>"
-        )
+    # Beside the picture, which a narrow page squeezes: words would be squeezed with it.
+    ticks = "".join(
+        f"<span style='left:{t / seconds:.2%}'>{_time(t)}</span>"
+        for t in range(0, int(seconds) + 1, step)
+    )
     return (
-        f"<svg viewBox='0 0 {WIDTH} {HEIGHT + AXIS}' role='img' "
+        f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' preserveAspectRatio='none' role='img' "
         f"aria-label='scores over time'><rect width='{WIDTH}' height='{HEIGHT}'/>"
-        f"{''.join(areas)}{''.join(ticks)}</svg>"
+        f"{''.join(areas)}</svg><div class='axis'>{ticks}</div>"
     )
 
 

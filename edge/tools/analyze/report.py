@@ -129,18 +129,20 @@ class Report:
                 continue
             thumb = thumbs.get(face.track)
             looked = "–" if face.attention is None else f"{face.attention:.0%}"
-            attention = f"<td>{looked}</td>" if measured else ""
+            attention = f"<td data-is='attention'>{looked}</td>" if measured else ""
             rows.append(
-                f"<tr><td>{_image(thumb.thumbnail) if thumb else ''}</td>"
-                f"<td>{face.from_s:.1f}–{face.to_s:.1f} s</td><td>{face.seconds:.1f} s</td>"
+                f"<tr><td>{_image(thumb.thumbnail) if thumb else ''}"
+                f"<small>{escape(face.track)}</small></td>"
+                f"<td>{face.from_s:.1f}–{face.to_s:.1f} s</td>"
+                f"<td data-is='in view'>{face.seconds:.1f} s</td>"
                 f"<td class='wide'>{bar(_shares(face.emotions), self._labels)}</td>"
-                f"<td>{escape(face.dominant)}</td>{attention}</tr>"
+                f"<td data-is='mostly'>{escape(face.dominant)}</td>{attention}</tr>"
             )
         return (
-            "<h4>Faces</h4><div class='scroll'><table><thead><tr><th></th><th>seen</th>"
+            "<h4>Faces</h4><table><thead><tr><th></th><th>seen</th>"
             "<th>in view</th><th>share of time</th><th>mostly</th>"
             f"{'<th>attention</th>' if measured else ''}</tr></thead>"
-            f"<tbody>{''.join(rows)}</tbody></table></div>"
+            f"<tbody>{''.join(rows)}</tbody></table>"
         )
 
     def _gallery(self) -> str:

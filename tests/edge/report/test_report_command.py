@@ -161,7 +161,7 @@ def test_no_history_at_all_is_64(
     monkeypatch.delenv("EMOTION_EDGE_HISTORY", raising=False)
     code, _, err = run(capsys)
     assert code == 64
-    assert "--store: got nothing; allowed: a file, or postgresql://" in err
+    assert "--store: got nothing; allowed: a file, or postgresql://HOST/DATABASE\n" in err
 
 
 def test_a_history_of_a_newer_version_is_78(

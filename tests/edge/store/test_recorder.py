@@ -240,7 +240,7 @@ def test_a_database_that_refuses_is_69_without_the_password(
     [
         ((), 64, "--to: got nothing"),
         (("--to", "h.db", "--to-file", "x"), 64, "got both"),
-        (("--to", "mysql://h/d"), 78, "allowed: a file"),
+        (("--to", "mysql://h/d"), 78, "or postgresql://HOST/DATABASE"),
         (("--to-file", "/nonexistent"), 78, "No such file"),
         (("--to", "h.db", "--keep", "30"), 64, "such as 30d"),
         (("--to", "h.db", "--name", "a/b"), 64, "--name: got 'a/b'"),

@@ -29,7 +29,10 @@ def test_the_demo_clip_is_measured_stage_by_stage(capsys: pytest.CaptureFixture[
     for s in report.stages:
         assert s.ms.median <= s.ms.p95 <= s.ms.p99
     assert report.advice
-    assert "motion" in table(report)
+    said = table(report)
+    assert "motion" in said
+    assert sum(line.startswith("processor ") for line in said.splitlines()) == 1
+    assert "temperature" in said
 
 
 def test_a_file_that_is_none_is_named(capsys: pytest.CaptureFixture[str]) -> None:
