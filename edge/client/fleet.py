@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from edge.client.device import FACE_REASONS, Device
 from edge.client.text import plain, span
+from edge.contract import ModelInfo
 from edge.messages import Status
 
 
@@ -82,12 +83,17 @@ def _row(d: Device, wall: float, max_age_s: float) -> Row:
         status=d.state.status if d.state is not None else None,
         version=info.version if info is not None else None,
         contract=info.contract if info is not None else None,
-        model=f"{info.model.name} {info.model.sha256[:8]}" if info is not None else None,
+        model=_model(info.model) if info is not None else None,
         health_age_s=age,
         fps=d.fps,
         faces=d.faces,
         **{name: getattr(h, name) for name in _OF_HEALTH} if h is not None else {},
     )
+
+
+def _model(m: ModelInfo) -> str | None:
+    """Return its name and how its sha256 begins; None: the device judges no emotion."""
+    return f"{m.name} {m.sha256[:8]}" if m.name else None
 
 
 _OF_HEALTH = (

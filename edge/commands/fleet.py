@@ -6,7 +6,7 @@ import argparse
 import time
 
 from edge.commands.watch import add_broker_options, broker
-from edge.errors import UsageError
+from edge.errors import NoInputError, UsageError
 
 WELL, PROBLEMS = 0, 1
 CONNECT_S = 10.0
@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         UnavailableError: the broker is away or refuses.
+        NoInputError: there is nothing to forget.
         ConfigError: a file that was named cannot be used.
         UsageError: a value makes no sense.
     """
@@ -67,16 +68,18 @@ def run(args: argparse.Namespace) -> int:
     mqtt = broker(args)
     if set(args.forget) & set("/+#"):
         raise UsageError(f"--forget: got {args.forget!r}; allowed: the name of a device")
-    if args.forget:
-        for name in RETAINED:
-            retain_once(Config(mqtt=mqtt), f"{mqtt.base}/{args.forget}/{name}", b"")
-        print(f"removed what {args.forget} has left on the broker")
-        return WELL
     with Client.to(mqtt) as client:
         client.wait_connected(CONNECT_S, first_try=True)
         client.wait_retained(settle_s=SETTLE_S, most_s=args.wait)
         devices = client.devices
-    expected = [name for name in args.expect.split(",") if name]
+    if args.forget:
+        for name in RETAINED:
+            retain_once(Config(mqtt=mqtt), f"{mqtt.base}/{args.forget}/{name}", b"")
+        if args.forget not in devices:
+            raise NoInputError(f"--forget: got {args.forget!r}, which has left nothing there")
+        print(f"removed what {args.forget} has left on the broker")
+        return WELL
+    expected = [name.strip() for name in args.expect.split(",") if name.strip()]
     found = fleet.rows(devices.values(), expected, time.time(), args.max_age)
     if args.tag:
         found = [row for row in found if args.tag in row.tags or row.device in expected]

@@ -14,7 +14,7 @@ from edge import cli
 from edge.client import Device, fleet
 from edge.client.text import span
 from edge.clock import SystemClock, rfc3339
-from edge.contract import Health, State, encode
+from edge.contract import Health, ModelInfo, State, encode
 from tests.broker import Broker, passwords, running, subscribed
 from tests.edge.publish.rig import WHO, estimate, publishing
 from tests.edge.publish.test_metrics import HEALTH
@@ -62,6 +62,15 @@ def _present(status: str) -> msgspec.Struct:
 def test_health_that_stands_still() -> None:
     assert problems(device(), wall=WALL + 301) == ["health_old"]
     assert problems(device(health=None)) == ["no_health"]
+
+
+def test_a_device_that_judges_no_emotion_has_no_model() -> None:
+    d = device()
+    nothing = ModelInfo(name="", sha256="", labels=[], runtime="")
+    d.take("info", encode(dataclasses.replace(WHO, model=nothing).info(GOOD.time)))
+    row = fleet.rows([d], [], WALL + 5, 300)[0]
+    assert row.model is None
+    assert fleet.table([row])[1].split()[:5] == ["kiosk", "online", "0.0.0", "-", "25.0"]
 
 
 def test_expected_device_that_never_spoke() -> None:
@@ -184,6 +193,8 @@ def test_forgotten_device_is_gone(broker: Broker, capsys: pytest.CaptureFixture[
     assert ask(broker.port, "--forget", "kiosk") == 0
     assert ask(broker.port, "--json") == 1
     assert "{" not in capsys.readouterr().out
+    assert ask(broker.port, "--forget", "kiosk") == 66
+    assert "--forget: got 'kiosk', which has left nothing there" in capsys.readouterr().err
 
 
 def test_broker_away(capsys: pytest.CaptureFixture[str]) -> None:
@@ -199,7 +210,9 @@ def test_operator_who_may_only_read(tmp_path: Path, capsys: pytest.CaptureFixtur
     settings = passwords(tmp_path / "broker", {"operator": "look"}, acl)
     with running(tmp_path / "broker", settings) as broker:
         login = ("--username", "operator", "--password-file", str(secret))
-        assert ask(broker.port, *login, "--expect", "kiosk") == 1
-        assert "never_seen" in capsys.readouterr().out
+        assert ask(broker.port, *login, "--expect", "lab, kiosk,") == 1
+        said = [line.split() for line in capsys.readouterr().out.splitlines()]
+        assert [(x[0], x[-1]) for x in said[1:3]] == [(d, "never_seen") for d in ("kiosk", "lab")]
+        assert len(said) == 4
         assert ask(broker.port, *login, "--forget", "kiosk") == 69
         assert "refused" in capsys.readouterr().err
