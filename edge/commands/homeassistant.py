@@ -12,6 +12,7 @@ from edge.errors import UsageError
 
 if TYPE_CHECKING:
     from edge.config import Config
+    from edge.contract import ModelInfo
     from edge.publish import Identity
 
 
@@ -58,24 +59,27 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _identity(config: Config) -> Identity:
-    """Who the daemon would be; reads the model's manifest but does not load the model."""
+    """Who the daemon would be; reads the models' manifests but does not load the models."""
     from edge import __version__
     from edge.build import NO_MODEL, device_name
-    from edge.contract import ModelInfo
-    from edge.model.manifest import find_model, load_manifest
+    from edge.configfile import effective
     from edge.publish import Identity
 
-    model = NO_MODEL
-    if config.classify.enabled:
-        manifest = load_manifest(find_model(config.classify.model))
-        model = ModelInfo(
-            name=manifest.name, sha256=manifest.sha256, labels=list(manifest.labels), runtime=""
-        )
     return Identity(
         base=config.mqtt.base,
         device=device_name(config),
         boot_id="",
         version=__version__,
-        model=model,
+        model=_model(config.classify.model) if config.classify.enabled else NO_MODEL,
         detector=config.detect.name,
+        state_model=_model(config.state.model) if config.state.enabled else None,
+        config=effective(config),
     )
+
+
+def _model(name: str) -> ModelInfo:
+    from edge.contract import ModelInfo
+    from edge.model.manifest import find_model, load_manifest
+
+    m = load_manifest(find_model(name))
+    return ModelInfo(name=m.name, sha256=m.sha256, labels=list(m.labels), runtime="")

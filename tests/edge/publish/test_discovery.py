@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import random
 import re
 from typing import Any
 
@@ -12,12 +13,17 @@ import jsonschema
 import pytest
 
 from edge import cli
+from edge.build import build
+from edge.clock import SystemClock
+from edge.configfile import load
 from edge.contract import ModelInfo
 from edge.publish import Identity
 from edge.publish.discovery import discovery, object_id
 from edge.publish.requests import Requests
-from edge.stages import Control
+from edge.stages import Control, Publisher
+from edge.tools.analyze.summary import Spans
 from tests.broker import Broker, subscribed
+from tests.conftest import DEMO_CLIP
 from tests.edge.publish.rig import LABELS, WHO, publishing
 from tests.waiting import wait_until
 
@@ -279,3 +285,23 @@ def test_printed_message_is_the_one_that_is_sent(capsys: pytest.CaptureFixture[s
     printed = json.loads(capsys.readouterr().out)
     assert set(printed) == {TOPIC}
     assert set(printed[TOPIC]["components"]) == set(message()["components"])
+
+
+@pytest.mark.parametrize("profile", ["kiosk", "car", "driver"])
+def test_of_a_profile_too_the_printed_message_is_the_one_that_is_sent(
+    profile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sets = [f"profile={profile}", "device.name=kiosk", f"camera.source={DEMO_CLIP}"]
+    sent: list[Identity] = []
+
+    def publisher(who: Identity) -> Publisher:
+        sent.append(who)
+        return Spans()  # any that keeps quiet
+
+    clock = SystemClock()
+    config = load(None, {}, sets)
+    build(config, clock, Control(), random.Random(0), boot_id="b", publisher=publisher)
+    options = [word for s in sets for word in ("--set", s)]
+    assert cli.main(["homeassistant", "--config", "/dev/null", *options]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == {TOPIC: json.loads(discovery(sent[0], "homeassistant").payload)}
