@@ -157,5 +157,9 @@ def notes(report: Report) -> list[str]:
             f"Sums of fewer than {report.k} visitors are not given out; withheld is what would "
             "give them away."
         )
+    told = (c for s in (report.now, report.before) for c in (s.total, *s.hours, *s.days))
+    if any(c.visitors and c.dwell_s is None for c in told):
+        ended = "a visit has" if report.k <= 1 else f"{report.k} visits have"
+        said.append(f"Dwell and attention are told where at least {ended} ended.")
     said.append("Scores are a model's estimate of what a face looks like, not of what one feels.")
     return said

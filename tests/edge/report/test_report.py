@@ -6,12 +6,15 @@ from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import delete
 
 from edge.errors import UsageError
+from edge.report import words
 from edge.report.figures import Report, report
 from edge.report.period import Period
 from edge.report.query import read
 from edge.store import Store
+from edge.store.models import HourDwell
 from tests.edge.report.rows import gap, heard, hour, listened, week
 
 MONDAY = "2026-11-09"
@@ -99,6 +102,16 @@ def test_how_many_looked_is_told_only_where_neither_side_is_few(store: Store) ->
     assert told(store).now.looked is None
     hour(store, "2026-11-09T10:00", 30, looked=28)
     assert told(store).now.looked == 0.5
+
+
+@pytest.mark.parametrize(("k", "ended"), [(5, "5 visits have ended"), (1, "a visit has ended")])
+def test_why_visits_that_go_on_have_no_dwell_is_said(store: Store, k: int, ended: str) -> None:
+    hour(store, "2026-11-09T09:00", 30)
+    assert not [note for note in words.notes(told(store, k=k)) if "Dwell" in note]
+    with store.begin() as c:
+        c.execute(delete(HourDwell))
+    (note,) = (note for note in words.notes(told(store, k=k)) if "Dwell" in note)
+    assert note == f"Dwell and attention are told where at least {ended}."
 
 
 def test_who_stays_into_an_hour_in_which_nobody_came_is_not_told(store: Store) -> None:
