@@ -52,7 +52,9 @@ def run(args: argparse.Namespace) -> int:
             away is waited for.
     """
     if not 0 < args.minutes <= MAX_MINUTES:
-        raise UsageError(f"--minutes: got {args.minutes:g}; allowed: up to {MAX_MINUTES:g}")
+        raise UsageError(
+            f"--minutes: got {args.minutes:g}; allowed: more than 0, up to {MAX_MINUTES:g}"
+        )
     check_few(args.few)
     needs_web()
 

@@ -52,19 +52,23 @@ def run(args: argparse.Namespace) -> int:
 
     logs.setup(config.log.level)
     clock, control, rng = SystemClock(), Control(), fresh_rng()
+    beside: list[Publisher] = []  # the broker
 
     def publisher(identity: Identity) -> Publisher:
         screen = _Screen(identity.model.labels, clock.now(), as_json=args.json)
         lines = EventsOnly(EventBuilder(identity, clock, rng), screen.show)
         if not config.mqtt.host:
             return lines
-        return _Both(open_publisher(config, identity, clock, control, rng), lines)
+        beside.append(open_publisher(config, identity, clock, control, rng))
+        return _Both(beside[0], lines)
 
     if not args.json:
         _say("A clip with a face in it, played through the pipeline. No camera, no network.")
     shown = serve(config, clock, control, rng, publisher)
     if not args.json:
         what = f"published to {args.broker}" if args.broker else "with --json: what is published"
+        if beside and (left := beside[0].stats().depth):
+            what = f"{args.broker or config.mqtt.host} has not taken {left} of the events"
         _say(f"{shown} frames. Next: emotion-edge run --set camera.source=0; {what}.")
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import time
 
 from edge.commands.watch import add_broker_options, broker
@@ -66,6 +67,9 @@ def run(args: argparse.Namespace) -> int:
     from edge.publish.probe import retain_once
 
     mqtt = broker(args)
+    for option, seconds in (("--wait", args.wait), ("--max-age", args.max_age)):
+        if not 0 < seconds < math.inf:
+            raise UsageError(f"{option}: got {seconds:g}; allowed: more than 0")
     if set(args.forget) & set("/+#"):
         raise UsageError(f"--forget: got {args.forget!r}; allowed: the name of a device")
     with Client.to(mqtt) as client:

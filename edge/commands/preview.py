@@ -66,9 +66,11 @@ def run(args: argparse.Namespace) -> int:
         EdgeError: camera, model or configuration, as with `run`.
     """
     if not 0 < args.minutes <= MAX_MINUTES:
-        raise UsageError(f"--minutes: got {args.minutes:g}; allowed: up to {MAX_MINUTES:g}")
+        raise UsageError(
+            f"--minutes: got {args.minutes:g}; allowed: more than 0, up to {MAX_MINUTES:g}"
+        )
     if not 0 < args.pictures <= 60:
-        raise UsageError(f"--pictures: got {args.pictures:g}; allowed: up to 60")
+        raise UsageError(f"--pictures: got {args.pictures:g}; allowed: more than 0, up to 60")
     needs_web()
 
     import os

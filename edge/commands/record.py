@@ -144,7 +144,7 @@ def duration(text: str) -> timedelta:
     match = re.fullmatch(r"(\d{1,6})(s|min|h|d|w)", text)
     if match is None or int(match[1]) == 0:
         raise argparse.ArgumentTypeError(
-            f"got {text!r}; allowed: a number and s, min, h, d or w, such as 30d"
+            f"got {text!r}; allowed: a number from 1 on and s, min, h, d or w, such as 30d"
         )
     return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 

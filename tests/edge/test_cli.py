@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from edge import cli
 from tests.conftest import DEMO_CLIP
+from tests.waiting import free_port
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 
@@ -155,6 +157,32 @@ def test_demo_shows_a_face_come_and_leave() -> None:
     assert "face_appeared" in done.stdout
     assert "face_left" in done.stdout
     assert "happy" in done.stdout
+
+
+def test_demo_does_not_say_that_a_broker_has_what_it_has_not() -> None:
+    broker = f"127.0.0.1:{free_port()}"
+    done = edge("demo", "--broker", broker, "--set", "camera.every_frame=true")
+    assert done.returncode == 0, done.stderr
+    assert re.search(rf"; {broker} has not taken \d+ of the events\.$", done.stdout.strip())
+    assert "published" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("fleet", "--wait", "-1"), "--wait: got -1; allowed: more than 0"),
+        (("fleet", "--max-age", "nan"), "--max-age: got nan; allowed: more than 0"),
+        (("dashboard", "--minutes", "0"), "--minutes: got 0; allowed: more than 0, up to 120"),
+        (("preview", "--minutes", "0"), "--minutes: got 0; allowed: more than 0, up to 1440"),
+        (("preview", "--pictures", "0"), "--pictures: got 0; allowed: more than 0, up to 60"),
+        (("record", "--keep", "0d"), "--keep: got '0d'; allowed: a number from 1 on and s,"),
+    ],
+)
+def test_a_number_of_nothing_is_told_what_is_allowed(
+    args: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(args) == 64
+    assert said in capsys.readouterr().err
 
 
 def test_an_alert_on_emotions_that_the_model_lacks_is_78() -> None:
