@@ -131,7 +131,8 @@ class TrackClassifier:
         out = [Scores(t.id, None, Reason.NOT_SCORED) for t in living[self._config.max_faces :]]
         for track in living[: self._config.max_faces]:
             limiters = self._limiters[track.id]
-            if frame.t - track.seen <= STALE_S and limiters.emotion.due(frame.t):
+            there = not track.gone and frame.t - track.seen <= STALE_S
+            if there and limiters.emotion.due(frame.t):
                 out.append(self._one(frame, track, limiters))
         return tuple(out)
 

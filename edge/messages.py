@@ -216,6 +216,7 @@ class Track:
     still: bool = False  # a picture, a statue or a pattern: it never moved and never changed
     state: FaceState | None = None  # None: nobody asked; `looking` is not filled in yet
     state_t: float | None = None  # s: when `state` was last measured; equal to the frame's: now
+    gone: bool = False  # neither detected nor followed in this frame: not to be judged
 
     @property
     def unit_box(self) -> tuple[float, float, float, float]:

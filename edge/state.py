@@ -186,7 +186,7 @@ class TrackStateEstimator:
         known = self._known[track.id]
         if not judged or frame.t - track.seen > STALE_S:
             known.state, known.t = NOTHING, frame.t
-        elif known.limiter.due(frame.t):
+        elif not track.gone and known.limiter.due(frame.t):
             measured = self._measure(frame, track)
             rest_s = self._config.smooth_s
             known.state = FaceState(

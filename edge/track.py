@@ -51,6 +51,12 @@ class _Tracked:
     misses: int = 0
     confirmed: bool = False
     sure: bool = True  # detected or followed surely in the newest frame
+    held: bool = True  # detected in the newest frame, or its picture was found there
+
+    def gone(self) -> bool:
+        """Return whether something else may be in the box by now."""
+        # A face cut off by the border has no picture to be found: the last detection counts.
+        return not self.held and (self.misses > 0 or self.template is not None)
 
 
 class FaceTracker:
@@ -85,7 +91,9 @@ class FaceTracker:
         self._tracks = [t for t in self._tracks if self._lives(t, frame.t, width, height)]
         confirmed = sorted((t for t in self._tracks if t.confirmed), key=lambda t: -t.box.area)
         return tuple(
-            Track(t.id, t.box, t.score, t.began, t.seen, (width, height), t.landmarks)
+            Track(
+                t.id, t.box, t.score, t.began, t.seen, (width, height), t.landmarks, gone=t.gone()
+            )
             for t in confirmed
         )
 
@@ -103,7 +111,7 @@ class FaceTracker:
         track.at = frame.t
         if dt <= 0:
             return
-        track.sure = False
+        track.sure = track.held = False
         coasting = frame.t - track.seen <= MAX_COAST_S
         guess = track.box.moved(track.vx * dt, track.vy * dt) if coasting else track.box
         if track.template is not None and not self._hidden(track):
@@ -112,6 +120,7 @@ class FaceTracker:
             if match >= MIN_MATCH:
                 guess = found
                 track.sure = match >= SURE_MATCH and track.misses == 0
+                track.held = True
         if track.landmarks is not None:
             dx, dy = guess.x - track.box.x, guess.y - track.box.y
             track.landmarks = tuple((x + dx, y + dy) for x, y in track.landmarks)
@@ -174,7 +183,7 @@ class FaceTracker:
         track.template = picture if picture is not None else track.template
         track.hits += 1
         track.misses = 0
-        track.sure = True
+        track.sure = track.held = True
         track.confirmed = track.confirmed or track.hits >= self._config.confirm
 
     def _spawn(self, face: Face, picture: NDArray[np.uint8] | None, t: float) -> _Tracked:

@@ -227,6 +227,13 @@ def test_a_box_carried_on_for_long_is_not_scored() -> None:
     assert classifier().classify(grey_frame(5.0), [track("a", 20, seen=4.0)]) == ()
 
 
+def test_what_is_where_a_face_was_is_not_scored() -> None:
+    c = classifier()
+    gone = replace(track("a", 20, seen=5.0), gone=True)
+    assert c.classify(grey_frame(5.1), [gone]) == ()
+    assert len(c.classify(grey_frame(5.1), [track("a", 20, seen=5.0)])) == 1  # its turn is kept
+
+
 def limits(size: int, sharpness: float, brightness: float) -> Classify:
     return Classify(min_face_px=size, min_sharpness=sharpness, min_brightness=brightness)
 

@@ -155,6 +155,13 @@ def test_what_was_known_does_not_outlast_the_sight_of_the_face() -> None:
     assert (gone.state, gone.state_t) == (NOTHING, 1.0)
 
 
+def test_what_is_where_a_face_was_is_not_judged() -> None:
+    stage = estimator()
+    (seen,) = stage.update(frame(0.0), [track()])
+    (gone,) = stage.update(frame(0.2, left=20), [track(gone=True)])
+    assert (gone.state, gone.state_t) == (seen.state, 0.0)  # as it was, and from when
+
+
 def test_at_most_so_many_faces_are_judged_pictures_not_counted() -> None:
     found = estimator(max_faces=1).update(
         frame(0.0), [track("poster", still=True), track("big"), track("small")]

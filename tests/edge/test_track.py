@@ -216,3 +216,23 @@ def test_a_face_that_is_lost_to_sight_has_the_detector_back_with_the_next_frame(
     assert tr.demand() < 1
     tr.update(frame(0.2), None)
     assert tr.demand() == 1
+
+
+def test_a_face_is_gone_where_neither_a_detection_nor_its_picture_is_found() -> None:
+    tr = tracker()
+    tr.update(frame(0, ("anna", 50, 50)), [face(50, 50)])
+    covered = ("anna", 50, 50), ("ben", 48, 49)
+    missed = tr.update(frame(0.1, ("anna", 53, 50)), [])  # dim, turned: but it is there
+    hidden = tr.update(frame(0.2, *covered), None), tr.update(frame(0.3, *covered), [])
+    back = tr.update(frame(0.4, ("anna", 56, 50)), None)
+    assert [k.gone for (k,) in (missed, *hidden, back)] == [False, True, True, False]
+    found = tr.update(frame(0.5, *covered), [face(52, 50)])  # the detector is believed
+    assert [k.gone for k in found] == [False]
+
+
+def test_a_face_that_the_border_cuts_off_is_there_until_a_detection_misses_it() -> None:
+    tr = tracker()  # it has no picture to be followed by
+    tr.update(frame(0, ("anna", 290, 50)), [face(290, 50)])
+    between = tr.update(frame(0.1, ("anna", 290, 50)), None)
+    missed = tr.update(frame(0.2, ("anna", 290, 50)), [])
+    assert [k.gone for (k,) in (between, missed)] == [False, True]
