@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 SUFFIX = ".audience.json"  # after the outbox's name
 MAX_BYTES = 64 * 1024  # a bound against nonsense; a count takes about 120, an hour 190
 HOUR_S = 3600  # s
-LONGEST_STEP_S = 2.0  # s: between two detections of a face, no more is credited to it
+LONGEST_STEP_S = 2.0  # s: no more is credited to a face for the time before it was told
 DIGITS = 1  # of seconds
 
 
@@ -53,7 +53,11 @@ class AudienceCounter:
     """Counts in the loop's thread; what is kept is written by another."""
 
     def __init__(
-        self, config: Audience, outbox: Path | None, retain: Callable[[bytes], None]
+        self,
+        config: Audience,
+        outbox: Path | None,
+        retain: Callable[[bytes], None],
+        lost_s: float = LONGEST_STEP_S,
     ) -> None:
         """Go on with the hours that the file beside `outbox` holds; None: kept nowhere.
 
@@ -69,11 +73,12 @@ class AudienceCounter:
         self._kept: tuple[bytes, list[AudienceHour]] = b"", []  # ready to be written; of it, hours
         self._written = self._kept
         self._failed = False
-        self.configure(config)
+        self.configure(config, lost_s)
 
-    def configure(self, config: Audience) -> None:
-        """Go on by other settings."""
+    def configure(self, config: Audience, lost_s: float = LONGEST_STEP_S) -> None:
+        """Go on by other settings; `lost_s`: at most so long between two detections of a face."""
         self._config = config
+        self._longest_s = max(lost_s, LONGEST_STEP_S)
         if not config.enabled:
             self._count = None
             self._tracks.clear()
@@ -93,8 +98,10 @@ class AudienceCounter:
         living = [e for e in estimates if not e.track.still]
         for e in living:
             # To its last detection, as in `face_left`: it is carried on for a while after that.
-            until = self._until.get(e.track.id, e.track.began)
-            step = min(max(e.track.seen - until, 0.0), LONGEST_STEP_S)
+            until = self._until.get(e.track.id)
+            longest = LONGEST_STEP_S if until is None else self._longest_s
+            since = e.track.began if until is None else until
+            step = min(max(e.track.seen - since, 0.0), longest)
             count.dwell_s += step
             count.attention_s += step * _looks(e)
             if e.track.id not in self._tracks:

@@ -92,7 +92,9 @@ class MqttPublisher:
         # A second process beside the one that has the outbox must not end that one's visits.
         ours = Problem.OUTBOX_MEMORY not in self._outbox.stats().problems
         self._open_tracks = OpenTracks(path if ours else None)
-        self._audience = AudienceCounter(config.audience, path if ours else None, self._hour_over)
+        self._audience = AudienceCounter(
+            config.audience, path if ours else None, self._hour_over, config.track.lost_s
+        )
         left_behind = self._open_tracks.left_behind(clock.now())
         self._writer = Writer(self._outbox, self._append, self._kept, self._present)
         for event in left_behind:
@@ -102,7 +104,7 @@ class MqttPublisher:
     def configure(self, config: Config, /) -> None:
         """Go on by other settings of `output`; publish `info` anew."""
         self._config = config
-        self._audience.configure(config.audience)
+        self._audience.configure(config.audience, config.track.lost_s)
         self._identity = dataclasses.replace(self._identity, config=effective(config))
         self._traffic.retain("info", encode(self._identity.info(self._builder.time())))
         self._link.wake()

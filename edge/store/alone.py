@@ -9,7 +9,7 @@ should one come after all, it is made anew.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -37,7 +37,9 @@ def end_missed(connection: Connection, new: Mapping[int, Sequence[Any]]) -> None
     """
     query = select(Alone.device_id, Alone.time, Alone.track).where(Alone.device_id.in_(new))
     known = {device: (time, track) for device, time, track in connection.execute(query)}
-    told = dict(known)
+    # What a clock that was ahead has said, the device's or ours, is not the last word.
+    now = datetime.now(UTC)
+    told = {device: said for device, said in known.items() if said[0] <= now}
     for device, rows in new.items():
         said = [(row.time, row.track) for row in rows if _is_alone(row)]
         if said:

@@ -38,8 +38,6 @@ from edge.tools.analyze.written import (
     AnnotatedRecording,
     Crops,
     annotate_picture,
-    drop_crops_beyond,
-    drop_crops_of_recording,
 )
 from edge.tools.replay import ClockedCamera, ReplayClock
 
@@ -106,10 +104,8 @@ class Engine:
         estimates = self._scenes.estimates(luma)
         if drawn is not None:
             annotate_picture(drawn, luma, estimates)
-        if task.crop is not None:
-            if estimates:
-                self._crops(task.crop).picture(luma, estimates)
-            drop_crops_beyond(task.crop, len(estimates))
+        if task.crop is not None and estimates:
+            self._crops(task.crop).picture(luma, estimates)
         shown: dict[str, int] = {}
         for e in estimates:
             shown[e.emotion] = shown.get(e.emotion, 0) + 1
@@ -133,7 +129,6 @@ class Engine:
         drawn = target_of(task, Kind.RECORDING)
         observers: list[Observer] = [collector, text, _Told(progress, frames)]
         if task.crop is not None:
-            drop_crops_of_recording(task.crop)
             observers.append(self._crops(task.crop))
         if self._job.report:
             gatherer = Gatherer(self._labels)

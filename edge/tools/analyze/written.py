@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import os
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -145,43 +143,6 @@ class Crops:
         with contextlib.suppress(ValueError):  # carried out of the frame
             face = self._model.crop(luma, track.box, track.landmarks if self._upright else None)
             write_file(self._beginning + ending, cv2.imencode(".png", face)[1].tobytes())
-
-
-def drop_crops_beyond(beginning: str, faces: int) -> None:
-    """Delete what an earlier run cut out of a photograph in which it found more faces.
-
-    Raises:
-        StorageError: it cannot be deleted.
-    """
-    _drop(f"{beginning}-{n}.png" for n in itertools.count(faces))
-
-
-def drop_crops_of_recording(beginning: str) -> None:
-    """Delete what an earlier run cut out of a recording, whose faces and times may be others now.
-
-    Raises:
-        StorageError: it cannot be deleted.
-    """
-    folder, name = os.path.split(beginning)
-    ours = re.compile(re.escape(name) + r"-[0-9a-f]+-[0-9]{6,}\.[0-9]{2}\.png")
-    try:
-        names = os.listdir(folder or ".")  # noqa: PTH208  # any characters
-    except FileNotFoundError:
-        return
-    except OSError as e:
-        raise StorageError(f"{folder}: {e.strerror}") from e
-    _drop(os.path.join(folder, n) for n in names if ours.fullmatch(n))  # noqa: PTH118
-
-
-def _drop(paths: Iterable[str]) -> None:
-    """Delete files, up to the first that is not there."""
-    for path in paths:
-        try:
-            os.unlink(path)  # noqa: PTH108
-        except FileNotFoundError:
-            return
-        except OSError as e:
-            raise StorageError(f"{path}: {e.strerror}") from e
 
 
 def thumbnail(luma: Luma, estimate: Estimate) -> bytes:

@@ -66,6 +66,17 @@ class Scene:
         return replace(e, track=replace(e.track, began=began, seen=self.last))
 
 
+def test_a_face_that_was_not_found_for_long_was_there_all_along() -> None:
+    scene = Scene()
+    scene.counter.configure(ON, lost_s=30.0)
+    scene.show(10.0, person("a"))
+    scene.show(8.0, person("a"), found=False)
+    scene.show(2.0, person("a"))
+    now = scene.counter.now()
+    assert now is not None
+    assert now.dwell_s == pytest.approx(20.0, abs=0.6)  # as `duration_s`, from first to last
+
+
 def test_people_lookers_dwell_and_attention_are_counted() -> None:
     scene = Scene()
     scene.show(10.0, person("a"), person("b", looking=True))

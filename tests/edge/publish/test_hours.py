@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import sys
 import time
@@ -63,20 +64,23 @@ def test_hours_that_end_without_a_broker_outlive_kill_9_and_come_in_order(tmp_pa
 
 def test_hours_that_end_without_a_broker_come_one_after_the_other(tmp_path: Path) -> None:
     late = Broker(tmp_path)
+    late.start()
     clock = FakeClock(now=time.monotonic(), wall=float(FIRST))
     sets = {"state__enabled": True, "audience__enabled": True}
-    with publishing(late.port, clock=clock, **sets) as p:
-        for n in range(4):
-            p.state(clock.now(), [estimate(track=str(n))], "running")
-            clock.advance(HOUR_S)
-        late.start()
-        try:
-            with subscribed(late) as s:
-                wait_until(lambda: len(told(s)) >= 3, "the hours")
-                late.kill()
-                wait_until(lambda: "broker_away" in p.stats().problems, "the loss is noticed")
-                late.start()
-                wait_until(lambda: len(told(s)) >= 4, "the last is retained again")
-            assert told(s)[-4:] == [("22:00", 1), ("23:00", 1), ("00:00", 1), ("00:00", 1)]
-        finally:
+    try:
+        # Frozen, not away: who subscribes when it is back may come after the device.
+        with subscribed(late) as s, publishing(late.port, clock=clock, **sets) as p:
+            wait_until(lambda: s.on("info"), "the device is there")
+            late.signal(signal.SIGSTOP)
+            for n in range(4):
+                p.state(clock.now(), [estimate(track=str(n))], "running")
+                clock.advance(HOUR_S)
+            late.signal(signal.SIGCONT)
+            wait_until(lambda: len(told(s)) >= 3, "the hours")
             late.kill()
+            wait_until(lambda: "broker_away" in p.stats().problems, "the loss is noticed")
+            late.start()
+            wait_until(lambda: len(told(s)) >= 4, "the last is retained again")
+            assert told(s) == [("22:00", 1), ("23:00", 1), ("00:00", 1), ("00:00", 1)]
+    finally:
+        late.kill()

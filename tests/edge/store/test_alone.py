@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select, text
 
 from edge.store import Store, open_store
 from edge.store.alone import end_silent
+from edge.store.digest import digest
+from edge.store.incoming import read_event
 from edge.store.models import Hour, Visit
 from edge.store.visits import MISSING
+from edge.store.write import Writer
 from tests.broker import running
 from tests.edge.store.sender import START, Device
 from tests.edge.store.tables import go_back, keep
@@ -32,26 +35,28 @@ def _seconds(time: datetime | None) -> float | None:
 def test_an_end_that_the_broker_drops_past_its_bound_leaves_no_visit_open(tmp_path: Path) -> None:
     history = str(tmp_path / "h.db")
     device = Device()
+    # Of today: the recorder itself ends visits of which nothing was heard for a week.
+    today = (datetime.now(UTC) - START) // timedelta(seconds=1) - 600.0
     with (
         running(tmp_path / "broker", queued=1) as broker,
         recording(tmp_path / "r", broker.port, history) as recorder,
         open_store(history) as store,
     ):
-        device.tell(0, "face_appeared", "a")
+        device.tell(today, "face_appeared", "a")
         send(broker.port, "front", device.sent)
         wait_until(lambda: "a" in visits(store), "the visit has begun")
         recorder.kill()
         before = len(device.sent)
         for n in range(30):
-            device.visit(10 * n + 10, f"b{n}", [("happy", 5)])
-        device.tell(400, "face_left", "a", duration_s=400.0)
+            device.visit(today + 10 * n + 10, f"b{n}", [("happy", 5)])
+        device.tell(today + 400, "face_left", "a", duration_s=400.0)
         send(broker.port, "front", device.sent[before:])
         recorder.start()
         before = len(device.sent)
-        device.tell(500, "face_appeared", "c")
+        device.tell(today + 500, "face_appeared", "c")
         send(broker.port, "front", device.sent[before:])
         wait_until(lambda: "c" in visits(store), "somebody comes later")
-        assert visits(store)["a"] == (0.0, MISSING)
+        assert visits(store)["a"] == (today, MISSING)
         assert visits(store)["c"] == (None, None)
 
 
@@ -69,6 +74,20 @@ def test_who_is_alone_in_view_ends_the_visits_before(store: Store) -> None:
         hour = c.execute(select(Hour.visitors, Hour.left, Hour.dwell_ms)).one()
     assert (lost.dwell_ms, lost.emotions) == (None, {"happy": 10_000})
     assert hour == (2, 0, 0)
+
+
+def test_what_a_clock_that_was_ahead_has_said_ends_no_visit_later(store: Store) -> None:
+    device, received = Device(), datetime.now(UTC)
+    now = (received - START).total_seconds()
+    device.tell(now + 3000, "face_appeared", "a")
+    device.tell(now + 3001, "face_left", "a", duration_s=1.0)
+    device.tell(now, "face_appeared", "b")
+    for payload in device.sent:
+        event = read_event(device.name, payload, received)
+        assert event is not None
+        Writer(store).write([event])
+        digest(store)
+    assert visits(store)["b"] == (None, None)
 
 
 def test_nobody_in_view_ends_all_visits(store: Store) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge import cli
-from tests.edge.tools.analyze.rig import analyze, clip, empty, face, save, save_gif
+from tests.edge.tools.analyze.rig import analyze, clip, face, save, save_gif
 
 
 def test_pictures_are_drawn_into_pictures_and_recordings_into_videos(tmp_path: Path) -> None:
@@ -115,25 +115,6 @@ def test_faces_are_cut_out_as_the_model_sees_them(tmp_path: Path) -> None:
     assert cv2.imread(str(crops[0]), cv2.IMREAD_UNCHANGED).shape == (48, 48)
     assert analyze(clip(tmp_path / "c.mp4", 3.0), "--crop", tmp_path / "film")[0] == 0
     assert len(list((tmp_path / "film").iterdir())) == 3  # one a second
-
-
-def test_what_an_earlier_run_cut_out_of_a_file_is_replaced_and_of_others_stays(
-    tmp_path: Path,
-) -> None:
-    photo, film, out = tmp_path / "a.jpg", tmp_path / "c.mp4", tmp_path / "crops"
-    save(tmp_path / "a.jpg-1.png", face())
-    others = ["a.jpg-1.png-0.png", "a.jpg-notes.png", "d.mp4-0011aaff-000001.00.png"]
-    assert analyze(save(photo, np.hstack([face()] * 3)), clip(film, 3.0), "--crop", out)[0] == 0
-    assert analyze(tmp_path / "a.jpg-1.png", "--crop", out)[0] == 0
-    for name in others[1:]:
-        (out / name).touch()
-    assert len(list(out.iterdir())) == 3 + 3 + 3
-    assert analyze(save(photo, face()), clip(film, 1.0), "--crop", out)[0] == 0
-    found = sorted(p.name for p in out.iterdir())
-    assert found[:4] == ["a.jpg-0.png", *others[:2], found[3]]
-    assert [n[:6] for n in found[3:]] == ["c.mp4-", "d.mp4-"]
-    assert analyze(save(photo, empty()), "--crop", out)[0] == 0
-    assert not (out / "a.jpg-0.png").exists()
 
 
 def test_a_replay_is_not_drawn_among_the_frames_of_another(tmp_path: Path, capsys) -> None:
