@@ -11,28 +11,19 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import random
 import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from benchmarks.common import data_folder, publish
+from benchmarks.replayed import replay
 from edge.attributes import WINDOW_S
-from edge.build import build
-from edge.camera import open_camera
 from edge.configfile import load
-from edge.health import HealthMonitor
-from edge.loop import run
 from edge.messages import Estimate, Frame
 from edge.model.manifest import MANIFEST
-from edge.publish.event_builder import EventBuilder
-from edge.publish.jsonl import EventsOnly
-from edge.stages import Control
-from edge.tools.replay import BOOT_ID, ClockedCamera, ReplayClock
 
 CLIPS = ("sorry.mkv", "yes.mkv", "bird.mkv", "walk.mkv", "head-pose-face-detection-male.gif")
 LATEST = 0.001  # s: a window that holds the latest answer only
@@ -117,22 +108,8 @@ def labels_of(clip: Path, model: Path, rate: float, window_s: float, margin: flo
         Path(scratch, "config.toml").write_text(text)
         sets = (f"camera.source={clip}", "camera.every_frame=true", "camera.loop=false")
         config = load(Path(scratch, "config.toml"), {}, sets)
-        clock, control, rng = ReplayClock(), Control(), random.Random(1)
-        camera = ClockedCamera(open_camera(config.camera, clock, rng), clock)
         seen = Labels("own")
-
-        def publisher(identity: Any) -> EventsOnly:
-            return EventsOnly(EventBuilder(identity, clock, rng, synced=lambda: False), None)
-
-        try:
-            pipeline = build(
-                config, clock, control, rng, boot_id=BOOT_ID, camera=camera,
-                publisher=publisher, observers=[seen],
-            )  # fmt: skip
-            health = HealthMonitor(camera, pipeline.publisher, clock, config.output.health_s)
-            run(pipeline, clock, control, health)
-        finally:
-            camera.close()
+        replay(config, observers=[seen])
     return seen
 
 

@@ -1,8 +1,9 @@
 """`python -m benchmarks.covered`: what is said of a face that something covers, or that is gone.
 
 A clip of somebody who stands there, forwards and backwards; then a photograph without people covers
-the face for a while, or takes the whole picture. Nobody's face changes, so that every emotion that
-is announced afterwards was read off the photograph.
+the face for a while, or takes the whole picture. None of these faces changes its emotion: every
+other one that is announced was read off what is none of it. Neither these photographs nor the
+demo's clip were looked at when the rule was made that says when a face is not scored.
 """
 
 from __future__ import annotations
@@ -12,31 +13,26 @@ import random
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import data_folder, publish
-from edge.build import build
-from edge.camera import open_camera
+from benchmarks.replayed import replay
+from edge.commands.demo import CLIP
 from edge.config import Detect
 from edge.configfile import load
 from edge.contract import Event
 from edge.detect import open_detector
 from edge.geometry import Box
-from edge.health import HealthMonitor
-from edge.loop import run
 from edge.messages import EventType
-from edge.publish.event_builder import EventBuilder
-from edge.publish.jsonl import EventsOnly
-from edge.stages import Control
-from edge.tools.replay import BOOT_ID, ClockedCamera, ReplayClock
 
 Luma = NDArray[np.uint8]
 
 CLIPS = ("sorry.mkv", "yes.mkv", "bird.mkv", "walk.mkv", "head-pose-face-detection-male.gif")
+SEED = 6  # of the photographs; the rule was chosen on those of 5
+ANNOUNCED = (EventType.FACE_APPEARED, EventType.EMOTION_CHANGED)
 FPS = 30  # of the sequences
 SEEN, LENGTH = (110, 130), 240  # frames: the face is seen before, and of a sequence
 ROUND = 0.3  # of the face's box: what is covered beyond it, on each side
@@ -45,8 +41,9 @@ KINDS = {"nothing": 0, "covered for 0.5 s": 15, "covered for 1.2 s": 36, "gone a
 COLUMNS = (
     ("kind", "what happens"),
     ("sequences", "sequences"),
-    ("changed", "emotions announced"),
+    ("wrong", "other emotions announced"),
     ("sequences_with", "sequences with one"),
+    ("clips", "of the clips"),
 )
 
 
@@ -54,32 +51,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.covered", description=__doc__)
     parser.add_argument("--photographs", type=int, default=20, help="for each clip and kind")
     args = parser.parse_args()
-    data, rng = data_folder(), random.Random(5)
+    data, rng = data_folder(), random.Random(SEED)
     photographs = without_people(data, rng)
-    found: dict[str, list[int]] = {kind: [] for kind in KINDS}
-    for name in CLIPS:
-        frames = there_and_back(data / "clips" / name)
+    found: dict[str, list[tuple[str, int]]] = {kind: [] for kind in KINDS}
+    clips = [*(data / "clips" / name for name in CLIPS), CLIP]
+    for clip in clips:
+        frames = there_and_back(clip)
         face = face_in(frames[SEEN[0]])
         for _ in range(args.photographs):
             start, photograph = rng.randrange(*SEEN), next(photographs)
             for kind, length in KINDS.items():
                 shown = covered(frames, face, photograph, start, length)
-                found[kind].append(len(announced(shown)))
+                found[kind].append((clip.stem, wrong(announced(shown))))
     rows = [
         {
             "kind": kind,
             "sequences": len(counts),
-            "changed": sum(counts),
-            "sequences_with": sum(n > 0 for n in counts),
+            "wrong": sum(n for _, n in counts),
+            "sequences_with": sum(n > 0 for _, n in counts),
+            "clips": ", ".join(sorted({clip for clip, n in counts if n})),
         }
         for kind, counts in found.items()
     ]
     publish(
         "covered",
-        "Emotions announced of faces that are covered or gone",
+        "Other emotions announced of faces that are covered or gone",
         COLUMNS,
         rows,
-        [f"{len(CLIPS)} clips with {args.photographs} photographs each, the daemon's defaults."],
+        [f"{len(clips)} clips with {args.photographs} photographs each, the daemon's defaults."],
     )
 
 
@@ -128,12 +127,12 @@ def covered(
 
 
 def announced(frames: Sequence[Luma]) -> list[str]:
-    """Return the emotions to which a face changed, by the whole pipeline."""
+    """Return the emotions that are announced of whoever is in view, by the whole pipeline."""
     rows, columns = frames[0].shape
     emotions: list[str] = []
 
     def heard(event: Event) -> None:
-        if event.data.event_type == EventType.EMOTION_CHANGED and event.data.reason is None:
+        if event.data.event_type in ANNOUNCED and event.data.reason is None:
             emotions.append(event.data.emotion)
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -145,22 +144,13 @@ def announced(frames: Sequence[Luma]) -> list[str]:
             video.write(frame)
         video.release()
         sets = (f"camera.source={path}", "camera.every_frame=true", "camera.loop=false")
-        config = load(None, {}, sets)
-        clock, control, rng = ReplayClock(), Control(), random.Random(1)
-        camera = ClockedCamera(open_camera(config.camera, clock, rng), clock)
-
-        def publisher(identity: Any) -> EventsOnly:
-            return EventsOnly(EventBuilder(identity, clock, rng, synced=lambda: False), heard)
-
-        try:
-            pipeline = build(
-                config, clock, control, rng, boot_id=BOOT_ID, camera=camera, publisher=publisher
-            )
-            health = HealthMonitor(camera, pipeline.publisher, clock, config.output.health_s)
-            run(pipeline, clock, control, health)
-        finally:
-            camera.close()
+        replay(load(None, {}, sets), heard)
     return emotions
+
+
+def wrong(emotions: Sequence[str]) -> int:
+    """Return how many differ from the first, which was announced before anything happened."""
+    return sum(emotion != emotions[0] for emotion in emotions)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.covered import LENGTH, covered
+from benchmarks.covered import LENGTH, covered, wrong
 from edge.geometry import Box
 
 FRAMES = [np.full((100, 200), 90, np.uint8)] * LENGTH
@@ -27,3 +27,8 @@ def test_or_in_its_place_to_the_end() -> None:
 def test_nothing_happens_for_comparison() -> None:
     shown = covered(FRAMES, Box(100, 40, 20, 30), PHOTOGRAPH, 120, 0)
     assert all((frame == 90).all() for frame in shown)
+
+
+def test_only_other_emotions_count() -> None:
+    assert wrong(["happy", "happy", "sad", "happy", "fear"]) == 2
+    assert wrong(["neutral"]) == wrong([]) == 0

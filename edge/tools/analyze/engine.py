@@ -34,11 +34,7 @@ from edge.tools.analyze.picture import Picture, read_picture
 from edge.tools.analyze.scene import Scenes
 from edge.tools.analyze.summary import Spans, SummaryCollector
 from edge.tools.analyze.targets import target_of
-from edge.tools.analyze.written import (
-    AnnotatedRecording,
-    Crops,
-    annotate_picture,
-)
+from edge.tools.analyze.written import AnnotatedRecording, Crops, annotate_picture
 from edge.tools.replay import ClockedCamera, ReplayClock
 
 SEED = 0  # of track ids: the same recording gives the same lines, in whatever process
