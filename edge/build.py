@@ -43,6 +43,7 @@ from edge.stages import (
 )
 from edge.still import StillnessDetector
 from edge.track import FaceTracker
+from edge.yawning import yawn_mouth
 
 if TYPE_CHECKING:
     from edge.state import StateModel
@@ -151,6 +152,7 @@ def build(
             config.classify,
             attributes=attributes,
             scale=scale,
+            yawn_mouth=yawn_mouth(config),
         )
         if model
         else NoEmotions(),

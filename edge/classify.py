@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -18,6 +18,7 @@ from edge.messages import Frame, Reason, Scores, Track
 from edge.model.crop_network import CropNetwork
 from edge.prior import Floats, as_vector, ratios, wanted_prior, weighed
 from edge.rates import RateLimiter, RateScale
+from edge.yawning import WideMouth
 
 # s: a box carried on for longer without a detection is not scored: it may hold anything by now.
 STALE_S = 0.6
@@ -84,6 +85,7 @@ class _Limiters:
 
     emotion: RateLimiter
     attribute: dict[str, RateLimiter]
+    mouth: WideMouth = field(default_factory=WideMouth)
 
 
 class TrackClassifier:
@@ -96,6 +98,7 @@ class TrackClassifier:
         *,
         attributes: Sequence[tuple[str, Model, float]] = (),
         scale: RateScale | None = None,
+        yawn_mouth: float | None = None,
     ) -> None:
         """Score as the section `classify` says.
 
@@ -104,17 +107,20 @@ class TrackClassifier:
             config: the section; its model, runtime and threads are not read.
             attributes: (name, model, rate) of other classifiers.
             scale: fraction of the rates that the budget allows.
+            yawn_mouth: opening of a mouth from which a face is not scored, see `edge.yawning`;
+                None: it is scored however wide that is open.
         """
         self._model = model
         self._attributes = attributes
         self._scale = scale
         self._prior: tuple[Floats, Floats] | None = None  # ratios to that of training, and itself
         self._limiters: dict[str, _Limiters] = {}
-        self.configure(config)
+        self.configure(config, yawn_mouth)
 
-    def configure(self, config: Classify) -> None:
+    def configure(self, config: Classify, yawn_mouth: float | None = None) -> None:
         """Go on by other settings; model, runtime and threads are not among them."""
         self._config = config
+        self._yawn_mouth = yawn_mouth
         trained = self._model.manifest.prior
         self._prior = None
         if trained:  # else scores stay as the model gives them
@@ -132,9 +138,17 @@ class TrackClassifier:
         for track in living[: self._config.max_faces]:
             limiters = self._limiters[track.id]
             there = not track.gone and frame.t - track.seen <= STALE_S
+            if self._yawning(frame.t, track, limiters.mouth):
+                continue
             if there and limiters.emotion.due(frame.t):
                 out.append(self._one(frame, track, limiters))
         return tuple(out)
+
+    def _yawning(self, t: float, track: Track, mouth: WideMouth) -> bool:
+        if self._yawn_mouth is None:
+            return False
+        opening = track.state.mouth if track.state is not None else None
+        return mouth.update(t, opening, self._yawn_mouth)
 
     def _new(self) -> _Limiters:
         return _Limiters(
@@ -170,7 +184,7 @@ class TrackClassifier:
 class NoEmotions:
     """The stage where `classify.enabled` is false: it knows no model and says so of every face."""
 
-    def configure(self, config: Classify) -> None:
+    def configure(self, config: Classify, yawn_mouth: float | None = None) -> None:
         """Nothing to go by."""
 
     def classify(self, _frame: Frame, tracks: Sequence[Track]) -> tuple[Scores, ...]:

@@ -168,8 +168,8 @@ class Drowsiness(Struct, frozen=True, forbid_unknown_fields=True):
     yawn_mouth: Annotated[
         Share,
         Meta(
-            description="opening of a yawning mouth; 0.4: nine of ten of 300 photographed yawns "
-            "reach it"
+            description="opening of a yawning mouth, with which no emotion is read off a face; "
+            "0.4: nine of ten of 300 photographed yawns reach it"
         ),
     ] = 0.4
     yawn_s: Annotated[

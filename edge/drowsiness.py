@@ -14,6 +14,7 @@ import msgspec
 
 from edge.config import Config
 from edge.messages import Condition, ConditionKind, Estimate, FaceState, Sums
+from edge.yawning import YAWN_GAP_S, YAWN_MOST_S
 
 MINUTE_S = 60.0  # of PERCLOS and of the blink rate
 LEAST_KNOWN_S = 30.0  # of a minute with the eyes seen, before PERCLOS is told
@@ -32,8 +33,6 @@ STALE_S = 0.8  # s: a state measured longer ago says nothing of now
 LIDS_STEP_S = 0.2
 LONGEST_STEP_S = 1.0  # s: between two measurements, no more is credited to the first
 MOUTH_SHUT = 0.7  # times the level of a yawn: below it, a yawn may be over
-YAWN_GAP_S = 0.2  # s: it is, if that lasts
-YAWN_MOST_S = 10.0  # s: eyes shut during a yawn say nothing, but not for ever; yawns take 4 to 7 s
 CALM = 2 / 3  # of the level: below it, drowsiness is over
 
 

@@ -26,6 +26,7 @@ from edge.stages import (
     Stillness,
     Tracker,
 )
+from edge.yawning import yawn_mouth
 
 # Sections that take effect at once, and which of their keys take a restart all the same: models
 # are loaded before the first frame, where a crash of their runtime does no harm.
@@ -102,7 +103,7 @@ class Pipeline:
         self.stillness.configure(now.track)
         if self.state is not None:
             self.state.configure(now.state)
-        self.classifier.configure(now.classify)
+        self.classifier.configure(now.classify, yawn_mouth(now))
         self.baseline.configure(now.baseline)
         self.smoother.configure(now.smooth)
         for judge in self.judges:

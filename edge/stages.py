@@ -125,8 +125,11 @@ class StateEstimator(Protocol):
 class Classifier(Protocol):
     """Scores faces."""
 
-    def configure(self, config: Classify, /) -> None:
-        """Go on by other settings; model, runtime and threads are not among them."""
+    def configure(self, config: Classify, yawn_mouth: float | None, /) -> None:
+        """Go on by other settings; model, runtime and threads are not among them.
+
+        `yawn_mouth` is the opening of a mouth from which a face is not scored; None: there is none.
+        """
 
     def classify(self, frame: Frame, tracks: Sequence[Track], /) -> tuple[Scores, ...]:
         """Return scores of those tracks that are due."""

@@ -2,6 +2,7 @@
 
 sequences: real photographs composed into sequences, through the whole pipeline
 awake: what is said of people who are awake
+yawns: which emotions are announced of who yawns, in a car
 price: processor time and memory, with and without `[state]`
 """
 
@@ -19,14 +20,14 @@ import cv2
 
 from benchmarks.common import data_folder, publish
 from benchmarks.reaction.faces import rooms
-from benchmarks.state import awake, price
+from benchmarks.state import awake, price, yawns
 from benchmarks.state.judged import FPS, NOISE, TOLD_S, WITHIN_S, Said, about, faults, run
 from benchmarks.state.kept import Kept, judged_anew, load, save
-from benchmarks.state.sequences import SIDES, sequences
+from benchmarks.state.sequences import JAW_S, SIDES, sequences
 
 Row = dict[str, Any]
 UNCLEAR = Path(__file__).with_name("unclear.txt")
-PARTS = ("sequences", "awake", "price")
+PARTS = ("sequences", "awake", "yawns", "price")
 SEQUENCES = (
     ("source", "second face"),
     ("does", "what it does"),
@@ -46,6 +47,11 @@ AWAKE = (
     ("alerts", "events"),
     ("an_hour", "an hour"),
     ("which", "which"),
+)
+YAWNS = (
+    ("what", "what"),
+    ("car", "profile `car`"),
+    ("off", "the same without `[drowsiness]`"),
 )
 PRICE = (
     ("faces", "faces"),
@@ -165,6 +171,23 @@ def run_awake(data: Path, minutes: int, profiles: list[str]) -> None:
     )
 
 
+def run_yawns(data: Path, most: int, jobs: int) -> None:
+    """Count the emotions that are announced of who yawns; write the table."""
+    publish(
+        "state-yawns",
+        "Which emotions are announced of who yawns?",
+        YAWNS,
+        yawns.rows(data, most, jobs),
+        [
+            "Yawns: faces of films that the network was not trained on, put into photographed "
+            f"heads; the mouth opens within {JAW_S:g} s.",
+            "Right: what is shown for most of the time at the apex; the sequences of "
+            "`benchmarks.reaction`. Their mouths are open as wide for as long as nobody shouts: "
+            "they are photographs.",
+        ],
+    )
+
+
 def run_price(frames: int, rounds: int) -> None:
     """Measure what it costs; write the table."""
     publish(
@@ -205,6 +228,8 @@ def main() -> None:
         run_sequences(data_folder(), args.most, args.profiles[0], args.jobs, args.keep)
     if "awake" in parts:
         run_awake(data_folder(), args.minutes, args.profiles)
+    if "yawns" in parts:
+        run_yawns(data_folder(), args.most, args.jobs)
     if "price" in parts:
         run_price(args.frames, args.rounds)
 

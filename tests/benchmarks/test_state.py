@@ -17,6 +17,8 @@ from benchmarks.state.kept import Kept, judged_anew, load, save
 from benchmarks.state.pictures import spans
 from benchmarks.state.sequences import LIDS, ahead, times, turned
 from benchmarks.state.shots import Shot, normal, trained_on, with_eyes_of
+from benchmarks.state.yawns import others, right
+from edge.messages import UNKNOWN
 
 PAIR = ("Pete_Sampras_0002.jpg", "Pete_Sampras_0009.jpg")  # awake; lids down by the teacher
 DATA = Path(os.environ.get("EMOTION_EDGE_DATA", ""))
@@ -151,3 +153,12 @@ def test_shut_eyes_of_a_real_face_are_told_in_time_and_nothing_else() -> None:
         daemon = Daemon(film(sequence, room), "driver")
         daemon.run()
         assert faults(about(daemon.said), sequence.expected) == [], sequence.does
+
+
+def test_what_changes_while_a_mouth_is_open_counts_but_unknown_does_not() -> None:
+    calm = [None, UNKNOWN, "neutral", "neutral"]
+    assert others([*calm, "neutral", "angry", "angry", UNKNOWN, "sad", "neutral"], 4) == 2
+    assert others([*calm, UNKNOWN, None, "neutral"], 4) == 0
+    assert others([None, UNKNOWN, "angry"], 2) == 1  # nothing was shown before
+    assert right(["neutral", "happy", "happy", "sad"], 1, 4, "happy")
+    assert not right(["neutral", "happy"], 2, 2, "happy")

@@ -234,6 +234,30 @@ def test_what_is_where_a_face_was_is_not_scored() -> None:
     assert len(c.classify(grey_frame(5.1), [track("a", 20, seen=5.0)])) == 1  # its turn is kept
 
 
+def with_mouth(t: float, opening: float | None) -> Track:
+    return replace(track("a", 20, seen=t), state=FaceState(mouth=opening))
+
+
+def test_who_may_be_yawning_is_not_scored_and_keeps_the_turn() -> None:
+    c = classifier(yawn_mouth=0.4)
+    openings = [0.1, 0.5, 0.9, None, 0.5, 0.1, 0.1, 0.1, 0.1]
+    times = [0.12 * n for n in range(len(openings))]
+    counts = [
+        len(c.classify(grey_frame(t), [with_mouth(t, opening)]))
+        for t, opening in zip(times, openings, strict=True)
+    ]
+    assert counts == [1, 0, 0, 0, 0, 0, 1, 1, 1]  # and 0.2 s after it
+
+
+def test_however_wide_a_mouth_is_it_is_scored_where_nobody_asks_for_yawns() -> None:
+    c = classifier()
+    assert len(c.classify(grey_frame(0.0), [with_mouth(0.0, 1.0)])) == 1
+    c.configure(EVERYTHING, 0.4)
+    assert c.classify(grey_frame(1.0), [with_mouth(1.0, 1.0)]) == ()
+    c.configure(EVERYTHING, None)
+    assert len(c.classify(grey_frame(2.0), [with_mouth(2.0, 1.0)])) == 1
+
+
 def limits(size: int, sharpness: float, brightness: float) -> Classify:
     return Classify(min_face_px=size, min_sharpness=sharpness, min_brightness=brightness)
 

@@ -1,0 +1,56 @@
+"""A mouth that is open as wide as in a yawn."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from edge.config import Config
+from edge.configfile import load
+from edge.yawning import HIDDEN_S, YAWN_GAP_S, YAWN_MOST_S, WideMouth, yawn_mouth
+
+LEVEL = 0.4
+
+
+def test_it_is_wide_from_the_level_on_and_until_it_has_been_shut_for_a_moment() -> None:
+    mouth = WideMouth()
+    assert not mouth.update(0.0, 0.39, LEVEL)
+    assert mouth.update(0.1, 0.4, LEVEL)
+    assert mouth.update(0.1 + 0.9 * YAWN_GAP_S, 0.1, LEVEL)
+    assert not mouth.update(0.1 + 1.1 * YAWN_GAP_S, 0.1, LEVEL)
+
+
+def test_a_hand_before_it_does_not_shut_it_at_once() -> None:
+    mouth = WideMouth()
+    assert mouth.update(0.0, 0.8, LEVEL)
+    assert mouth.update(0.9 * HIDDEN_S, None, LEVEL)
+    assert not mouth.update(1.1 * HIDDEN_S, None, LEVEL)
+
+
+def test_one_that_was_never_seen_is_not_wide() -> None:
+    mouth = WideMouth()
+    assert not mouth.update(0.0, None, LEVEL)
+    assert not mouth.update(0.1, None, LEVEL)
+
+
+def test_it_excuses_nothing_for_ever_and_begins_anew_once_it_was_shut() -> None:
+    mouth = WideMouth()
+    assert mouth.update(0.0, 0.9, LEVEL)
+    assert mouth.update(YAWN_MOST_S - 0.1, 0.9, LEVEL)
+    assert not mouth.update(YAWN_MOST_S, 0.9, LEVEL)
+    assert not mouth.update(YAWN_MOST_S + 1.0, 0.1, LEVEL)
+    assert mouth.update(YAWN_MOST_S + 2.0, 0.9, LEVEL)
+
+
+@pytest.mark.parametrize(
+    ("profile", "level"), [("car", 0.4), ("kiosk", None), ("driver", 0.4), (None, None)]
+)
+def test_it_matters_where_somebody_asks_for_yawns(profile: str | None, level: float | None) -> None:
+    config = load(None, {}, () if profile is None else (f"profile={profile}",))
+    assert yawn_mouth(config) == level
+
+
+def test_nobody_asks_without_a_state() -> None:
+    config = Config()
+    asked = msgspec.structs.replace(config.drowsiness, enabled=True)
+    assert yawn_mouth(msgspec.structs.replace(config, drowsiness=asked)) is None
