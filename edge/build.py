@@ -26,6 +26,7 @@ from edge.model.manifest import MODEL, Manifest, find_model
 from edge.model.sandbox import load_in_subprocess
 from edge.model.tflite import import_runtime, runtime_version
 from edge.motion import MotionGate
+from edge.mouth import yawn_mouth
 from edge.pipeline import Pipeline, check_labels
 from edge.prior import RATERS
 from edge.publish import Identity
@@ -43,7 +44,6 @@ from edge.stages import (
 )
 from edge.still import StillnessDetector
 from edge.track import FaceTracker
-from edge.yawning import yawn_mouth
 
 if TYPE_CHECKING:
     from edge.state import StateModel

@@ -16,9 +16,9 @@ from edge.errors import ConfigError
 from edge.geometry import Box, Points, yaw
 from edge.messages import Frame, Reason, Scores, Track
 from edge.model.crop_network import CropNetwork
+from edge.mouth import CoveredMouth, WideMouth
 from edge.prior import Floats, as_vector, ratios, wanted_prior, weighed
 from edge.rates import RateLimiter, RateScale
-from edge.yawning import WideMouth
 
 # s: a box carried on for longer without a detection is not scored: it may hold anything by now.
 STALE_S = 0.6
@@ -86,6 +86,7 @@ class _Limiters:
     emotion: RateLimiter
     attribute: dict[str, RateLimiter]
     mouth: WideMouth = field(default_factory=WideMouth)
+    covered: CoveredMouth = field(default_factory=CoveredMouth)
 
 
 class TrackClassifier:
@@ -107,7 +108,7 @@ class TrackClassifier:
             config: the section; its model, runtime and threads are not read.
             attributes: (name, model, rate) of other classifiers.
             scale: fraction of the rates that the budget allows.
-            yawn_mouth: opening of a mouth from which a face is not scored, see `edge.yawning`;
+            yawn_mouth: opening of a mouth from which a face is not scored, see `edge.mouth`;
                 None: it is scored however wide that is open.
         """
         self._model = model
@@ -161,6 +162,8 @@ class TrackClassifier:
             return Scores(track.id, None, Reason.TOO_SMALL)
         if turned_away(track, self._config.max_yaw, self._config.max_pitch):
             return Scores(track.id, None, Reason.TURNED_AWAY)
+        if limiters.covered.update(frame.t, track.state) and not self._config.score_covered:
+            return Scores(track.id, None, Reason.COVERED)
         landmarks = track.landmarks if self._config.upright else None
         try:
             face = self._model.crop(frame.luma, track.box, landmarks)

@@ -217,6 +217,13 @@ class Classify(Struct, frozen=True, forbid_unknown_fields=True):
             "`[state]`. 90: all are",
         ),
     ] = 30.0
+    score_covered: Annotated[
+        bool,
+        Meta(
+            description="score faces whose mouth is behind a mask or a hand, too; false: covered; "
+            "only `[state]` knows"
+        ),
+    ] = False
     min_sharpness: Annotated[
         float,
         Meta(

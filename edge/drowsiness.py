@@ -14,7 +14,7 @@ import msgspec
 
 from edge.config import Config
 from edge.messages import Condition, ConditionKind, Estimate, FaceState, Sums
-from edge.yawning import YAWN_GAP_S, YAWN_MOST_S
+from edge.mouth import YAWN_GAP_S, YAWN_MOST_S
 
 MINUTE_S = 60.0  # of PERCLOS and of the blink rate
 LEAST_KNOWN_S = 30.0  # of a minute with the eyes seen, before PERCLOS is told

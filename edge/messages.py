@@ -32,6 +32,7 @@ class Reason(StrEnum):
     TOO_SMALL = "too_small"
     BLURRED = "blurred"
     TURNED_AWAY = "turned_away"
+    COVERED = "covered"  # the mouth: by a mask, a scarf, a hand
     LOW_LIGHT = "low_light"
     LOW_CONFIDENCE = "low_confidence"
     NOT_SCORED = "not_scored"

@@ -10,6 +10,7 @@ import msgspec
 from edge.config import Alert, Baseline, Config
 from edge.errors import ConfigError
 from edge.motion import MotionGate
+from edge.mouth import yawn_mouth
 from edge.prior import wanted_prior
 from edge.rates import BudgetKeeper, RateLimiter
 from edge.stages import (
@@ -26,7 +27,6 @@ from edge.stages import (
     Stillness,
     Tracker,
 )
-from edge.yawning import yawn_mouth
 
 # Sections that take effect at once, and which of their keys take a restart all the same: models
 # are loaded before the first frame, where a crash of their runtime does no harm.

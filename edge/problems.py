@@ -46,6 +46,10 @@ REASONS: dict[str, Help] = {
         "a head is turned further from the camera than can be judged",
         "mount the camera where people look; `classify.max_yaw`, `classify.max_pitch`",
     ),
+    "covered": Help(
+        "a mouth is behind a mask, a scarf or a hand",
+        "nothing: that is an answer; `classify.score_covered` scores it all the same",
+    ),
     "low_light": Help("a face is too dark", "more light on faces"),
     "low_confidence": Help("no emotion is likely enough", "nothing: that is an answer"),
     "not_scored": Help(

@@ -31,6 +31,7 @@ FACE_REASONS = frozenset(
         Reason.TOO_SMALL,
         Reason.BLURRED,
         Reason.TURNED_AWAY,
+        Reason.COVERED,
         Reason.LOW_LIGHT,
         Reason.LOW_CONFIDENCE,
         Reason.NOT_SCORED,

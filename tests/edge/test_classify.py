@@ -1,6 +1,7 @@
 import json
 import math
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -258,6 +259,37 @@ def test_however_wide_a_mouth_is_it_is_scored_where_nobody_asks_for_yawns() -> N
     assert len(c.classify(grey_frame(2.0), [with_mouth(2.0, 1.0)])) == 1
 
 
+AHEAD_STATE = FaceState(yaw=2.0, pitch=1.0, roll=0.0, mouth=0.1)
+MASKED_STATE = FaceState(yaw=2.0, pitch=1.0, roll=0.0, mouth=None)
+
+
+def reasons(c: TrackClassifier, states: Sequence[FaceState | None], dt: float) -> list[Any]:
+    out = []
+    for n, state in enumerate(states):
+        t = n * dt
+        (scored,) = c.classify(grey_frame(t), [replace(track("a", 20, seen=t), state=state)])
+        out.append(scored.reason)
+    return out
+
+
+def test_behind_a_mask_a_face_is_covered_until_the_mouth_is_seen_for_a_while() -> None:
+    states = [AHEAD_STATE, MASKED_STATE, AHEAD_STATE, MASKED_STATE, *[AHEAD_STATE] * 5]
+    hidden = [None, *[Reason.COVERED] * 5, None, None, None]
+    assert reasons(classifier(), states, 0.25) == hidden
+
+
+def test_a_head_whose_pose_is_not_told_says_nothing_new_of_its_mouth() -> None:
+    nothing = FaceState()
+    assert reasons(classifier(), [nothing, None], 0.25) == [None, None]
+    states = [MASKED_STATE, nothing, nothing, nothing, AHEAD_STATE]
+    assert reasons(classifier(), states, 0.25) == [Reason.COVERED] * 5
+
+
+def test_a_masked_face_is_scored_where_that_is_wanted() -> None:
+    everybody = msgspec.structs.replace(EVERYTHING, score_covered=True)
+    assert reasons(classifier(everybody), [MASKED_STATE] * 3, 0.25) == [None] * 3
+
+
 def limits(size: int, sharpness: float, brightness: float) -> Classify:
     return Classify(min_face_px=size, min_sharpness=sharpness, min_brightness=brightness)
 
@@ -287,10 +319,10 @@ AHEAD: Points = ((105, 60), (125, 60), (115, 70), (107, 80), (123, 80))
         (AHEAD, None, False),
         (ASIDE, None, True),
         (None, None, False),  # nobody knows
-        (ASIDE, FaceState(yaw=5.0, pitch=0.0), False),  # the state is the better judge
+        (ASIDE, FaceState(yaw=5.0, pitch=0.0, mouth=0.0), False),  # the state is the better judge
         (ASIDE, FaceState(), True),  # but it does not know
         (AHEAD, FaceState(yaw=-35.5), True),
-        (AHEAD, FaceState(yaw=34.5, pitch=-29.5), False),
+        (AHEAD, FaceState(yaw=34.5, pitch=-29.5, mouth=0.0), False),
         (AHEAD, FaceState(yaw=0.0, pitch=30.5), True),
         (AHEAD, FaceState(yaw=0.0, pitch=-30.5), True),
     ],
@@ -307,7 +339,7 @@ def test_a_head_turned_away_is_not_scored(
 
 
 def test_every_head_is_scored_where_that_is_wanted() -> None:
-    face = replace(track("a", 100), state=FaceState(yaw=89.0, pitch=-89.0))
+    face = replace(track("a", 100), state=FaceState(yaw=89.0, pitch=-89.0, mouth=0.0))
     everybody = msgspec.structs.replace(EVERYTHING, max_yaw=90.0, max_pitch=90.0)
     (scored,) = classifier(everybody).classify(grey_frame(0), [face])
     assert scored.reason is None

@@ -20,6 +20,7 @@ const REASONS = new Map([
   ["too_small", "too small"],
   ["blurred", "too blurred"],
   ["turned_away", "turned away"],
+  ["covered", "covered"],
   ["low_light", "too dark"],
   ["low_confidence", "not sure"],
   ["no_face", "no face"],

@@ -1,4 +1,4 @@
-"""A mouth that is open as wide as in a yawn."""
+"""Mouths that are hidden, or open as wide as in a yawn."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ import pytest
 
 from edge.config import Config
 from edge.configfile import load
-from edge.yawning import HIDDEN_S, YAWN_GAP_S, YAWN_MOST_S, WideMouth, yawn_mouth
+from edge.messages import FaceState
+from edge.mouth import (
+    HIDDEN_S,
+    REVEALED_S,
+    YAWN_GAP_S,
+    YAWN_MOST_S,
+    CoveredMouth,
+    WideMouth,
+    yawn_mouth,
+)
 
 LEVEL = 0.4
 
@@ -54,3 +63,25 @@ def test_nobody_asks_without_a_state() -> None:
     config = Config()
     asked = msgspec.structs.replace(config.drowsiness, enabled=True)
     assert yawn_mouth(msgspec.structs.replace(config, drowsiness=asked)) is None
+
+
+SEEN, MASKED, NOTHING = FaceState(yaw=0.0, mouth=0.1), FaceState(yaw=0.0), FaceState()
+
+
+def test_a_mouth_that_cannot_be_told_is_covered_until_it_is_seen_for_a_while() -> None:
+    mouth = CoveredMouth()
+    assert not mouth.update(0.0, SEEN)
+    assert mouth.update(1.0, MASKED)
+    assert mouth.update(2.0, SEEN)
+    assert mouth.update(2.0 + 0.9 * REVEALED_S, SEEN)
+    assert mouth.update(3.0, MASKED)  # a fold of the cloth looked like one
+    assert mouth.update(4.0, SEEN)
+    assert not mouth.update(4.0 + REVEALED_S, SEEN)
+
+
+@pytest.mark.parametrize("state", [None, NOTHING])
+def test_of_a_face_that_cannot_be_judged_the_last_word_stands(state: FaceState | None) -> None:
+    mouth = CoveredMouth()
+    assert not mouth.update(0.0, state)
+    assert mouth.update(1.0, MASKED)
+    assert mouth.update(2.0, state)

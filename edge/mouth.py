@@ -1,7 +1,7 @@
-"""Whether a mouth is open as wide as in a yawn: then no emotion is read off the face.
+"""Mouths of which no emotion can be read: hidden ones, and those open as wide as in a yawn.
 
-A yawn looks like one: of 56 yawns the daemon announced 53 as surprise, anger or another emotion
-(`python -m benchmarks.state yawns`).
+Of 110 people with masks the daemon announced 45 as sad, happy, surprised and so on, and 53 of 56
+yawns (`python -m benchmarks.masks`, `python -m benchmarks.state yawns`).
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.config import Config
+from edge.messages import FaceState
 
 YAWN_GAP_S = 0.2  # s: a yawn is over if the mouth is less open for so long
 YAWN_MOST_S = 10.0  # s: a yawn excuses nothing for ever; yawns take 4 to 7 s
+REVEALED_S = 0.5  # s: a mouth that was covered is to be seen for so long: a cloth has folds
 HIDDEN_S = 1.0  # s: a mouth that was wide open and cannot be told, behind a hand, say, still is
 
 
@@ -41,3 +43,27 @@ class WideMouth:
         elif t - self.last >= (HIDDEN_S if opening is None else YAWN_GAP_S):
             self.since = None
         return self.since is not None and t - self.since < YAWN_MOST_S
+
+
+@dataclass(slots=True)
+class CoveredMouth:
+    """Whether the mouth of one face is hidden: by a mask, a scarf, a hand."""
+
+    since: float | None = None  # s: since when it is to be seen again; None: it never was hidden
+    hidden: bool = False
+
+    def update(self, t: float, state: FaceState | None) -> bool:
+        """Return whether it is, by the state at `t`, s.
+
+        A head whose pose is told and whose mouth is not: of 596 faces of LFW that holds of none,
+        of 82 % with a mask drawn before it, whatever their size and light. Without a pose nothing
+        new is known.
+        """
+        if state is None or state.yaw is None:
+            return self.hidden
+        if state.mouth is None:
+            self.hidden, self.since = True, None
+        elif self.hidden:
+            self.since = t if self.since is None else self.since
+            self.hidden = t - self.since < REVEALED_S
+        return self.hidden

@@ -1,0 +1,36 @@
+"""What `benchmarks.masks` shows and counts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.masks import SECONDS, SETTLED_S, Portrait, Told, swaying
+from benchmarks.state.judged import FPS
+from edge.messages import UNKNOWN, Reason
+
+EARLY, LATE = int(SETTLED_S * FPS), int((SECONDS - SETTLED_S) * FPS)
+
+
+def test_the_face_is_in_the_middle_and_sways() -> None:
+    luma = np.full((100, 80), 100, np.uint8)
+    luma[30:70, 20:50] = 200  # the face
+    frames = swaying(Portrait(luma, (20.0, 30.0, 30.0, 40.0)), 1)
+    assert len(frames) == SECONDS * FPS
+    assert {f.shape for f in frames} == {(480, 640)}
+    lefts = [int(np.flatnonzero(f[240] > 150)[0]) for f in frames]
+    assert abs(np.mean(lefts) - (320 - 55)) < 4
+    assert 2 < max(lefts) - min(lefts) < 20
+
+
+def test_what_is_said_most_of_the_time_once_settled_counts() -> None:
+    def told(early: Reason | None, late: Reason | None) -> Told:
+        return Told([UNKNOWN] * (EARLY + LATE), [early] * EARLY + [late] * LATE)
+
+    assert told(None, Reason.COVERED).covered()
+    assert not told(Reason.COVERED, None).covered()
+    assert not told(Reason.COVERED, Reason.NO_FACE).covered()
+
+
+def test_an_emotion_but_neutral_counts_however_short() -> None:
+    assert not Told([UNKNOWN, "neutral", UNKNOWN], [None] * 3).other()
+    assert Told(["neutral", "sad", "neutral"], [None] * 3).other()
