@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import random
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import data_folder, publish
+from benchmarks.covered import without_people
 from benchmarks.state.judged import FPS, NOISE, Daemon
 from edge.messages import UNKNOWN, Estimate, Frame, Reason
 
@@ -31,6 +33,8 @@ WIDTH = 110  # pixels of the face, in 640x480
 LEAST = 48  # pixels: narrower faces say too little, enlarged
 SURE = 0.6  # detector's score of a face that counts
 SEED = 1
+BEHIND = "adults with something before the mouth"
+LOW = 0.58  # of the face's height: a mouth and what is below it
 # (what to call them, kind of `photos`, part of the file's name)
 WHO = (
     ("masks, in streets and rooms", "mask", ""),
@@ -40,6 +44,7 @@ WHO = (
     ("old people", "old", ""),
     ("children", "child", ""),
     ("dark skin", "dark", ""),
+    (BEHIND, "adult", ""),
 )
 COLUMNS = (
     ("who", "who"),
@@ -106,6 +111,15 @@ def portraits(data: Path, kind: str, part: str, most: int) -> Iterator[Portrait]
             yield Portrait(luma, (x, y, width, height))
 
 
+def with_mouth_behind(portrait: Portrait, photograph: Luma) -> Portrait:
+    """Return the portrait with a photograph before the mouth, over the width of the face."""
+    x, y, width, height = (int(v) for v in portrait.face)
+    out = portrait.luma.copy()
+    hidden = out[y + int(LOW * height) : y + height, x : x + width]
+    hidden[:] = cv2.resize(photograph, hidden.shape[::-1])
+    return Portrait(out, portrait.face)
+
+
 def swaying(portrait: Portrait, seed: int) -> list[Luma]:
     """Return 640x480 frames with the face in the middle, as somebody stands who does not move."""
     rng = np.random.default_rng(seed)
@@ -145,9 +159,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="photographs at a time")
     args = parser.parse_args()
     rows, seeds = [], itertools.count()
+    photographs = without_people(data_folder(), random.Random(SEED))
     with ProcessPoolExecutor(args.jobs, mp_context=get_context("spawn")) as pool:
         for who, kind, part in WHO:
             people = list(portraits(data_folder(), kind, part, args.most))
+            if who == BEHIND:
+                people = [with_mouth_behind(p, next(photographs)) for p in people]
             own = list(itertools.islice(seeds, len(people)))
             as_is, scored = (
                 list(pool.map(told, people, own, [sets] * len(people))) for sets in ((), (SCORED,))
@@ -171,6 +188,7 @@ def main() -> None:
         [
             f"Photographs that sway for {SECONDS:g} s, a face {WIDTH} pixels wide in 640x480, "
             f'{FPS:g} frames/s, luma noise of {NOISE:g}; `profile = "kiosk"`.',
+            f"{BEHIND}: a photograph without people, over the lower {1 - LOW:.0%} of the face.",
             "`covered`: for most of the time, after the first two seconds. Among the masks in "
             "streets and rooms are people without one.",
         ],

@@ -80,8 +80,8 @@ def turned_away(track: Track, max_yaw: float, max_pitch: float) -> bool:
 
 
 @dataclass(slots=True)
-class _Limiters:
-    """When a track is next scored."""
+class _Known:
+    """What is known of one track: when it is next scored, and its mouth."""
 
     emotion: RateLimiter
     attribute: dict[str, RateLimiter]
@@ -115,7 +115,7 @@ class TrackClassifier:
         self._attributes = attributes
         self._scale = scale
         self._prior: tuple[Floats, Floats] | None = None  # ratios to that of training, and itself
-        self._limiters: dict[str, _Limiters] = {}
+        self._known: dict[str, _Known] = {}
         self.configure(config, yawn_mouth)
 
     def configure(self, config: Classify, yawn_mouth: float | None = None) -> None:
@@ -128,21 +128,21 @@ class TrackClassifier:
             labels = self._model.labels
             wanted = wanted_prior(config.prior, labels, trained)
             self._prior = ratios(as_vector(trained, labels), wanted), wanted
-        for limiters in self._limiters.values():
-            limiters.emotion.rate = config.rate
+        for known in self._known.values():
+            known.emotion.rate = config.rate
 
     def classify(self, frame: Frame, tracks: Sequence[Track]) -> tuple[Scores, ...]:
         """Return scores, or the reason for none, of those that are due; pictures never are."""
-        self._limiters = {t.id: self._limiters.get(t.id) or self._new() for t in tracks}
+        self._known = {t.id: self._known.get(t.id) or self._new() for t in tracks}
         living = [t for t in tracks if not t.still]
         out = [Scores(t.id, None, Reason.NOT_SCORED) for t in living[self._config.max_faces :]]
         for track in living[: self._config.max_faces]:
-            limiters = self._limiters[track.id]
+            known = self._known[track.id]
             there = not track.gone and frame.t - track.seen <= STALE_S
-            if self._yawning(frame.t, track, limiters.mouth):
+            if self._yawning(frame.t, track, known.mouth):
                 continue
-            if there and limiters.emotion.due(frame.t):
-                out.append(self._one(frame, track, limiters))
+            if there and known.emotion.due(frame.t):
+                out.append(self._one(frame, track, known))
         return tuple(out)
 
     def _yawning(self, t: float, track: Track, mouth: WideMouth) -> bool:
@@ -151,18 +151,18 @@ class TrackClassifier:
         opening = track.state.mouth if track.state is not None else None
         return mouth.update(t, opening, self._yawn_mouth)
 
-    def _new(self) -> _Limiters:
-        return _Limiters(
+    def _new(self) -> _Known:
+        return _Known(
             RateLimiter(self._config.rate, self._scale, MIN_RATE),
             {name: RateLimiter(rate, self._scale) for name, _, rate in self._attributes},
         )
 
-    def _one(self, frame: Frame, track: Track, limiters: _Limiters) -> Scores:
+    def _one(self, frame: Frame, track: Track, known: _Known) -> Scores:
         if min(track.box.width, track.box.height) < self._config.min_face_px:
             return Scores(track.id, None, Reason.TOO_SMALL)
         if turned_away(track, self._config.max_yaw, self._config.max_pitch):
             return Scores(track.id, None, Reason.TURNED_AWAY)
-        if limiters.covered.update(frame.t, track.state) and not self._config.score_covered:
+        if known.covered.update(frame.t, track.state) and not self._config.score_covered:
             return Scores(track.id, None, Reason.COVERED)
         landmarks = track.landmarks if self._config.upright else None
         try:
@@ -175,7 +175,7 @@ class TrackClassifier:
             return Scores(track.id, None, Reason.BLURRED)
         answers: dict[str, dict[str, float]] = {}
         for name, model, _ in self._attributes:
-            if limiters.attribute[name].due(frame.t):
+            if known.attribute[name].due(frame.t):
                 probabilities = model.infer(model.crop(frame.luma, track.box, landmarks))
                 answers[name] = dict(zip(model.labels, probabilities.tolist(), strict=True))
         scores = self._model.infer(face)

@@ -55,9 +55,8 @@ class CoveredMouth:
     def update(self, t: float, state: FaceState | None) -> bool:
         """Return whether it is, by the state at `t`, s.
 
-        A head whose pose is told and whose mouth is not: of 596 faces of LFW that holds of none,
-        of 82 % with a mask drawn before it, whatever their size and light. Without a pose nothing
-        new is known.
+        It is where the pose is told and the mouth is not: of 87 of 110 people with masks, of 3 of
+        300 without (`python -m benchmarks.masks`). Without a pose nothing new is known.
         """
         if state is None or state.yaw is None:
             return self.hidden

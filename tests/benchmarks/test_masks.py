@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.masks import SECONDS, SETTLED_S, Portrait, Told, swaying
+from benchmarks.masks import (
+    SECONDS,
+    SETTLED_S,
+    Portrait,
+    Told,
+    swaying,
+    with_mouth_behind,
+)
 from benchmarks.state.judged import FPS
 from edge.messages import UNKNOWN, Reason
 
@@ -34,3 +41,12 @@ def test_what_is_said_most_of_the_time_once_settled_counts() -> None:
 def test_an_emotion_but_neutral_counts_however_short() -> None:
     assert not Told([UNKNOWN, "neutral", UNKNOWN], [None] * 3).other()
     assert Told(["neutral", "sad", "neutral"], [None] * 3).other()
+
+
+def test_a_photograph_is_before_the_mouth_and_nothing_else() -> None:
+    before = Portrait(np.full((100, 80), 100, np.uint8), (20.0, 30.0, 30.0, 50.0))
+    after = with_mouth_behind(before, np.full((9, 9), 250, np.uint8))
+    rows, columns = np.nonzero(after.luma == 250)
+    assert (rows.min(), rows.max()) == (58, 79)  # from 0.58 of its height, cut to a pixel
+    assert (columns.min(), columns.max()) == (20, 49)
+    assert (before.luma == 100).all()
