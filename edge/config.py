@@ -220,7 +220,7 @@ class Classify(Struct, frozen=True, forbid_unknown_fields=True):
     score_covered: Annotated[
         bool,
         Meta(
-            description="score faces whose mouth is behind a mask or a hand, too; false: covered; "
+            description="score faces whose mouth is hidden, behind a mask, say, too; false: covered; "
             "only `[state]` knows"
         ),
     ] = False

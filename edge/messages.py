@@ -32,7 +32,7 @@ class Reason(StrEnum):
     TOO_SMALL = "too_small"
     BLURRED = "blurred"
     TURNED_AWAY = "turned_away"
-    COVERED = "covered"  # the mouth: by a mask, a scarf, a hand
+    COVERED = "covered"  # the mouth: by a mask, say
     LOW_LIGHT = "low_light"
     LOW_CONFIDENCE = "low_confidence"
     NOT_SCORED = "not_scored"

@@ -47,7 +47,7 @@ class WideMouth:
 
 @dataclass(slots=True)
 class CoveredMouth:
-    """Whether the mouth of one face is hidden: by a mask, a scarf, a hand."""
+    """Whether the mouth of one face is hidden: by a mask, say."""
 
     since: float | None = None  # s: since when it is to be seen again; None: it never was hidden
     hidden: bool = False

@@ -47,7 +47,7 @@ REASONS: dict[str, Help] = {
         "mount the camera where people look; `classify.max_yaw`, `classify.max_pitch`",
     ),
     "covered": Help(
-        "a mouth is behind a mask, a scarf or a hand",
+        "a mouth is hidden, behind a mask, say",
         "nothing: that is an answer; `classify.score_covered` scores it all the same",
     ),
     "low_light": Help("a face is too dark", "more light on faces"),
