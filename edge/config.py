@@ -220,8 +220,8 @@ class Classify(Struct, frozen=True, forbid_unknown_fields=True):
     score_covered: Annotated[
         bool,
         Meta(
-            description="score faces whose mouth is hidden, behind a mask, say, too; false: covered; "
-            "only `[state]` knows"
+            description="score faces whose mouth is hidden, behind a mask, say, too; false: "
+            "covered; only `[state]` knows"
         ),
     ] = False
     min_sharpness: Annotated[
