@@ -1,7 +1,7 @@
 """`python -m benchmarks.masks`: what is said of people behind masks, and of those without?
 
-A photograph of somebody, swaying for some seconds, through the whole pipeline of
-`profile = "kiosk"`: once as it is, and once with `classify.score_covered`.
+A photograph of somebody, swaying for some seconds, through the whole pipeline: once as it is, and
+once with `classify.score_covered`.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class Told:
 
 
 class _Listener(Daemon):
-    def __init__(self, frames: list[Luma], sets: tuple[str, ...]) -> None:
-        super().__init__(frames, "kiosk", sets)
+    def __init__(self, frames: list[Luma], profile: str, sets: tuple[str, ...]) -> None:
+        super().__init__(frames, profile, sets)
         self.told = Told([], [])
 
     def frame(self, frame: Frame, estimates: Sequence[Estimate], /) -> None:
@@ -141,10 +141,10 @@ def swaying(portrait: Portrait, seed: int) -> list[Luma]:
     return frames
 
 
-def told(portrait: Portrait, seed: int, sets: tuple[str, ...]) -> Told:
+def told(portrait: Portrait, seed: int, profile: str, sets: tuple[str, ...]) -> Told:
     """Return what the daemon says of somebody."""
     cv2.setNumThreads(1)
-    daemon = _Listener(swaying(portrait, seed), sets)
+    daemon = _Listener(swaying(portrait, seed), profile, sets)
     daemon.run()
     return daemon.told
 
@@ -156,6 +156,7 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--most", type=int, default=60, help="photographs of each kind")
+    parser.add_argument("--profile", default="", help="empty: the defaults")
     parser.add_argument("--jobs", type=int, default=2, help="photographs at a time")
     args = parser.parse_args()
     rows, seeds = [], itertools.count()
@@ -167,7 +168,8 @@ def main() -> None:
                 people = [with_mouth_behind(p, next(photographs)) for p in people]
             own = list(itertools.islice(seeds, len(people)))
             as_is, scored = (
-                list(pool.map(told, people, own, [sets] * len(people))) for sets in ((), (SCORED,))
+                list(pool.map(told, people, own, [args.profile] * len(people), [s] * len(people)))
+                for s in ((), (SCORED,))
             )
             seen = [n for n, t in enumerate(as_is) if t.emotions]
             rows.append(
@@ -181,13 +183,14 @@ def main() -> None:
             )
             print(rows[-1], flush=True)
     publish(
-        "masks",
+        "masks" + f"-{args.profile}" * bool(args.profile),
         "What is said of people behind masks?",
         COLUMNS,
         rows,
         [
             f"Photographs that sway for {SECONDS:g} s, a face {WIDTH} pixels wide in 640x480, "
-            f'{FPS:g} frames/s, luma noise of {NOISE:g}; `profile = "kiosk"`.',
+            f"{FPS:g} frames/s, luma noise of {NOISE:g}; "
+            + (f'`profile = "{args.profile}"`.' if args.profile else "the defaults."),
             f"{BEHIND}: a photograph without people, over the lower {1 - LOW:.0%} of the face.",
             "`covered`: for most of the time, after the first two seconds. Among the masks in "
             "streets and rooms are people without one.",

@@ -1,4 +1,6 @@
-"""`python -m benchmarks.turned`: the yaw read off five landmarks, beside a face mesh's.
+"""`python -m benchmarks.turned`: the yaw that decides `turned_away`, beside a face mesh's.
+
+As the detector's five landmarks give it, and as the state network does for what `face` found.
 
 Faces of Labeled Faces in the Wild and of YouTube frames, with the yaw that MediaPipe's face
 geometry gives them. Every turned face is used, and as many of the others as are asked for.
@@ -7,10 +9,9 @@ geometry gives them. Every turned face is used, and as many of the others as are
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -20,16 +21,20 @@ from benchmarks.common import data_folder, publish
 from edge.config import Classify, Detect
 from edge.detect import open_detector
 from edge.geometry import yaw
+from edge.messages import Face
+from edge.model.manifest import find_model
+from edge.state import StateModel
 
 TURNED = 20.0  # degrees of yaw from which every face is used
 MIN_FACE = 40.0  # pixels: smaller ones are mostly strangers in the background
 NEAR = 0.4  # of a face's width: a detected face whose centre is nearer is that face
 BINS = (0, 10, 20, 30, 35, 40, 90)  # degrees
+Reader = Callable[[NDArray[np.uint8], Face], float | None]  # luma and a face in it: its yaw
 COLUMNS = (
-    ("detector", "detector"),
+    ("by", "yaw by"),
     ("turned", "turned by"),
     ("faces", "faces"),
-    ("found", "found"),
+    ("found", "known"),
     ("told", "yaw told, mean"),
     ("error", "mean error"),
     ("away", "counted as turned away"),
@@ -43,10 +48,24 @@ def main() -> None:
     data, limit = data_folder(), Classify().max_yaw
     faces = [*news(data, args.level), *frames(data, args.level)]
     (model,) = (data / "detectors").glob("face_detection_yunet_*.onnx")
+    network = StateModel(find_model("state"))
+
+    def landmarks(_luma: NDArray[np.uint8], face: Face) -> float | None:
+        return None if face.landmarks is None else yaw(face.landmarks)
+
+    def state(luma: NDArray[np.uint8], face: Face) -> float | None:
+        return network.infer(*network.crop(luma, face.box, face.landmarks)).yaw
+
     rows = []
-    for detect in (Detect(name="face"), Detect(name="yunet", model=str(model))):
+    for name, detect, reader in (
+        ("`face`, landmarks", Detect(name="face"), landmarks),
+        ("`face`, state network", Detect(name="face"), state),
+        ("YuNet, landmarks", Detect(name="yunet", model=str(model)), landmarks),
+    ):
         detector = open_detector(detect)
-        told = np.array([read(detector.detect(luma), where) for luma, where, _ in faces])
+        told = np.array(
+            [read(detector.detect(luma), where, luma, reader) for luma, where, _ in faces]
+        )
         true = np.array([angle for _, _, angle in faces])
         side, known = told * np.sign(true), ~np.isnan(told)
         for low, high in pairwise(BINS):
@@ -54,7 +73,7 @@ def main() -> None:
             seen = here & known
             rows.append(
                 {
-                    "detector": detect.name,
+                    "by": name,
                     "turned": f"{low} to {high}",
                     "faces": int(here.sum()),
                     "found": round(float(known[here].mean()), 3),
@@ -65,7 +84,7 @@ def main() -> None:
             )
         rows.append(
             {
-                "detector": detect.name,
+                "by": name,
                 "turned": "all",
                 "faces": len(faces),
                 "found": round(float(known.mean()), 3),
@@ -75,24 +94,31 @@ def main() -> None:
         )
     publish(
         "turned",
-        "Yaw from five landmarks",
+        "Which heads count as turned away",
         COLUMNS,
         rows,
         [
             f"Degrees; every face of {TURNED:g} and more, {args.level} others of each set. Turned "
             f"away: by more than classify.max_yaw, {limit:g}. Most faces of LFW, and its YuNet "
-            "landmarks' kin, were in the training of `face`.",
+            "landmarks' kin, were in the training of `face`; the state network learned from the "
+            "same face mesh, from most of LFW and of the YouTube frames among others.",
         ],
     )
 
 
-def read(found: Any, where: tuple[float, float, float]) -> float:
-    """Return the yaw of the face at `where` (centre, width), NaN where none was found."""
+def read(
+    found: Sequence[Face],
+    where: tuple[float, float, float],
+    luma: NDArray[np.uint8],
+    reader: Reader,
+) -> float:
+    """Return the yaw of the face at `where` (centre, width), NaN where it is not known."""
     x, y, width = where
     for face in found:
         cx, cy = face.box.centre
-        if np.hypot(cx - x, cy - y) < NEAR * width and face.landmarks is not None:
-            return yaw(face.landmarks)
+        if np.hypot(cx - x, cy - y) < NEAR * width:
+            told = reader(luma, face)
+            return float("nan") if told is None else told
     return float("nan")
 
 

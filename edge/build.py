@@ -16,7 +16,7 @@ from edge.baseline import BaselineCorrector
 from edge.camera import open_camera
 from edge.classify import Model, NoEmotions, TrackClassifier
 from edge.config import Config
-from edge.config_face import State
+from edge.config_rules import asked_states
 from edge.configfile import effective
 from edge.contract import ModelInfo
 from edge.detect import open_detector
@@ -65,7 +65,7 @@ class Models:
     emotion: Model | None  # None: `classify` is off
     detector: FaceDetector
     attributes: Sequence[tuple[str, Model, float]]  # (name, model, rate)
-    state: StateModel | None  # None: it is off
+    state: StateModel | None  # None: neither `state` nor `classify.check_rate` wants it
 
 
 def load_models(config: Config) -> Models:
@@ -78,7 +78,7 @@ def load_models(config: Config) -> Models:
         load_emotion(config) if config.classify.enabled else None,
         load_detector(config),
         [(a.name, load_attribute(a.model, a.name, config), a.rate) for a in config.attribute],
-        load_state(config) if config.state.enabled else None,
+        load_state(config) if asked_states(config) else None,
     )
 
 
@@ -115,7 +115,8 @@ def build(
     # One core is the budget; OpenCV's own threads cost more than they gain on small pictures.
     cv2.setNumThreads(1)
     models = models or load_models(config)
-    model, attributes, state = models.emotion, models.attributes, models.state
+    model, attributes = models.emotion, models.attributes
+    told = models.state if config.state.enabled else None
     labels = model.labels if model else []
     identity = Identity(
         base=config.mqtt.base,
@@ -125,7 +126,7 @@ def build(
         model=_info(model) if model else NO_MODEL,
         detector=config.detect.name,
         attributes=tuple(_info(m) for _, m, _ in attributes),
-        state_model=_state_info(state) if state else None,
+        state_model=_state_info(told) if told else None,
         config=effective(config),
     )
     camera = camera or open_camera(config.camera, clock, rng)
@@ -158,13 +159,16 @@ def build(
         else NoEmotions(),
         baseline=BaselineCorrector(labels, config.baseline),
         smoother=TemporalSmoother(
-            labels, config.smooth, {a.name: a.window_s for a in config.attribute}
+            labels,
+            config.smooth,
+            {a.name: a.window_s for a in config.attribute},
+            tell_state=config.state.enabled,
         ),
         rules=EventRules(config.alerts()),
         publisher=publisher(identity),
         observers=observers,
-        state=state_stage(state, config.state, scale) if state else None,
-        judges=_judges(config) if state else (),
+        state=state_stage(models.state, config, scale),
+        judges=_judges(config) if told else (),
     )
 
 
@@ -210,7 +214,7 @@ def load_state(config: Config) -> StateModel:
         ConfigError: it is missing, wrong, or not a state model.
         UnavailableError: there is no TFLite runtime that works.
     """
-    from edge.state import StateModel  # here, so that it is not even read where `state` is off
+    from edge.state import StateModel  # here, so that it is not even read where nobody wants it
 
     of = config.classify
     try:
@@ -223,11 +227,19 @@ def load_state(config: Config) -> StateModel:
         raise ConfigError(f"state.model: {e}") from e
 
 
-def state_stage(model: StateModel, config: State, scale: RateScale | None = None) -> StateEstimator:
-    """Return the stage that gives tracks their state; see `edge.state.TrackStateEstimator`."""
+def state_stage(
+    model: StateModel | None, config: Config, scale: RateScale | None = None
+) -> StateEstimator | None:
+    """Return the stage that gives tracks their state, None where nobody wants to know it.
+
+    See `edge.state.TrackStateEstimator` and `edge.config_rules.asked_states`.
+    """
+    section = asked_states(config)
+    if model is None or section is None:
+        return None
     from edge.state import TrackStateEstimator
 
-    return TrackStateEstimator(model, config, scale)
+    return TrackStateEstimator(model, section, scale)
 
 
 def _judges(config: Config) -> tuple[Judge, ...]:

@@ -65,8 +65,8 @@ class Model:
         return np.asarray(scores / max(float(scores.sum()), 1e-6), np.float32)
 
 
-def turned_away(track: Track, max_yaw: float, max_pitch: float) -> bool:
-    """Return whether a head is turned further than these degrees.
+def turned_away(track: Track, config: Classify) -> bool:
+    """Return whether a head is turned further than it may be to be scored.
 
     By its state where that is known; its yaw else by its landmarks, where it has them.
     """
@@ -74,9 +74,10 @@ def turned_away(track: Track, max_yaw: float, max_pitch: float) -> bool:
     aside = state.yaw if state is not None else None
     if aside is None and track.landmarks is not None:
         aside = yaw(track.landmarks)
-    if aside is not None and abs(aside) > max_yaw:
+    if aside is not None and abs(aside) > config.max_yaw:
         return True
-    return state is not None and state.pitch is not None and abs(state.pitch) > max_pitch
+    pitch = state.pitch if state is not None else None
+    return pitch is not None and (abs(pitch) > config.max_pitch or -pitch > config.max_bowed)
 
 
 @dataclass(slots=True)
@@ -160,7 +161,7 @@ class TrackClassifier:
     def _one(self, frame: Frame, track: Track, known: _Known) -> Scores:
         if min(track.box.width, track.box.height) < self._config.min_face_px:
             return Scores(track.id, None, Reason.TOO_SMALL)
-        if turned_away(track, self._config.max_yaw, self._config.max_pitch):
+        if turned_away(track, self._config):
             return Scores(track.id, None, Reason.TURNED_AWAY)
         if known.covered.update(frame.t, track.state) and not self._config.score_covered:
             return Scores(track.id, None, Reason.COVERED)

@@ -207,23 +207,41 @@ class Classify(Struct, frozen=True, forbid_unknown_fields=True):
             description="degrees; heads turned further aside are not scored: turned_away. 90: all "
             "are",
         ),
-    ] = 35.0
+    ] = 30.0
     max_pitch: Annotated[
         float,
         Meta(
             ge=0,
             le=90,
-            description="degrees; heads raised or bowed further are not scored: turned_away; needs "
-            "`[state]`. 90: all are",
+            description="degrees; heads raised or bowed further are not scored: turned_away. "
+            "90: all are",
         ),
     ] = 30.0
+    max_bowed: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=90,
+            description="degrees; heads bowed further are not scored either: that costs more than "
+            "being raised. 90: as far as max_pitch",
+        ),
+    ] = 25.0
     score_covered: Annotated[
         bool,
         Meta(
-            description="score faces whose mouth is hidden, behind a mask, say, too; false: "
-            "covered; only `[state]` knows"
+            description="score faces whose mouth is hidden, behind a mask, say, too; false: covered"
         ),
     ] = False
+    check_rate: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=30,
+            description="times a second, each face, at most, that `state.model` is asked whether "
+            "the head is turned away and the mouth hidden; `[state]`, where on, knows by itself. "
+            "0: it is not asked, pitch and hidden mouths are not known",
+        ),
+    ] = 4.0
     min_sharpness: Annotated[
         float,
         Meta(

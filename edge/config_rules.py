@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from edge.config import Alert, Config
+from edge.config_face import State
 from edge.redact import HIDDEN
+
+
+def asked_states(config: Config) -> State | None:
+    """Return how often and of which faces the state is asked; None: of none.
+
+    Where `[state]` is off it is asked to know which faces can be scored, and told to nobody.
+    """
+    of = config.classify
+    if config.state.enabled:
+        return config.state
+    if not of.enabled or not of.check_rate:
+        return None
+    return msgspec.structs.replace(config.state, rate=of.check_rate, max_faces=of.max_faces)
 
 
 def broken(c: Config) -> list[str]:

@@ -269,7 +269,7 @@ class Estimate:
     reason: Reason | None
     window_s: float  # seconds of observation behind the scores, up to the configured window
     attributes: dict[str, AttributeEstimate] = field(default_factory=dict)  # by name
-    state: FaceState | None = None  # the track's, with `looking`; None: nobody asked
+    state: FaceState | None = None  # the track's, with `looking`; None: it is not to be told
     conditions: tuple[Condition, ...] = ()
     sums: Sums | None = None  # None: nobody counts
     baseline: Mapping[str, float] = field(default_factory=dict)  # see `Scores`

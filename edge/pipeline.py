@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from edge.config import Alert, Baseline, Config
+from edge.config_rules import asked_states
 from edge.errors import ConfigError
 from edge.motion import MotionGate
 from edge.mouth import yawn_mouth
@@ -48,7 +49,7 @@ LIVE = (
 )
 RESTART = {
     "detect": ("name", "model", "refine"),
-    "classify": ("enabled", "model", "runtime", "threads"),
+    "classify": ("enabled", "model", "runtime", "threads", "check_rate"),
     "state": ("enabled", "model"),
 }
 
@@ -81,8 +82,8 @@ class Pipeline:
     rules: Rules
     publisher: Publisher
     observers: Sequence[Observer] = field(default_factory=tuple)
-    state: StateEstimator | None = None  # None: `state.enabled` is false
-    judges: Sequence[Judge] = field(default_factory=tuple)  # none where `state` is None
+    state: StateEstimator | None = None  # None: nobody wants to know it
+    judges: Sequence[Judge] = field(default_factory=tuple)  # none where `state.enabled` is false
 
     def configure(self, config: Config) -> Reconfigured:
         """Take what can change while it runs; faces in view stay in view.
@@ -101,8 +102,8 @@ class Pipeline:
         self.detect_limiter.rate = now.detect.rate
         self.tracker.configure(now.track)
         self.stillness.configure(now.track)
-        if self.state is not None:
-            self.state.configure(now.state)
+        if self.state is not None and (asked := asked_states(now)) is not None:
+            self.state.configure(asked)
         self.classifier.configure(now.classify, yawn_mouth(now))
         self.baseline.configure(now.baseline)
         self.smoother.configure(now.smooth)

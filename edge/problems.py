@@ -44,7 +44,7 @@ REASONS: dict[str, Help] = {
     "blurred": Help("a face is blurred", "focus; more light, so that exposures are shorter"),
     "turned_away": Help(
         "a head is turned further from the camera than can be judged",
-        "mount the camera where people look; `classify.max_yaw`, `classify.max_pitch`",
+        "mount the camera where people look; `classify.max_yaw`, `max_pitch`, `max_bowed`",
     ),
     "covered": Help(
         "a mouth is hidden, behind a mask, say",

@@ -97,11 +97,18 @@ class TemporalSmoother:
         labels: Sequence[str],
         config: Smooth,
         windows_s: Mapping[str, float] | None = None,
+        *,
+        tell_state: bool = True,
     ) -> None:
         """Smooth scores in the order of `labels` as the section `smooth` says.
 
-        `windows_s` are the windows of additional classifiers by name, seconds.
+        Args:
+            labels: of the scores.
+            config: the section.
+            windows_s: windows of additional classifiers by name, seconds.
+            tell_state: hand on what faces do; else it served only to know which can be scored.
         """
+        self._tell_state = tell_state
         self._windows_s = dict(windows_s or {})
         self._labels = list(labels)
         self._histories: dict[str, _History] = {}
@@ -149,7 +156,7 @@ class TemporalSmoother:
             if history.began is not None
             else 0.0,
             attributes=dict(history.attributes) if history.attributes else {},
-            state=track.state,
+            state=track.state if self._tell_state else None,
             baseline=history.baseline,
         )
 

@@ -28,8 +28,8 @@ class MeasuredLoop(OurLoop):
     def frames(self) -> Iterator[Any]:
         self.samples = {name: Samples() for name in NAMES}
         for attribute, method, name in STAGES:
-            timed = Timed(getattr(self.pipeline, attribute), method, self.samples[name])
-            setattr(self.pipeline, attribute, timed)
+            stage = getattr(self.pipeline, attribute)
+            setattr(self.pipeline, attribute, Timed(stage, method, self.samples[name]))
         frames = super().frames()
         take = self.samples["decode"].timed(lambda: next(frames, None))
         began = 0.0

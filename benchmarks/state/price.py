@@ -22,7 +22,8 @@ from benchmarks.common import FPS, JPEG_QUALITY, ROOT, data_folder
 
 WARM = 60  # frames before the clock runs: trackers settle, caches fill
 CONTENDERS = {
-    "emotions alone": [],
+    "emotions alone": ["classify.check_rate=0"],
+    "and who can be scored (the defaults)": [],
     "and [state]": ["state.enabled=true"],
     "and [state], 30 times a second": ["state.enabled=true", "state.rate=30"],
     'profile "kiosk"': ["profile=kiosk"],

@@ -87,12 +87,14 @@ def _in_sandbox(args: argparse.Namespace) -> int:
 
 
 def _parts(config: Config, beside: str | None) -> list[Part]:
+    from edge.config_rules import asked_states
+
     return [
         *([("profile", _profile)] if config.profile else []),
         ("runtime", _runtime),
         ("model", _model),
         *[(f"attribute {a.name}", _attribute(i)) for i, a in enumerate(config.attribute)],
-        *([("state", _state)] if config.state.enabled else []),
+        *([("state", _state)] if asked_states(config) else []),
         ("detector", _detector),
         ("camera", _camera(beside)),
         ("broker", _broker),

@@ -16,12 +16,13 @@ from edge.stages import Camera, CameraStats, Clock, Control
 from edge.tools.bench_report import Report, StageCost, advise, spread
 
 WARM_UP = 10  # frames that are not counted: caches fill, the first face is found
-# What of the pipeline is timed: (attribute, method, name in the report).
+# What of the pipeline is timed, where it is there: (attribute, method, name in the report).
 STAGES = (
     ("motion", "should_process", "motion"),
     ("detector", "detect", "detect"),
     ("tracker", "update", "track"),
     ("stillness", "update", "still"),
+    ("state", "update", "state"),
     ("classifier", "classify", "classify"),
     ("smoother", "update", "smooth"),
     ("rules", "update", "events"),
@@ -83,7 +84,8 @@ class Meter:
     def attach(self, p: Pipeline) -> None:
         """Put the measuring stages into `p`."""
         for attribute, method, name in STAGES:
-            setattr(p, attribute, Timed(getattr(p, attribute), method, self.samples[name]))
+            if (stage := getattr(p, attribute)) is not None:
+                setattr(p, attribute, Timed(stage, method, self.samples[name]))
 
     def frames(self) -> Iterator[Frame | CameraLost]:
         """Yield the camera's frames until there are enough."""

@@ -92,6 +92,8 @@ def _setting(config: Config, stage: str) -> str:
         return "set detect.name to face (or yunet), which is faster and finds more"
     if stage == "detect":
         return f"lower detect.rate ({config.detect.rate:g}) or detect.width ({config.detect.width})"
+    if stage == "state":
+        return f"lower {'state.rate' if config.state.enabled else 'classify.check_rate'}"
     if stage == "classify":
         return (
             f"lower classify.rate ({config.classify.rate:g}) or classify.max_faces "

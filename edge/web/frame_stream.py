@@ -109,12 +109,14 @@ def _measures(frame: Frame, estimate: Estimate, spec: InputSpec, upright: bool) 
         "detect.threshold": round(estimate.track.score, 2),
         "classify.min_face_px": round(min(box.width, box.height)),
     }
-    if estimate.state is not None and estimate.state.yaw is not None:
-        measures["classify.max_yaw"] = round(abs(estimate.state.yaw), 1)
+    state = estimate.track.state  # what decides, whether or not it is told
+    if state is not None and state.yaw is not None:
+        measures["classify.max_yaw"] = round(abs(state.yaw), 1)
     elif estimate.track.landmarks is not None:
         measures["classify.max_yaw"] = round(abs(yaw(estimate.track.landmarks)), 1)
-    if estimate.state is not None and estimate.state.pitch is not None:
-        measures["classify.max_pitch"] = round(abs(estimate.state.pitch), 1)
+    if state is not None and state.pitch is not None:
+        measures["classify.max_pitch"] = round(abs(state.pitch), 1)
+        measures["classify.max_bowed"] = round(max(-state.pitch, 0.0), 1)
     try:
         face = crop_for(spec, frame.luma, box, estimate.track.landmarks if upright else None)
     except ValueError:  # carried out of the frame

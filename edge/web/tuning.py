@@ -37,6 +37,7 @@ KNOBS = (
     Knob("classify.min_face_px", 8, 160, 1),
     Knob("classify.max_yaw", 0, 90, 1),
     Knob("classify.max_pitch", 0, 90, 1),
+    Knob("classify.max_bowed", 0, 90, 1),
     Knob("classify.min_sharpness", 0, 0.5, 0.005),
     Knob("classify.min_brightness", 0, 128, 1),
     Knob("state.rate", 1, 60, 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from benchmarks.masks import (
@@ -10,11 +11,14 @@ from benchmarks.masks import (
     Portrait,
     Told,
     swaying,
+    told,
     with_mouth_behind,
 )
 from benchmarks.state.judged import FPS
 from edge.messages import UNKNOWN, Reason
+from tests.edge.tools.analyze.rig import face
 
+FACE = (92, 33, 119, 138)  # of the demo clip's frame: x, y, width, height, as detected
 EARLY, LATE = int(SETTLED_S * FPS), int((SECONDS - SETTLED_S) * FPS)
 
 
@@ -41,6 +45,17 @@ def test_what_is_said_most_of_the_time_once_settled_counts() -> None:
 def test_an_emotion_but_neutral_counts_however_short() -> None:
     assert not Told([UNKNOWN, "neutral", UNKNOWN], [None] * 3).other()
     assert Told(["neutral", "sad", "neutral"], [None] * 3).other()
+
+
+def test_by_the_defaults_a_woman_smiles_until_she_wears_a_mask() -> None:
+    x, y, width, height = FACE
+    bare = Portrait(face(), (float(x), float(y), float(width), float(height)))
+    masked = face().copy()
+    masked[y + round(0.6 * height) : y + round(0.95 * height), x : x + width] = 190
+    seen = told(bare, 1, "", ())
+    assert seen.emotions[-1] == "happy" and not seen.covered()
+    hidden = told(Portrait(cv2.GaussianBlur(masked, (5, 5), 0), bare.face), 1, "", ())
+    assert hidden.covered() and not hidden.other()
 
 
 def test_a_photograph_is_before_the_mouth_and_nothing_else() -> None:

@@ -209,11 +209,13 @@ def test_a_state_model_is_looked_for_only_where_it_is_wanted(
     service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = ["--set", "state.model=no-such-model"]
-    code, parts = checked(capsys, *missing)
+    unasked = ["--set", "classify.check_rate=0"]
+    code, parts = checked(capsys, *missing, *unasked)
     assert (code, "state" in parts) == (0, False)
-    code, parts = checked(capsys, *missing, "--set", "state.enabled=true")
-    assert code == 78
-    assert parts["state"].startswith("FAIL state.model: model 'no-such-model': no folder with")
+    for asked in ([], [*unasked, "--set", "state.enabled=true"]):
+        code, parts = checked(capsys, *missing, *asked)
+        assert code == 78
+        assert parts["state"].startswith("FAIL state.model: model 'no-such-model': no folder with")
     tiny = REPO / "tests" / "models" / "tiny-state"
     on = ["--set", "state.enabled=true", "--set", f"state.model={tiny}"]
     code, parts = checked(capsys, *on)

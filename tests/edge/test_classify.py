@@ -321,10 +321,11 @@ AHEAD: Points = ((105, 60), (125, 60), (115, 70), (107, 80), (123, 80))
         (None, None, False),  # nobody knows
         (ASIDE, FaceState(yaw=5.0, pitch=0.0, mouth=0.0), False),  # the state is the better judge
         (ASIDE, FaceState(), True),  # but it does not know
-        (AHEAD, FaceState(yaw=-35.5), True),
-        (AHEAD, FaceState(yaw=34.5, pitch=-29.5, mouth=0.0), False),
+        (AHEAD, FaceState(yaw=-30.5), True),
+        (AHEAD, FaceState(yaw=29.5, pitch=-24.5, mouth=0.0), False),
+        (AHEAD, FaceState(yaw=0.0, pitch=29.5, mouth=0.0), False),
         (AHEAD, FaceState(yaw=0.0, pitch=30.5), True),
-        (AHEAD, FaceState(yaw=0.0, pitch=-30.5), True),
+        (AHEAD, FaceState(yaw=0.0, pitch=-25.5), True),
     ],
 )
 def test_a_head_turned_away_is_not_scored(
@@ -340,7 +341,7 @@ def test_a_head_turned_away_is_not_scored(
 
 def test_every_head_is_scored_where_that_is_wanted() -> None:
     face = replace(track("a", 100), state=FaceState(yaw=89.0, pitch=-89.0, mouth=0.0))
-    everybody = msgspec.structs.replace(EVERYTHING, max_yaw=90.0, max_pitch=90.0)
+    everybody = msgspec.structs.replace(EVERYTHING, max_yaw=90.0, max_pitch=90.0, max_bowed=90.0)
     (scored,) = classifier(everybody).classify(grey_frame(0), [face])
     assert scored.reason is None
 

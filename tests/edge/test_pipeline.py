@@ -176,6 +176,47 @@ def test_faces_in_view_stay_in_view(pipeline: Pipeline, portrait: np.ndarray[Any
     assert seen(0.5) == before
 
 
+def test_a_state_that_only_serves_to_know_who_can_be_scored_is_told_to_nobody(
+    portrait: np.ndarray[Any, Any],
+) -> None:
+    def shown(*sets: str) -> Estimate:
+        config = load(None, {}, [f"classify.model={TINY}", *sets])
+        p = build(
+            config, FakeClock(), Control(), random.Random(1),
+            boot_id="test", camera=NoCamera(), publisher=lambda _identity: Listener(),
+        )  # fmt: skip
+        assert (p.judges != ()) is config.state.enabled
+        for n in range(10):
+            frame = Frame(n, n / 10, portrait)
+            tracks = p.tracker.update(frame, p.detector.detect(portrait))
+            if p.state is not None:
+                tracks = p.state.update(frame, tracks)
+            estimates = p.smoother.update(n / 10, tracks, ())
+        return estimates[0]
+
+    served = shown()
+    assert served.track.state is not None and served.track.state.pitch is not None
+    assert served.state is None
+    told = shown("state.enabled=true")
+    assert told.state == told.track.state is not None
+    assert shown("classify.check_rate=0").track.state is None
+
+
+def test_as_many_faces_are_asked_as_are_scored_after_a_reload_too(pipeline: Pipeline) -> None:
+    asked: list[tuple[float, int, int]] = []
+
+    class State:
+        def configure(self, of: Any, /) -> None:
+            asked.append((of.rate, of.max_faces, of.min_face_px))
+
+        def update(self, _frame: Frame, tracks: Any, /) -> Any:
+            return tracks
+
+    pipeline.state = State()
+    pipeline.configure(configured("classify.max_faces=7", "state.min_face_px=40"))
+    assert asked == [(4.0, 7, 40)]
+
+
 def test_the_documents_say_what_a_reload_takes() -> None:
     text = " ".join(Path(ROOT / "docs" / "operate.md").read_text().split())
     for section in LIVE:

@@ -271,16 +271,24 @@ print("edge.state" in sys.modules, any("tiny-state" in p for p in opened),
 """
 
 
-@pytest.mark.parametrize("enabled", ["false", "true"])
-def test_off_nothing_of_it_is_read_or_loaded(enabled: str) -> None:
+@pytest.mark.parametrize(
+    ("sets", "loaded", "told"),
+    [
+        (["state.enabled=false", "classify.check_rate=0"], False, "None"),
+        (["state.enabled=false"], True, "None"),
+        (["state.enabled=true"], True, "tiny-state"),
+    ],
+)
+def test_where_nobody_wants_it_nothing_of_it_is_read_or_loaded(
+    sets: list[str], loaded: bool, told: str
+) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", OFF, f"state.enabled={enabled}", f"state.model={TINY}"],
+        [sys.executable, "-c", OFF, *sets, f"state.model={TINY}"],
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    on = enabled == "true"
-    assert done.stdout.split() == [str(on), str(on), "tiny-state" if on else "None"]
+    assert done.stdout.split() == [str(loaded), str(loaded), told]
 
 
 def test_it_is_off_by_default() -> None:

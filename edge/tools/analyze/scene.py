@@ -32,14 +32,17 @@ class Scenes:
             Track(f"{n}", f.box, f.score, 0.0, 0.0, (width, height), f.landmarks)
             for n, f in enumerate(find_faces(self.models.detector, self.config.detect, luma))
         ]
+        every = msgspec.structs.replace(
+            self.config,
+            classify=msgspec.structs.replace(self.config.classify, max_faces=ALL),
+            state=msgspec.structs.replace(self.config.state, max_faces=ALL),
+        )
         classifier: Classifier = NoEmotions()
         if self.models.emotion is not None:
-            every = msgspec.structs.replace(self.config.classify, max_faces=ALL)
             attributes = self.models.attributes
-            classifier = TrackClassifier(self.models.emotion, every, attributes=attributes)
-        if self.models.state is not None:
-            state = msgspec.structs.replace(self.config.state, max_faces=ALL)
-            tracks = list(state_stage(self.models.state, state).update(frame, tracks))
+            classifier = TrackClassifier(self.models.emotion, every.classify, attributes=attributes)
+        if (state := state_stage(self.models.state, every)) is not None:
+            tracks = list(state.update(frame, tracks))
         scores = {s.track: s for s in classifier.classify(frame, tracks)}
         return tuple(self._estimate(t, scores[t.id]) for t in tracks)
 
@@ -68,5 +71,5 @@ class Scenes:
                 )
                 for name, found in scores.attributes.items()
             },
-            state=track.state,
+            state=track.state if self.config.state.enabled else None,
         )

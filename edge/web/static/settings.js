@@ -20,6 +20,7 @@ const MEASURES = [
   ["classify.min_sharpness", "sharpness", "too blurred", (v) => v.toFixed(3)],
   ["classify.max_yaw", "turned aside", "turned away", (v) => `${v.toFixed(0)}°`],
   ["classify.max_pitch", "raised or bowed", "turned away", (v) => `${v.toFixed(0)}°`],
+  ["classify.max_bowed", "bowed", "turned away", (v) => `${v.toFixed(0)}°`],
 ];
 
 export class Settings {

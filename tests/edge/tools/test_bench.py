@@ -9,6 +9,7 @@ import pytest
 
 from edge import cli
 from edge.config import Config, Detect
+from edge.config_face import State
 from edge.tools.bench_report import Report, Spread, StageCost, advise, spread, table
 from tests.conftest import DEMO_CLIP
 
@@ -57,13 +58,16 @@ def test_percentiles_are_values_that_occurred() -> None:
         ("detect", Config(detect=Detect(name="haar")), "set detect.name to face"),
         ("detect", Config(detect=Detect(name="yunet")), "lower detect.rate (10)"),
         ("classify", Config(), "classify.rate"),
+        ("state", Config(), "lower classify.check_rate"),
+        ("state", Config(state=State(enabled=True)), "lower state.rate"),
         ("camera", Config(), "camera.width"),
     ],
 )
 def test_over_budget_the_dearest_stage_names_its_setting(
     dear: str, config: Config, said: str
 ) -> None:
-    stages = [StageCost(n, 9, QUIET, 9.0 if n == dear else 1.0) for n in ("detect", "classify")]
+    names = ("detect", "state", "classify")
+    stages = [StageCost(n, 9, QUIET, 9.0 if n == dear else 1.0) for n in names]
     stages.append(StageCost("camera", 9, QUIET, 9.0 if dear == "camera" else 1.0))
     first, second = advise(config, stages, 0.9, 0.1, throttled=False)
     assert said in first

@@ -48,6 +48,7 @@ def test_frames_tell_what_a_face_is_doing_and_nothing_where_nobody_asked() -> No
         DEMO_CLIP, "--frames", "--set", "state.enabled=true", "--set", f"state.model={tiny}",
         # What the tiny model says of the pose is nonsense, and would leave faces unscored.
         "--set", "classify.max_yaw=90", "--set", "classify.max_pitch=90",
+        "--set", "classify.max_bowed=90",
     )  # fmt: skip
     off = replay(DEMO_CLIP, "--frames")
     states = [f.pop("state") for line in on for f in line["faces"]]

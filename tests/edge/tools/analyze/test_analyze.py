@@ -56,6 +56,17 @@ def test_what_cannot_be_judged_is_unknown_with_its_reason(tmp_path: Path) -> Non
     assert all(f["emotion"] == "unknown" for f in line["faces"])
 
 
+def test_behind_a_mask_nothing_is_read_and_its_state_is_not_told(tmp_path: Path) -> None:
+    masked = face().copy()
+    masked[116:164, 92:211] = 190  # from under the nose to the chin
+    path = save(tmp_path / "masked.png", cv2.GaussianBlur(masked, (5, 5), 0))
+    told = {}
+    for rate in (4, 0):
+        (line,) = lines(analyze(path, "--json", "--set", f"classify.check_rate={rate}")[1])
+        told[rate] = [(f["reason"] == "covered", f["state"]) for f in line["faces"]]
+    assert told == {4: [(True, None)], 0: [(False, None)]}
+
+
 def test_more_faces_than_a_kiosk_scores_are_all_scored(tmp_path: Path) -> None:
     many = np.vstack([np.hstack([face()] * 3)] * 2)
     (line,) = lines(analyze(save(tmp_path / "group.jpg", many), "--json")[1])

@@ -1,0 +1,172 @@
+"""`python -m benchmarks.unscored`: is a face that is not scored one that would be scored wrongly?
+
+Faces of FER2013's public test with an emotion that most raters saw, enlarged, through detector,
+state network and emotion model, under the equal prior; grouped by what the network says of pose and
+mouth.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.common import data_folder, publish
+from convert.data.mosaic import read_mosaic
+from edge.build import load_models
+from edge.config import Classify
+from edge.configfile import load
+from edge.messages import FaceState
+from edge.tools.analyze.scene import Scenes
+
+SCALE = 3  # times: 48 pixels become 144
+ROOM = 60  # pixels round them: a face that fills the picture is not what the detector is for
+EVERYBODY = (
+    "state.enabled=true",
+    "classify.max_yaw=90",
+    "classify.max_pitch=90",
+    "classify.max_bowed=90",
+    "classify.score_covered=true",
+    "classify.min_sharpness=0",
+    "classify.min_brightness=0",
+    "smooth.floor=0",
+)
+LIMITS = Classify()
+COLUMNS = (
+    ("who", "faces"),
+    ("count", "how many"),
+    ("share", "of all"),
+    ("right", "right"),
+    ("ahead", "the same emotions on heads that look ahead"),
+)
+AHEAD = 10.0  # degrees: a head turned, raised and bowed by less looks ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A face: what the network says of it, what most raters saw, and whether that was said."""
+
+    state: FaceState | None  # None: no face was found
+    emotion: str
+    right: bool
+
+
+def turned(state: FaceState) -> bool:
+    """Return whether a head is turned further than the defaults allow."""
+    yaw, pitch = abs(state.yaw or 0.0), state.pitch or 0.0
+    return yaw > LIMITS.max_yaw or pitch > LIMITS.max_pitch or -pitch > LIMITS.max_bowed
+
+
+def covered(state: FaceState) -> bool:
+    """Return whether the pose is told and the mouth is not."""
+    return state.yaw is not None and state.mouth is None
+
+
+def aside(low: float, high: float) -> Callable[[FaceState], bool]:
+    return lambda s: s.yaw is not None and low <= abs(s.yaw) < high
+
+
+def tilted(low: float, high: float, sign: int) -> Callable[[FaceState], bool]:
+    return lambda s: s.pitch is not None and low <= sign * s.pitch < high
+
+
+GROUPS: tuple[tuple[str, Callable[[FaceState], bool]], ...] = (
+    ("scored", lambda s: not turned(s) and not covered(s)),
+    ("`turned_away`", turned),
+    ("`covered`", lambda s: covered(s) and not turned(s)),
+    ("a mouth told and no eyes", lambda s: s.mouth is not None and eyeless(s)),
+    *((f"turned aside by {a} to {b}°", aside(a, b)) for a, b in pairwise((0, 10, 20, 25, 30))),
+    ("by 30 to 35°", aside(30, 35)),
+    ("by 35° and more", aside(35, 91)),
+    *((f"raised by {a} to {b}°", tilted(a, b, 1)) for a, b in pairwise((10, 20, 30))),
+    *((f"bowed by {a} to {b}°", tilted(a, b, -1)) for a, b in pairwise((10, 15, 20, 25, 30))),
+    ("by 30° and more", tilted(30, 91, -1)),
+)
+
+
+def eyeless(state: FaceState) -> bool:
+    """Return whether neither eye is told."""
+    eyes = state.eyes
+    return eyes is None or (eyes.left is None and eyes.right is None)
+
+
+def faces(most: int | None) -> Iterator[tuple[NDArray[np.uint8], str]]:
+    """Yield pictures of one face each, and what most raters saw."""
+    data = read_mosaic(data_folder() / "fer2013").split("public_test")
+    votes = np.asarray(data.votes)
+    chosen = np.flatnonzero(votes.max(1) > votes.sum(1) / 2)[:most]
+    for face, i in zip(data.faces(chosen), chosen, strict=True):
+        best = int(votes[i].argmax())
+        if best < len(data.classes):
+            large = cv2.resize(face, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC)
+            picture = cv2.copyMakeBorder(large, *[ROOM] * 4, cv2.BORDER_REPLICATE)
+            yield np.asarray(picture, np.uint8), data.classes[best]
+
+
+def judged(most: int | None = None) -> list[Judged]:
+    """Return every face as the daemon judges it that refuses nobody."""
+    config = load(None, {}, EVERYBODY)
+    scenes, found = Scenes(load_models(config), config), []
+    for luma, emotion in faces(most):
+        estimates = scenes.estimates(luma)
+        if estimates:
+            largest = estimates[0]
+            found.append(Judged(largest.state, emotion, largest.emotion == emotion))
+        else:
+            found.append(Judged(None, emotion, right=False))
+    return found
+
+
+def rows(found: list[Judged]) -> list[dict[str, Any]]:
+    """Return how many faces each group has, and how many of them are right.
+
+    Emotions are not as frequent in each group, and not as easy: beside it stands what would be
+    right if each emotion were told as well as of heads that look ahead.
+    """
+    ahead: dict[str, list[bool]] = {}
+    for j in found:
+        if j.state is not None and aside(0, AHEAD)(j.state) and level(j.state):
+            ahead.setdefault(j.emotion, []).append(j.right)
+    out: list[dict[str, Any]] = []
+    for who, belongs in GROUPS:
+        group = [j for j in found if j.state is not None and belongs(j.state)]
+        out.append({"who": who, "count": len(group), "share": round(len(group) / len(found), 4)})
+        if group:
+            out[-1]["right"] = round(float(np.mean([j.right for j in group])), 3)
+            usual = [float(np.mean(ahead[j.emotion])) for j in group if j.emotion in ahead]
+            out[-1]["ahead"] = round(float(np.mean(usual)), 3) if usual else None
+    return out
+
+
+def level(state: FaceState) -> bool:
+    """Return whether a head is neither raised nor bowed."""
+    return state.pitch is not None and abs(state.pitch) < AHEAD
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.unscored", description=__doc__)
+    parser.add_argument("--most", type=int, help="faces; all without it")
+    found = judged(parser.parse_args().most)
+    missed = sum(j.state is None for j in found)
+    publish(
+        "unscored",
+        "Are faces that are not scored those that would be scored wrongly?",
+        COLUMNS,
+        rows(found),
+        [
+            f"{len(found)} faces of FER2013's public test with a majority of votes, enlarged "
+            f"{SCALE} times; in {missed} the detector finds none. Equal prior; pose by the "
+            f"state network; limits: aside {LIMITS.max_yaw:g}, raised {LIMITS.max_pitch:g}, "
+            f"bowed {LIMITS.max_bowed:g} degrees.",
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
