@@ -14,6 +14,7 @@ import cv2
 from edge import __version__, host
 from edge.baseline import BaselineCorrector
 from edge.camera import open_camera
+from edge.classify import MIN_RATE as LEAST_SCORE_RATE
 from edge.classify import Model, NoEmotions, TrackClassifier
 from edge.config import Config
 from edge.config_rules import asked_states
@@ -237,9 +238,11 @@ def state_stage(
     section = asked_states(config)
     if model is None or section is None:
         return None
-    from edge.state import TrackStateEstimator
+    from edge.state import MIN_RATE, TrackStateEstimator
 
-    return TrackStateEstimator(model, section, scale)
+    # Eyes are watched; whether a face can be scored need not be known oftener than it is scored.
+    least = MIN_RATE if config.state.enabled else LEAST_SCORE_RATE
+    return TrackStateEstimator(model, section, scale, least=least)
 
 
 def _judges(config: Config) -> tuple[Judge, ...]:

@@ -150,16 +150,25 @@ class _Known:
 class TrackStateEstimator:
     """Gives tracks their state, each at a bounded rate."""
 
-    def __init__(self, model: StateModel, config: State, scale: RateScale | None = None) -> None:
+    def __init__(
+        self,
+        model: StateModel,
+        config: State,
+        scale: RateScale | None = None,
+        *,
+        least: float = MIN_RATE,
+    ) -> None:
         """Say what the section `state` wants.
 
         Args:
             model: of the state.
             config: the section; `enabled` and `model` are not read.
             scale: fraction of the rate that the budget allows.
+            least: rate that stays whatever the budget, 1/s.
         """
         self._model = model
         self._scale = scale
+        self._least = least
         self._known: dict[str, _Known] = {}
         self.configure(config)
 
@@ -180,7 +189,7 @@ class TrackStateEstimator:
         return tuple(self._one(frame, k, judged=k.id in judged) for k in tracks)
 
     def _new(self) -> _Known:
-        return _Known(RateLimiter(self._config.rate, self._scale, MIN_RATE))
+        return _Known(RateLimiter(self._config.rate, self._scale, self._least))
 
     def _one(self, frame: Frame, track: Track, *, judged: bool) -> Track:
         known = self._known[track.id]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge.build import state_stage
 from edge.config_face import State
 from edge.configfile import load
 from edge.errors import ConfigError
@@ -184,6 +185,19 @@ def test_each_face_is_judged_at_the_rate_and_says_when() -> None:
 
 def test_a_small_budget_leaves_enough_to_see_eyes_that_stay_shut() -> None:
     assert measured(estimator(RateScale(0.05)), [i / 30 for i in range(60)]) == 10  # 5 a second
+
+
+def test_where_no_eyes_are_watched_a_small_budget_leaves_as_little_as_of_scores() -> None:
+    model, small = StateModel(TINY), RateScale(0.05)
+    config = load(None, {}, ["classify.check_rate=4"])
+    watched = load(None, {}, ["state.enabled=true"])
+    times = [i / 30 for i in range(60)]
+    counts = []
+    for c in (config, watched):
+        stage = state_stage(model, c, small)
+        assert isinstance(stage, TrackStateEstimator)
+        counts.append(measured(stage, times))
+    assert counts == [2, 10]
 
 
 def blinking(stage: TrackStateEstimator, closed: range) -> list[float | None]:
