@@ -12,7 +12,7 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 class State(Struct, frozen=True, forbid_unknown_fields=True):
     """What a face is doing: where the head points, whether eyes and mouth are open."""
 
-    enabled: Annotated[bool, Meta(description="tell it; off, nothing is loaded")] = False
+    enabled: Annotated[bool, Meta(description="tell it; off, it is told to nobody")] = False
     model: Annotated[str, Meta(description="model folder, or the name of a shipped one")] = "state"
     rate: Annotated[
         float,
