@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -71,21 +72,28 @@ def instructions_a_frame(detector: str) -> float:
     Raises:
         RuntimeError: the counted program failed; with its last words.
     """
-    return (_count(detector, MANY) - _count(detector, FEW)) / (MANY - FEW)
+    with tempfile.TemporaryDirectory() as compiled:
+        # Else modules that anybody compiles between the two would count as frames.
+        _run([], detector, FEW, compiled)
+        many, few = (_count(detector, n, compiled) for n in (MANY, FEW))
+    return (many - few) / (MANY - FEW)
 
 
-def _count(detector: str, frames: int) -> int:
+def _run(
+    under: Sequence[str], detector: str, frames: int, compiled: str
+) -> subprocess.CompletedProcess[str]:
+    work = [sys.executable, "-m", "benchmarks.cost.work", detector, str(frames), str(MANY)]
+    env = os.environ | {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+    env |= {"PYTHONPYCACHEPREFIX": compiled, "PYTHONDONTWRITEBYTECODE": ""}
+    return subprocess.run([*under, *work], cwd=ROOT, env=env, capture_output=True, text=True)
+
+
+def _count(detector: str, frames: int, compiled: str) -> int:
     with tempfile.NamedTemporaryFile("r") as log:
         valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", f"--log-file={log.name}"]
         valgrind += ["--child-silent-after-fork=yes"]  # models are tried in a child first
-        work = [sys.executable, "-m", "benchmarks.cost.work", detector, str(frames), str(MANY)]
-        done = subprocess.run(
-            [*valgrind, "--cachegrind-out-file=/dev/null", *work],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-        )
+        valgrind += ["--cachegrind-out-file=/dev/null"]
+        done = _run(valgrind, detector, frames, compiled)
         said = Path(log.name).read_text()
     counted = re.search(r"I\s+refs:\s+([\d,]+)", said)
     if done.returncode or counted is None:
