@@ -183,7 +183,7 @@ def main() -> None:
             )
             print(rows[-1], flush=True)
     publish(
-        "masks" + f"-{args.profile}" * bool(args.profile),
+        f"masks-{args.profile}" if args.profile else "masks",
         "What is said of people behind masks?",
         COLUMNS,
         rows,

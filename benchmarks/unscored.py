@@ -22,20 +22,24 @@ from convert.data.mosaic import read_mosaic
 from edge.build import load_models
 from edge.config import Classify
 from edge.configfile import load
-from edge.messages import FaceState
+from edge.messages import FaceState, Reason
 from edge.tools.analyze.scene import Scenes
 
 SCALE = 3  # times: 48 pixels become 144
 ROOM = 60  # pixels round them: a face that fills the picture is not what the detector is for
-EVERYBODY = (
+# Of a photograph's light and sharpness, and of doubt, nothing is asked here.
+AS_IS = (
     "state.enabled=true",
+    "classify.min_sharpness=0",
+    "classify.min_brightness=0",
+    "smooth.floor=0",
+)
+EVERYBODY = (
+    *AS_IS,
     "classify.max_yaw=90",
     "classify.max_pitch=90",
     "classify.max_bowed=90",
     "classify.score_covered=true",
-    "classify.min_sharpness=0",
-    "classify.min_brightness=0",
-    "smooth.floor=0",
 )
 LIMITS = Classify()
 COLUMNS = (
@@ -50,50 +54,57 @@ AHEAD = 10.0  # degrees: a head turned, raised and bowed by less looks ahead
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A face: what the network says of it, what most raters saw, and whether that was said."""
+    """A face: what the network says of it, what most raters saw, and whether that is said."""
 
     state: FaceState | None  # None: no face was found
+    reason: Reason | None  # why the defaults do not score it
     emotion: str
-    right: bool
+    right: bool  # where everybody is scored
 
 
-def turned(state: FaceState) -> bool:
-    """Return whether a head is turned further than the defaults allow."""
-    yaw, pitch = abs(state.yaw or 0.0), state.pitch or 0.0
-    return yaw > LIMITS.max_yaw or pitch > LIMITS.max_pitch or -pitch > LIMITS.max_bowed
+Belongs = Callable[[Judged], bool]
 
 
-def covered(state: FaceState) -> bool:
-    """Return whether the pose is told and the mouth is not."""
-    return state.yaw is not None and state.mouth is None
+def because(reason: Reason | None) -> Belongs:
+    return lambda j: j.reason is reason
 
 
-def aside(low: float, high: float) -> Callable[[FaceState], bool]:
-    return lambda s: s.yaw is not None and low <= abs(s.yaw) < high
+def eyeless(face: Judged) -> bool:
+    """Return whether a mouth is told and neither eye."""
+    state = face.state
+    if state is None or state.mouth is None:
+        return False
+    return state.eyes is None or (state.eyes.left is None and state.eyes.right is None)
 
 
-def tilted(low: float, high: float, sign: int) -> Callable[[FaceState], bool]:
-    return lambda s: s.pitch is not None and low <= sign * s.pitch < high
+def aside(low: float, high: float) -> Belongs:
+    def belongs(face: Judged) -> bool:
+        yaw = face.state.yaw if face.state is not None else None
+        return yaw is not None and low <= abs(yaw) < high
+
+    return belongs
 
 
-GROUPS: tuple[tuple[str, Callable[[FaceState], bool]], ...] = (
-    ("scored", lambda s: not turned(s) and not covered(s)),
-    ("`turned_away`", turned),
-    ("`covered`", lambda s: covered(s) and not turned(s)),
-    ("a mouth told and no eyes", lambda s: s.mouth is not None and eyeless(s)),
+def pitched(low: float, high: float) -> Belongs:
+    def belongs(face: Judged) -> bool:
+        pitch = face.state.pitch if face.state is not None else None
+        return pitch is not None and low <= pitch < high
+
+    return belongs
+
+
+GROUPS: tuple[tuple[str, Belongs], ...] = (
+    ("scored", because(None)),
+    ("`turned_away`", because(Reason.TURNED_AWAY)),
+    ("`covered`", because(Reason.COVERED)),
+    ("a mouth told and no eyes", eyeless),
     *((f"turned aside by {a} to {b}°", aside(a, b)) for a, b in pairwise((0, 10, 20, 25, 30))),
     ("by 30 to 35°", aside(30, 35)),
     ("by 35° and more", aside(35, 91)),
-    *((f"raised by {a} to {b}°", tilted(a, b, 1)) for a, b in pairwise((10, 20, 30))),
-    *((f"bowed by {a} to {b}°", tilted(a, b, -1)) for a, b in pairwise((10, 15, 20, 25, 30))),
-    ("by 30° and more", tilted(30, 91, -1)),
+    *((f"raised by {a} to {b}°", pitched(a, b)) for a, b in pairwise((10, 20, 30))),
+    *((f"bowed by {a} to {b}°", pitched(-b, -a)) for a, b in pairwise((10, 15, 20, 25, 30))),
+    ("by 30° and more", pitched(-91, -30)),
 )
-
-
-def eyeless(state: FaceState) -> bool:
-    """Return whether neither eye is told."""
-    eyes = state.eyes
-    return eyes is None or (eyes.left is None and eyes.right is None)
 
 
 def faces(most: int | None) -> Iterator[tuple[NDArray[np.uint8], str]]:
@@ -110,16 +121,17 @@ def faces(most: int | None) -> Iterator[tuple[NDArray[np.uint8], str]]:
 
 
 def judged(most: int | None = None) -> list[Judged]:
-    """Return every face as the daemon judges it that refuses nobody."""
-    config = load(None, {}, EVERYBODY)
-    scenes, found = Scenes(load_models(config), config), []
+    """Return every face, as the defaults judge it and as if everybody were scored."""
+    configs = [load(None, {}, sets) for sets in (AS_IS, EVERYBODY)]
+    models, found = load_models(configs[0]), []
+    as_is, everybody = (Scenes(models, config) for config in configs)
     for luma, emotion in faces(most):
-        estimates = scenes.estimates(luma)
-        if estimates:
-            largest = estimates[0]
-            found.append(Judged(largest.state, emotion, largest.emotion == emotion))
-        else:
-            found.append(Judged(None, emotion, right=False))
+        said = everybody.estimates(luma)
+        if not said:
+            found.append(Judged(None, Reason.NO_FACE, emotion, right=False))
+            continue
+        reason = as_is.estimates(luma)[0].reason
+        found.append(Judged(said[0].state, reason, emotion, said[0].emotion == emotion))
     return found
 
 
@@ -131,22 +143,17 @@ def rows(found: list[Judged]) -> list[dict[str, Any]]:
     """
     ahead: dict[str, list[bool]] = {}
     for j in found:
-        if j.state is not None and aside(0, AHEAD)(j.state) and level(j.state):
+        if aside(0, AHEAD)(j) and pitched(-AHEAD, AHEAD)(j):
             ahead.setdefault(j.emotion, []).append(j.right)
     out: list[dict[str, Any]] = []
     for who, belongs in GROUPS:
-        group = [j for j in found if j.state is not None and belongs(j.state)]
+        group = [j for j in found if belongs(j)]
         out.append({"who": who, "count": len(group), "share": round(len(group) / len(found), 4)})
         if group:
             out[-1]["right"] = round(float(np.mean([j.right for j in group])), 3)
             usual = [float(np.mean(ahead[j.emotion])) for j in group if j.emotion in ahead]
             out[-1]["ahead"] = round(float(np.mean(usual)), 3) if usual else None
     return out
-
-
-def level(state: FaceState) -> bool:
-    """Return whether a head is neither raised nor bowed."""
-    return state.pitch is not None and abs(state.pitch) < AHEAD
 
 
 def main() -> None:
