@@ -36,6 +36,12 @@ class Augmentation:
     cutout_probability: float = 0.4
     cutout: float = 0.4  # largest side, of the size
 
+    def moves(self) -> Augmentation:
+        """Return the geometric changes alone."""
+        kept = ("flip_probability", "rotation_deg", "scale", "shift", "stretch")
+        own = {f.name: getattr(self, f.name) if f.name in kept else 0.0 for f in fields(self)}
+        return replace(self, **own)
+
     def scaled(self, strength: float) -> Augmentation:
         """Return changes that go `strength` times as far, and are as much rarer; flipping stays."""
         own = {f.name: getattr(self, f.name) * strength for f in fields(self)}

@@ -188,13 +188,19 @@ class Training:
         """Train one epoch; return loss and accuracy on the changed faces, means over steps."""
         recipe = self.recipe
         warmup = round(recipe.warmup_epochs * per_epoch)
+        losses = [row["validation_loss"] for row in self.history]
         total = right = 0.0
         first = epoch * per_epoch
         source = taught(batches(train, recipe, epoch), teacher, recipe.teacher, first)
         for i, (x, y, w) in enumerate(ahead(source)):
             step = first + i
             self.optimizer.learning_rate = learning_rate(
-                step, steps=steps, warmup=warmup, peak=recipe.rate, schedule=recipe.schedule
+                step,
+                steps=steps,
+                warmup=warmup,
+                peak=recipe.rate,
+                schedule=recipe.schedule,
+                losses=losses,
             )
             self.model.reset_metrics()  # some versions of Keras else return a running mean
             loss, accuracy = map(float, self.model.train_on_batch(x, y, sample_weight=w))

@@ -10,7 +10,8 @@ from convert.train.augment import Augmentation
 from edge.errors import UsageError
 
 OPTIMIZERS = ("sgd", "adam", "adamw")
-SCHEDULES = ("cosine", "constant")
+SCHEDULES = ("cosine", "constant", "plateau")
+CHANGES = ("all", "moves")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -125,5 +126,12 @@ def recipe_from(config: Mapping[str, Any]) -> Recipe:
         freeze=c["freeze"],
         seed=c["seed"],
         precision=c["precision"],
-        augmentation=Augmentation().scaled(c["augment"]) if c["augment"] else None,
+        augmentation=_augmentation(c["augment"], c["changes"]),
     )
+
+
+def _augmentation(strength: float, changes: str) -> Augmentation | None:
+    if not strength:
+        return None
+    usual = Augmentation() if changes == "all" else Augmentation().moves()
+    return usual.scaled(strength)

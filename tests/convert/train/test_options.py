@@ -30,6 +30,9 @@ def test_the_usual_recipe_and_what_changes_it() -> None:
     assert changed.size == (48, 64)
     assert changed.augmentation is None
     assert changed.teacher == 0.5
+    moved = plan("--changes", "moves").recipe.augmentation
+    assert moved is not None and moved.rotation_deg == Augmentation().rotation_deg
+    assert moved.noise_probability == moved.cutout_probability == moved.gamma == 0
     half = plan("--augment", "0.5").recipe.augmentation
     assert half is not None and half.rotation_deg == Augmentation().rotation_deg / 2
 

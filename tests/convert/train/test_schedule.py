@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import io
+import random
 
 import pytest
 
 from convert.train.progress import Progress, duration
-from convert.train.schedule import averaging, learning_rate
+from convert.train.schedule import averaging, learning_rate, plateaus
 
 
 def test_the_rate_warms_up_then_falls_to_a_hundredth() -> None:
@@ -15,6 +16,25 @@ def test_the_rate_warms_up_then_falls_to_a_hundredth() -> None:
     assert rates.index(max(rates)) in (9, 10)
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert 0.002 <= rates[-1] < 0.003
+
+
+def test_on_a_plateau_the_rate_falls_as_keras_counts_it() -> None:
+    import keras
+
+    class Model:
+        optimizer = keras.optimizers.Adam(1e-3)
+
+    theirs = keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.1, patience=12)
+    theirs.set_model(Model())
+    theirs.on_train_begin()
+    rng, losses, counts = random.Random(3), [], []
+    for epoch in range(120):
+        losses.append(1.2 + 0.5 / (epoch + 1) + rng.uniform(0, 0.3) + (epoch == 70) * -0.4)
+        theirs.on_epoch_end(epoch, {"val_loss": losses[-1]})
+        counts.append(plateaus(losses))
+        rate = learning_rate(0, steps=9, warmup=0, peak=1e-3, schedule="plateau", losses=losses)
+        assert rate == pytest.approx(float(Model.optimizer.learning_rate), rel=1e-4)
+    assert counts[0] == 0 and counts[-1] >= 3
 
 
 def test_the_average_forgets_where_it_began() -> None:
