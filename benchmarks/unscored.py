@@ -2,12 +2,13 @@
 
 Faces of FER2013's public test with an emotion that most raters saw, enlarged, through detector,
 state network and emotion model, under the equal prior; grouped by what the network says of pose and
-mouth.
+mouth. And of photographed yawns: how many are told.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -40,6 +41,7 @@ EVERYBODY = (
     "classify.max_pitch=90",
     "classify.max_bowed=90",
     "classify.score_covered=true",
+    "classify.score_yawns=true",
 )
 LIMITS = Classify()
 COLUMNS = (
@@ -97,6 +99,7 @@ GROUPS: tuple[tuple[str, Belongs], ...] = (
     ("scored", because(None)),
     ("`turned_away`", because(Reason.TURNED_AWAY)),
     ("`covered`", because(Reason.COVERED)),
+    ("`yawning`", because(Reason.YAWNING)),
     ("a mouth told and no eyes", eyeless),
     *((f"turned aside by {a} to {b}°", aside(a, b)) for a, b in pairwise((0, 10, 20, 25, 30))),
     ("by 30 to 35°", aside(30, 35)),
@@ -135,6 +138,26 @@ def judged(most: int | None = None) -> list[Judged]:
     return found
 
 
+def yawns(most: int | None = None) -> list[Reason | None]:
+    """Return why photographed yawns are not scored; None: such a face is scored."""
+    config = load(None, {}, AS_IS)
+    scenes, out = Scenes(load_models(config), config), []
+    with np.load(data_folder() / "drivers" / "yawn.npz") as d:
+        jpeg, offsets = d["jpeg"], d["offsets"]
+        marked = np.flatnonzero(d["labels"] == list(d["label_names"]).index("yawn"))[:most]
+    for i in marked:
+        luma = np.asarray(cv2.imdecode(jpeg[offsets[i] : offsets[i + 1]], 0), np.uint8)
+        out += [e.reason for e in scenes.estimates(luma)[:1]]
+    return out
+
+
+def by_emotion(found: list[Judged]) -> str:
+    """Return how many faces of each emotion seem to yawn, in words."""
+    faces = Counter(j.emotion for j in found if j.state is not None)
+    yawning = Counter(j.emotion for j in found if j.reason is Reason.YAWNING)
+    return ", ".join(f"{yawning[e]} of {count} {e}" for e, count in faces.most_common())
+
+
 def rows(found: list[Judged]) -> list[dict[str, Any]]:
     """Return how many faces each group has, and how many of them are right.
 
@@ -159,7 +182,8 @@ def rows(found: list[Judged]) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.unscored", description=__doc__)
     parser.add_argument("--most", type=int, help="faces; all without it")
-    found = judged(parser.parse_args().most)
+    most = parser.parse_args().most
+    found, yawners = judged(most), yawns(most)
     missed = sum(j.state is None for j in found)
     publish(
         "unscored",
@@ -171,6 +195,8 @@ def main() -> None:
             f"{SCALE} times; in {missed} the detector finds none. Equal prior; pose by the "
             f"state network; limits: aside {LIMITS.max_yaw:g}, raised {LIMITS.max_pitch:g}, "
             f"bowed {LIMITS.max_bowed:g} degrees.",
+            f"`yawning`: {yawners.count(Reason.YAWNING)} of {len(yawners)} photographed yawns; of "
+            f"the faces above {by_emotion(found)}.",
         ],
     )
 

@@ -16,7 +16,7 @@ from edge.errors import ConfigError
 from edge.geometry import Box, Points, yaw
 from edge.messages import Frame, Reason, Scores, Track
 from edge.model.crop_network import CropNetwork
-from edge.mouth import CoveredMouth, WideMouth
+from edge.mouth import CoveredMouth, WideMouth, seems_to_yawn
 from edge.prior import Floats, as_vector, ratios, wanted_prior, weighed
 from edge.rates import RateLimiter, RateScale
 
@@ -165,6 +165,8 @@ class TrackClassifier:
             return Scores(track.id, None, Reason.TURNED_AWAY)
         if known.covered.update(frame.t, track.state) and not self._config.score_covered:
             return Scores(track.id, None, Reason.COVERED)
+        if seems_to_yawn(track.state) and not self._config.score_yawns:
+            return Scores(track.id, None, Reason.YAWNING)
         landmarks = track.landmarks if self._config.upright else None
         try:
             face = self._model.crop(frame.luma, track.box, landmarks)

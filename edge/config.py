@@ -232,14 +232,21 @@ class Classify(Struct, frozen=True, forbid_unknown_fields=True):
             description="score faces whose mouth is hidden, behind a mask, say, too; false: covered"
         ),
     ] = False
+    score_yawns: Annotated[
+        bool,
+        Meta(
+            description="score faces whose mouth is as wide open as in a yawn and whose eyes are "
+            "shut, too; false: yawning"
+        ),
+    ] = False
     check_rate: Annotated[
         float,
         Meta(
             ge=0,
             le=30,
             description="times a second, each face, at most, that `state.model` is asked whether "
-            "the head is turned away and the mouth hidden; `[state]`, where on, knows by itself. "
-            "0: it is not asked, pitch and hidden mouths are not known",
+            "the head is turned away, the mouth hidden or yawning; `[state]`, where on, knows by "
+            "itself. 0: it is not asked, pitch and mouths are not known",
         ),
     ] = 4.0
     min_sharpness: Annotated[

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     BLURRED = "blurred"
     TURNED_AWAY = "turned_away"
     COVERED = "covered"  # the mouth: by a mask, say
+    YAWNING = "yawning"  # or screaming: the mouth is wide open, no eye is
     LOW_LIGHT = "low_light"
     LOW_CONFIDENCE = "low_confidence"
     NOT_SCORED = "not_scored"

@@ -50,6 +50,10 @@ REASONS: dict[str, Help] = {
         "a mouth is hidden, behind a mask, say",
         "nothing: that is an answer; `classify.score_covered` scores it all the same",
     ),
+    "yawning": Help(
+        "a mouth is wide open and the eyes are shut: a yawn, or a scream",
+        "nothing: that is an answer; `classify.score_yawns` scores it all the same",
+    ),
     "low_light": Help("a face is too dark", "more light on faces"),
     "low_confidence": Help("no emotion is likely enough", "nothing: that is an answer"),
     "not_scored": Help(

@@ -2,7 +2,7 @@
 
 sequences: real photographs composed into sequences, through the whole pipeline
 awake: what is said of people who are awake
-yawns: which emotions are announced of who yawns, in a car
+yawns: which emotions are announced of who yawns
 price: processor time and memory, with and without `[state]`
 """
 
@@ -51,7 +51,8 @@ AWAKE = (
 YAWNS = (
     ("what", "what"),
     ("car", "profile `car`"),
-    ("off", "the same without `[drowsiness]`"),
+    ("defaults", "the defaults"),
+    ("off", "with `classify.score_yawns`"),
 )
 PRICE = (
     ("faces", "faces"),

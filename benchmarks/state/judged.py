@@ -50,12 +50,14 @@ class Sample:
 
 
 class Daemon(OurLoop):
-    """The pipeline of a profile on luma; keeps what its rules say and what its network saw."""
+    """The pipeline on luma; keeps what its rules say and what its network saw."""
 
     def __init__(
-        self, frames: Any, profile: str, sets: Many[str] = (), *, fps: float = FPS
+        self, frames: Any, profile: str | None, sets: Many[str] = (), *, fps: float = FPS
     ) -> None:
-        super().__init__(Path(), "face", frames, [f"profile={profile}", *sets], fps=fps)
+        """Feed `frames` to a profile, to the defaults where that is None."""
+        named = [f"profile={profile}"] if profile else []
+        super().__init__(Path(), "face", frames, [*named, *sets], fps=fps)
         self.said: list[Said] = []
         self.samples: list[Sample] = []
         self._inner: Any = self.pipeline.rules

@@ -32,6 +32,7 @@ FACE_REASONS = frozenset(
         Reason.BLURRED,
         Reason.TURNED_AWAY,
         Reason.COVERED,
+        Reason.YAWNING,
         Reason.LOW_LIGHT,
         Reason.LOW_CONFIDENCE,
         Reason.NOT_SCORED,

@@ -157,8 +157,8 @@ def test_shut_eyes_of_a_real_face_are_told_in_time_and_nothing_else() -> None:
 
 def test_what_changes_while_a_mouth_is_open_counts_but_unknown_does_not() -> None:
     calm = [None, UNKNOWN, "neutral", "neutral"]
-    assert others([*calm, "neutral", "angry", "angry", UNKNOWN, "sad", "neutral"], 4) == 2
-    assert others([*calm, UNKNOWN, None, "neutral"], 4) == 0
-    assert others([None, UNKNOWN, "angry"], 2) == 1  # nothing was shown before
+    assert others([*calm, "neutral", "angry", "angry", UNKNOWN, "sad", "neutral"], 4) == (2, 3)
+    assert others([*calm, UNKNOWN, None, "neutral"], 4) == (0, 0)
+    assert others([None, UNKNOWN, "angry"], 2) == (1, 1)  # nothing was shown before
     assert right(["neutral", "happy", "happy", "sad"], 1, 4, "happy")
     assert not right(["neutral", "happy"], 2, 2, "happy")

@@ -16,7 +16,7 @@ from edge.config import Classify
 from edge.crop import crop_face, crop_upright, sharpness
 from edge.errors import ConfigError
 from edge.geometry import Box, Points
-from edge.messages import FaceState, Frame, Reason, Track
+from edge.messages import Eyes, FaceState, Frame, Reason, Track
 from edge.model.tflite import dequantise
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
@@ -235,8 +235,11 @@ def test_what_is_where_a_face_was_is_not_scored() -> None:
     assert len(c.classify(grey_frame(5.1), [track("a", 20, seen=5.0)])) == 1  # its turn is kept
 
 
+AWAKE = Eyes(0.9, 0.9)
+
+
 def with_mouth(t: float, opening: float | None) -> Track:
-    return replace(track("a", 20, seen=t), state=FaceState(mouth=opening))
+    return replace(track("a", 20, seen=t), state=FaceState(mouth=opening, eyes=AWAKE))
 
 
 def test_who_may_be_yawning_is_not_scored_and_keeps_the_turn() -> None:
@@ -252,11 +255,18 @@ def test_who_may_be_yawning_is_not_scored_and_keeps_the_turn() -> None:
 
 def test_however_wide_a_mouth_is_it_is_scored_where_nobody_asks_for_yawns() -> None:
     c = classifier()
-    assert len(c.classify(grey_frame(0.0), [with_mouth(0.0, 1.0)])) == 1
+    assert reasons(c, [with_mouth(0.0, 1.0).state], 1.0) == [None]
     c.configure(EVERYTHING, 0.4)
     assert c.classify(grey_frame(1.0), [with_mouth(1.0, 1.0)]) == ()
     c.configure(EVERYTHING, None)
-    assert len(c.classify(grey_frame(2.0), [with_mouth(2.0, 1.0)])) == 1
+    assert [s.reason for s in c.classify(grey_frame(2.0), [with_mouth(2.0, 1.0)])] == [None]
+
+
+def test_but_not_if_the_eyes_are_shut_too() -> None:
+    yawn = FaceState(mouth=0.8, eyes=Eyes(0.1, None))
+    assert reasons(classifier(), [yawn, AHEAD_STATE], 0.25) == [Reason.YAWNING, None]
+    everybody = msgspec.structs.replace(EVERYTHING, score_yawns=True)
+    assert reasons(classifier(everybody), [yawn], 0.25) == [None]
 
 
 AHEAD_STATE = FaceState(yaw=2.0, pitch=1.0, roll=0.0, mouth=0.1)

@@ -7,7 +7,7 @@ import pytest
 
 from edge.config import Config
 from edge.configfile import load
-from edge.messages import FaceState
+from edge.messages import Eyes, FaceState
 from edge.mouth import (
     HIDDEN_S,
     REVEALED_S,
@@ -15,6 +15,7 @@ from edge.mouth import (
     YAWN_MOST_S,
     CoveredMouth,
     WideMouth,
+    seems_to_yawn,
     yawn_mouth,
 )
 
@@ -85,3 +86,23 @@ def test_of_a_face_that_cannot_be_judged_the_last_word_stands(state: FaceState |
     assert not mouth.update(0.0, state)
     assert mouth.update(1.0, MASKED)
     assert mouth.update(2.0, state)
+
+
+@pytest.mark.parametrize(
+    ("mouth", "left", "right", "yawns"),
+    [
+        (0.6, 0.1, 0.2, True),
+        (0.6, None, 0.2, True),
+        (0.6, None, None, True),  # behind glasses
+        (0.6, 0.9, 0.9, False),  # surprised
+        (0.6, 0.9, 0.1, False),  # winks
+        (0.6, None, 0.9, False),
+        (0.4, 0.1, 0.1, False),  # speaks, or laughs
+        (None, 0.1, 0.1, False),
+    ],
+)
+def test_who_yawns_has_a_wide_mouth_and_no_open_eye(
+    mouth: float | None, left: float | None, right: float | None, yawns: bool
+) -> None:
+    assert seems_to_yawn(FaceState(mouth=mouth, eyes=Eyes(left, right))) is yawns
+    assert not seems_to_yawn(None)

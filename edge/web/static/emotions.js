@@ -21,6 +21,7 @@ const REASONS = new Map([
   ["blurred", "too blurred"],
   ["turned_away", "turned away"],
   ["covered", "covered"],
+  ["yawning", "yawning"],
   ["low_light", "too dark"],
   ["low_confidence", "not sure"],
   ["no_face", "no face"],
