@@ -33,6 +33,11 @@ def test_own_architectures_take_luma_and_give_probabilities(
     np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
 
 
+def test_mini_xception_has_a_penalty_where_it_had_one_in_effect_in_2017() -> None:
+    network = arch.build("mini_xception", (48, 48), 7)
+    assert len(network.losses) == 2  # the first two convolutions
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["vgg16", "resnet50", "efficientnet_b0"])
 def test_transfer_architectures_take_weights_from_a_file(name: str, tmp_path: Path) -> None:
