@@ -178,7 +178,7 @@ class _Work:
         training = self._training(self._origin(begin))
         if training.resume(plan.out, self.train):
             done = len(training.history)
-            if done >= plan.recipe.epochs and (plan.out / RECORD).is_file():
+            if _epochs_of(plan.out / RECORD) == plan.recipe.epochs == done:
                 return self._already_done(training)
             print(f"going on after epoch {done} of {plan.recipe.epochs}", file=sys.stderr)
         elif begin is not None:
@@ -285,6 +285,15 @@ class _Work:
         said = ", ".join(f"{k} {v:.4f}" for k, v in found.items() if isinstance(v, float))
         print(f"{name}: {said}", file=sys.stderr)
         return found
+
+
+def _epochs_of(record: Path) -> int | None:
+    """Return how long the training was that ended with this record, or None where none did."""
+    try:
+        epochs: int = json.loads(record.read_text(encoding="utf-8"))["recipe"]["epochs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return epochs
 
 
 def save_whole(model: Any, path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from convert import arch
+from convert.data.errors import DataError
 from convert.train import checkpoint
 from convert.train.batches import ahead, batches, steps_of, taught
 from convert.train.begin import Begun, freeze_below_head, weights_for
@@ -130,7 +131,8 @@ class Training:
         """Take up the state in `folder`; return whether there was one.
 
         Raises:
-            DataError: the state is damaged, or belongs to another recipe or other faces.
+            DataError: the state is damaged, belongs to another recipe or other faces, or has more
+                epochs than the recipe.
         """
         if not (folder / checkpoint.STATE).exists():
             return False
@@ -138,10 +140,16 @@ class Training:
         purpose = self._purpose(train)
         means, self.history = checkpoint.load(folder, live, self.kept.get_weights(), purpose)
         self.kept.set_weights(means)
+        if (done := len(self.history)) > self.recipe.epochs:
+            words = f"has {done} epochs; --epochs: at least as many, or another --out"
+            raise DataError(folder / checkpoint.STATE, words)
         return True
 
     def _purpose(self, train: Part) -> dict[str, Any]:
-        return {"faces": train.digest(), **self.origin, **asdict(self.recipe)}
+        recipe = asdict(self.recipe)
+        if self.recipe.schedule != "cosine":
+            del recipe["epochs"]  # the first epochs are the same, however many follow
+        return {"faces": train.digest(), **self.origin, **recipe}
 
     def run(
         self,

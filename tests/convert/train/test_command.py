@@ -140,6 +140,29 @@ def test_a_finished_run_keeps_its_record(
     assert record(out)["test"]["split"] == "public_test"
 
 
+def test_a_run_whose_rate_does_not_know_its_end_may_end_later(
+    seven: tuple[Path, Path], tmp_path: Path, fails: Callable[..., str]
+) -> None:
+    out = tmp_path / "out"
+    argv = ("train", seven[0], "--out", out, *TINY, "--schedule", "constant")
+    fails(0, *argv)
+    first = (out / "model.keras").read_bytes()
+    assert "going on after epoch 1 of 2" in fails(0, *argv, "--epochs", "2")
+    assert record(out)["recipe"]["epochs"] == 2
+    assert len((out / "curves.csv").read_text().splitlines()) == 1 + 2
+    assert (out / "model.keras").read_bytes() != first
+    again = tmp_path / "again"
+    fails(0, "train", seven[0], "--out", again, *TINY, "--schedule", "constant", "--epochs", "2")
+    assert record(again)["recipe"] == record(out)["recipe"]
+    curves = [(d / "curves.csv").read_text().splitlines()[2].split(",")[:-1] for d in (out, again)]
+    assert curves[0] == curves[1]  # but for the seconds
+    assert "already finished" in fails(0, *argv, "--epochs", "2")
+    assert "state.npz: has 2 epochs; --epochs: at least" in fails(65, *argv)
+    (out / "train.json").unlink()  # as a kill after the last epoch leaves it
+    assert "going on after epoch 2 of 2" in fails(0, *argv, "--epochs", "2")
+    assert record(out)["recipe"]["epochs"] == 2
+
+
 def test_what_cannot_end_well_is_refused_before_it_begins(
     seven: tuple[Path, Path], four: Path, tmp_path: Path, fails: Callable[..., str]
 ) -> None:
