@@ -19,7 +19,7 @@ def build(size: tuple[int, int], classes: int, *, fast: bool, seed: int = 1) -> 
 
     kind = layer_kinds(fast)
     # On the first two convolutions only. Its authors' code gives it to the separable ones too, but
-    # the Keras of 2017 took it there and did nothing (tensorflow/tensorflow#41093).
+    # Keras 2.0.5 ignored it: their file fer2013_mini_XCEPTION.102-0.66.hdf5 has none there.
     decay = keras.regularizers.L2(0.01)
 
     inputs = keras.Input((*size, 1), name="luma_0_255")
