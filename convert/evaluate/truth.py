@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from convert.data import Dataset
 from edge.errors import ConfigError, NoInputError
+
+log = logging.getLogger(__name__)
 
 TRUTHS = ("auto", "votes", "labels")
 MIN_VOTES = 5  # raters who must agree at least, besides being more than half of those who voted
@@ -104,6 +107,8 @@ def class_columns(data: Dataset, labels: Sequence[str]) -> NDArray[np.intp] | No
 def part_of(data: Dataset, split: str | None) -> tuple[Dataset, str]:
     """Return the named split, by default the one figures are reported on, and its name.
 
+    Data without a test split is warned about: a model that was trained on it knows its faces.
+
     Raises:
         NoInputError: there are no faces in it.
     """
@@ -112,4 +117,10 @@ def part_of(data: Dataset, split: str | None) -> tuple[Dataset, str]:
     if not len(part):
         have = ", ".join(f"{k} ({n})" for k, n in data.split_counts().items()) or "none"
         raise NoInputError(f"{data.source}: no faces in split {name!r}; it has: {have}")
+    if split is None and name == "train":
+        log.warning(
+            "%s has no test split: figures are of all its faces, and flatter a model that was "
+            "trained on them",
+            data.source,
+        )
     return part, name

@@ -20,6 +20,13 @@ TITLES = {
     "mae_shares": "mean absolute error against the raters' votes, all faces",
 }
 
+# Splits whose figures flatter a model.
+SEEN = {
+    "train": "They are training faces: the figures flatter a model that was trained on them.",
+    "validation": "They are the validation faces, by which training and temperature were chosen: "
+    "on others it is likely to do a little worse.",
+}
+
 RISK = "risk.png"  # beside the card
 COVERAGES = (0.5, 0.7, 0.8, 0.9, 1.0)
 
@@ -147,7 +154,10 @@ def _unlabelled(data: dict[str, Any]) -> str:
 
 
 def _figures(m: dict[str, Any]) -> str:
-    lines = [f"Measured on {m.get('faces', '?')} faces: {m.get('data', '?')}, {m.get('split')}."]
+    split = m.get("split")
+    lines = [f"Measured on {m.get('faces', '?')} faces: {m.get('data', '?')}, {split}."]
+    if split in SEEN:
+        lines.append(SEEN[split])
     if m.get("truth"):
         lines.append(f"Right is {m['truth']} ({m.get('counted')} faces).")
     lines += ["", "| | float | this file |", "|---|---|---|"]

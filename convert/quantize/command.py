@@ -19,14 +19,15 @@ from convert.evaluate.truth import Truth, choose_truth, class_columns, part_of, 
 from convert.labels import DATA, GIVEN, likelier_order, order_message
 from convert.load import FloatModel, load_float, use_tensorflow
 from convert.quantize.calibrate import Material, material
+from convert.quantize.fit import fit_of, origin_of
 from convert.quantize.flip import with_flip
 from convert.quantize.folder import GateError, staged, write
 from convert.quantize.onnx import FILE as ONNX
 from convert.quantize.onnx_classifier import checked_classifier
 from convert.quantize.options import Quantisation, add_options, options_from
 from convert.quantize.parity import Parity, failures, measure
-from convert.quantize.signoff import Fit, describe, metrics_of, provenance_of, write_folder
-from convert.quantize.temperature import cross_entropy, fit_temperature, fold_temperature
+from convert.quantize.signoff import describe, metrics_of, provenance_of, write_folder
+from convert.quantize.temperature import cross_entropy, fold_temperature
 from convert.quantize.tflite import SLOW_MODES, to_tflite
 from convert.train.record import Record, record_beside
 from edge.errors import ConfigError
@@ -72,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
     truth = truth_of(part, model.labels, wanted.truth)
     faces = part.faces()
     _check_order(model, model.predict(faces), truth)
-    fit = _temperature(wanted, model, seen, columns)
+    whose = origin_of(data, record, wanted.holdout)
+    fit = fit_of(wanted, model, seen, columns, whose)
     fold_temperature(model, fit.temperature)
     if wanted.flip:
         tflite = to_tflite(with_flip(model, batch=1), wanted.mode, seen.calibration)
@@ -105,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
             provenance=provenance_of(wanted, model, seen, fit, tflite, raw_luma, record) | more,
         )
         write_folder(folder, manifest, tflite, wanted.data.resolve().name, wanted.notes)
-    _report(wanted.out, parity, fit.temperature, len(tflite), held_out)
+    _report(wanted.out, parity, fit.temperature, len(tflite), held_out, whose)
     if wanted.mode in SLOW_MODES:
         log.warning("%s: TFLite has no quick kernels for it; int8 is tens of times as fast",
                     wanted.mode)  # fmt: skip
@@ -144,34 +146,10 @@ def _check_order(model: FloatModel, scores: NDArray[np.float32], truth: Truth | 
     log.warning(words)
 
 
-def _temperature(
-    wanted: Quantisation, model: FloatModel, seen: Material, columns: NDArray[np.intp] | None
-) -> Fit:
-    if wanted.temperature is not None:
-        return Fit(wanted.temperature)
-    if columns is None or not model.keras:
-        log.info("temperature 1: nothing to fit it with")
-        return Fit(1.0)
-    targets_of_class = seen.targets
-    if wanted.calibrate_to == "truth":
-        targets_of_class = np.eye(seen.targets.shape[1], dtype=np.float32)[seen.truth]
-        targets_of_class[seen.truth < 0] = 0
-    targets = np.zeros((len(targets_of_class), len(model.labels)), np.float32)
-    targets[:, columns] = targets_of_class
-    with_target = targets.sum(axis=1) > 0
-    if not with_target.any():
-        log.info("temperature 1: no held-out face to fit it on")
-        return Fit(1.0)
-    faces = seen.held_out[with_target]
-    views = [faces, faces[:, :, ::-1]] if wanted.flip else [faces]
-    found = fit_temperature([model.predict(v) for v in views], targets[with_target])
-    return Fit(found, fitted_on=f"{wanted.calibrate_to} of {len(faces)} held-out training faces")
-
-
 def _held_out(
     model: FloatModel, seen: Material, columns: NDArray[np.intp] | None
 ) -> dict[str, float] | None:
-    """Return how the float model does on held-out training faces, which is what to choose by."""
+    """Return how the float model does on the held-out faces, which is what to choose by."""
     known = np.flatnonzero(seen.truth >= 0)
     if columns is None or not known.size:
         return None
@@ -210,12 +188,17 @@ def _check_input(path: Path, model: FloatModel, mode: str) -> bool:
 
 
 def _report(
-    out: Path, parity: Parity, temperature: float, size: int, held_out: dict[str, float] | None
+    out: Path,
+    parity: Parity,
+    temperature: float,
+    size: int,
+    held_out: dict[str, float] | None,
+    whose: str,
 ) -> None:
     line = f"{out}: {size} bytes, temperature {temperature:g}"
     if held_out is not None:
         line += (
-            f"; on {held_out['faces']} held-out training faces accuracy "
+            f"; on {held_out['faces']} {whose} accuracy "
             f"{held_out['accuracy']:.2%}, log loss {held_out['log_loss']:.4f}"
         )
     print(line)

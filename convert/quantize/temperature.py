@@ -12,6 +12,9 @@ from convert.load import FloatModel
 from edge.errors import ConfigError
 
 LIMITS = (0.2, 5.0)  # outside of these something else is wrong with the model
+# Standard deviation of the temperature's logarithm before any face was seen: half to twice the
+# logits, in which those fitted here on a thousand faces and more lie (0.55 to 1.4).
+SPREAD = float(np.log(2.0))
 _TINY = 1e-30  # keeps the logarithm of a probability that underflowed finite
 
 
@@ -30,7 +33,11 @@ def cross_entropy(probabilities: NDArray[Any], targets: NDArray[Any]) -> float:
 
 
 def fit_temperature(views: Sequence[NDArray[Any]], targets: NDArray[Any]) -> float:
-    """Return the temperature with the least cross-entropy, found to 0.1 %.
+    """Return the most probable temperature, found to 0.1 %.
+
+    That with the least cross-entropy where faces are many; a few say little, and the temperature
+    stays near 1: the logarithm is taken to be normal around 0 with `SPREAD` beforehand (maximum a
+    posteriori). Five faces that are all right would else ask for a model that is never in doubt.
 
     Args:
         views: probabilities, (n, C) each, of the model at temperature 1, on faces it was not
@@ -41,9 +48,9 @@ def fit_temperature(views: Sequence[NDArray[Any]], targets: NDArray[Any]) -> flo
 
     def loss(log_t: float) -> float:
         mean = np.mean([tempered(v, float(np.exp(log_t))) for v in views], axis=0)
-        return cross_entropy(mean, targets)
+        beforehand = (log_t / SPREAD) ** 2 / (2 * len(targets))
+        return cross_entropy(mean, targets) + float(beforehand)
 
-    # One minimum: with one view, the loss is convex in 1/T.
     found = minimize_scalar(loss, bounds=np.log(LIMITS), method="bounded", options={"xatol": 5e-4})
     return round(float(np.exp(found.x)), 3)
 

@@ -1,0 +1,89 @@
+"""The temperature of a model, and whose faces it was fitted on."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.data import Dataset
+from convert.load import FloatModel
+from convert.quantize.calibrate import Material
+from convert.quantize.options import Quantisation
+from convert.quantize.signoff import Fit
+from convert.quantize.temperature import LIMITS, fit_temperature
+from convert.train.record import Record
+
+log = logging.getLogger(__name__)
+
+FEW = 100  # faces: with fewer, the 95 % interval of a temperature is wider than +-20 %, about
+
+
+def origin_of(data: Dataset, record: Record, holdout: float | None) -> str:
+    """Return what the faces are that training did not use, as far as anything says so.
+
+    Args:
+        data: as `quantize` reads it.
+        record: of the training.
+        holdout: what `--holdout` says that training held out, or None.
+    """
+    if "validation" in data.splits:
+        return "validation faces"
+    if record.holdout is not None or holdout is not None:
+        return "held-out training faces"
+    return "training faces, of which no record says that they were held out"
+
+
+def fit_of(
+    wanted: Quantisation,
+    model: FloatModel,
+    seen: Material,
+    columns: NDArray[np.intp] | None,
+    whose: str,
+) -> Fit:
+    """Return the temperature that was asked for, or the one that fits the held-out faces.
+
+    Args:
+        wanted: the options.
+        model: at temperature 1.
+        seen: the faces.
+        columns: which label each of the data's classes is, None when none of them is one.
+        whose: what the faces are, for the card.
+    """
+    if wanted.temperature is not None:
+        return Fit(wanted.temperature)
+    if not model.keras:
+        log.info("temperature 1: that of a SavedModel cannot be folded into its weights")
+        return Fit(1.0)
+    if columns is None:
+        log.info("temperature 1: the data says nothing about this model's labels")
+        return Fit(1.0)
+    targets_of_class = seen.targets
+    if wanted.calibrate_to == "truth":
+        targets_of_class = np.eye(seen.targets.shape[1], dtype=np.float32)[seen.truth]
+        targets_of_class[seen.truth < 0] = 0
+    targets = np.zeros((len(targets_of_class), len(model.labels)), np.float32)
+    targets[:, columns] = targets_of_class
+    with_target = targets.sum(axis=1) > 0
+    if not with_target.any():
+        log.info("temperature 1: no held-out face to fit it on")
+        return Fit(1.0)
+    faces = seen.held_out[with_target]
+    views = [faces, faces[:, :, ::-1]] if wanted.flip else [faces]
+    found = fit_temperature([model.predict(v) for v in views], targets[with_target])
+    if len(faces) < FEW:
+        log.warning(
+            "temperature %g: fitted on %d faces only, so it stays near 1; more held-out faces, or "
+            "--temperature, make the scores truer",
+            found,
+            len(faces),
+        )
+    if not LIMITS[0] * 1.01 < found < LIMITS[1] / 1.01:
+        log.warning(
+            "temperature %g is at its limit (%g to %g): something else is wrong, such as labels, "
+            "--range or faces that the model was trained on",
+            found,
+            *LIMITS,
+        )
+    return Fit(found, fitted_on=f"{wanted.calibrate_to} of {len(faces)} {whose}")
