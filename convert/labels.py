@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.data.names import class_name
 from edge.errors import ConfigError
 from edge.model.manifest import Label
 
@@ -51,7 +52,7 @@ def output_names(
     Args:
         path: of the model, for messages.
         outputs: how many it has.
-        given: names with commas between, or None.
+        given: names with commas between, as a data set's classes may be written; or None.
         recorded: by the training's record, or None.
         published: known of a published file, or None.
         classes: of the data, used only where nothing else names the outputs.
@@ -60,7 +61,7 @@ def output_names(
         ConfigError: the names contradict each other or the outputs, or are no names.
     """
     sources = [
-        (GIVEN, None if given is None else tuple(n.strip() for n in given.split(","))),
+        (GIVEN, None if given is None else tuple(class_name(n) for n in given.split(","))),
         (RECORDED, None if recorded is None else tuple(recorded)),
         (PUBLISHED, None if published is None else tuple(published)),
     ]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from convert.crops import Faces, to_input
 from convert.labels import DATA, output_names
-from convert.model_options import RANGES, USUAL, ModelOptions
+from convert.model_options import RANGES, USUAL, ModelOptions, range_of
 from convert.probabilities import softmax, with_probabilities
 from convert.quiet import quiet
 from convert.safety import check_model_file
@@ -24,6 +24,7 @@ from edge.errors import ConfigError, UnavailableError
 from edge.model.manifest import InputSpec, sha256_of
 
 MAX_WHY = 300  # characters of Keras' words: they may hold the whole configuration
+SMALLEST_SCALE = 0.05  # of a Rescaling for inputs of 0 to 1; for 0 to 255, 1 / 127.5 is usual
 BATCH = 256  # faces; larger gains nothing on a CPU
 
 
@@ -157,7 +158,7 @@ def load_float(path: Path, how: ModelOptions = USUAL, classes: tuple[str, ...] =
         published=None if known is None else known.labels,
         classes=classes,
     )
-    mean, scale = _mean_scale(path, network, how.luma_range, known, keras=not saved_model)
+    mean, scale = _mean_scale(path, network, how, known, keras=not saved_model)
     spec = InputSpec(
         width=width,
         height=height,
@@ -292,13 +293,16 @@ def _one_in_one_out(path: Path, inputs: list[Any], outputs: list[Any]) -> Shapes
 
 
 def _mean_scale(
-    path: Path, network: Any, luma_range: str | None, known: Known | None, *, keras: bool
+    path: Path, network: Any, how: ModelOptions, known: Known | None, *, keras: bool
 ) -> tuple[float, float]:
-    if luma_range is not None:
-        return RANGES[luma_range]
     if known is not None:
-        return RANGES[known.luma]
-    if keras and _scales_itself(network):
+        return range_of(path, how, RANGES[known.luma])
+    own = _own_scaling(network) if keras else ()
+    if any(_takes_luma(layer) for layer in own):
+        return range_of(path, how, RANGES["0..255"])
+    if how.luma_range is not None:
+        return RANGES[how.luma_range]
+    if own:
         return RANGES["0..255"]
     raise ConfigError(
         f"{path}: does not begin with a Rescaling or Normalization layer; say what luma 0 to 255 "
@@ -306,6 +310,13 @@ def _mean_scale(
     )
 
 
-def _scales_itself(network: Any) -> bool:
-    kinds = [type(layer).__name__ for layer in network.layers[:4]]
-    return bool({"Rescaling", "Normalization"} & set(kinds))
+def _own_scaling(network: Any) -> list[Any]:
+    """Return the layers at the beginning that scale the input."""
+    kinds = ("Rescaling", "Normalization")
+    return [layer for layer in network.layers[:4] if type(layer).__name__ in kinds]
+
+
+def _takes_luma(layer: Any) -> bool:
+    """Return whether a layer makes 0 to 255 so small that it can be meant for nothing else."""
+    scale = getattr(layer, "scale", None)
+    return isinstance(scale, float | int) and 0 < abs(scale) < SMALLEST_SCALE

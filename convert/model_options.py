@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from pathlib import Path
+
+from edge.errors import ConfigError
 
 # What luma 0 to 255 becomes: (luma - mean) * scale.
 RANGES = {"0..255": (0.0, 1.0), "0..1": (0.0, 1 / 255), "-1..1": (127.5, 1 / 127.5)}
@@ -20,12 +23,15 @@ class ModelOptions:
         margin: added on each side of a detector's box, fraction of the box; None: what is known of
             a published file, else 0.
         runtime: of `.tflite` models, one of `RUNTIMES`.
+        where_unsaid: range and margin are for those of several models that do not say their own;
+            else they must not contradict what a model says.
     """
 
     labels: str | None = None
     luma_range: str | None = None
     margin: float | None = None
     runtime: str = "auto"
+    where_unsaid: bool = False
 
 
 USUAL = ModelOptions()
@@ -61,7 +67,23 @@ def add_model_options(parser: argparse.ArgumentParser, *, runtime: bool = True) 
         )
 
 
-def model_options(args: argparse.Namespace) -> ModelOptions:
+def model_options(args: argparse.Namespace, *, where_unsaid: bool = False) -> ModelOptions:
     """Return what the options say."""
     runtime = getattr(args, "runtime", USUAL.runtime)
-    return ModelOptions(args.labels, args.luma_range, args.margin, runtime)
+    return ModelOptions(args.labels, args.luma_range, args.margin, runtime, where_unsaid)
+
+
+def range_of(path: Path, how: ModelOptions, said: tuple[float, float]) -> tuple[float, float]:
+    """Return the mean and scale that a model says, for luma that becomes (luma - mean) * scale.
+
+    Raises:
+        ConfigError: `--range` contradicts it.
+    """
+    if how.luma_range is not None and not how.where_unsaid and RANGES[how.luma_range] != said:
+        mean, scale = said
+        name = next((k for k, v in RANGES.items() if v == said), None)
+        raise ConfigError(
+            f"--range: got {how.luma_range}; {path} takes (luma - {mean:g}) * {scale:g}; allowed: "
+            + (f"{name}, or none" if name else "none")
+        )
+    return said

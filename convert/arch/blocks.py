@@ -151,8 +151,11 @@ def luma_to_unit(x: Any) -> Any:
     return keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="luma")(x)
 
 
-def unit_to_channels(x: Any, means: tuple[float, float, float]) -> Any:
-    """Put -1..1 back to luma 0..255 in three channels, less `means`; a fixed 1x1 convolution.
+Three = tuple[float, float, float]
+
+
+def unit_to_channels(x: Any, means: Three, scales: Three = (1.0, 1.0, 1.0)) -> Any:
+    """Put -1..1 to (luma 0..255 - mean) * scale in three channels; a fixed 1x1 convolution.
 
     A Rescaling of several offsets would not do: the converter moves it before the copying of
     channels and gives all of them, and the input, one range that fits none.
@@ -162,6 +165,7 @@ def unit_to_channels(x: Any, means: tuple[float, float, float]) -> Any:
 
     layer = keras.layers.Conv2D(3, 1, trainable=False, dtype="float32", name="channels")
     y = layer(x)
-    kernel = np.full((1, 1, 1, 3), 127.5, np.float32)
-    layer.set_weights([kernel, np.asarray([127.5 - m for m in means], np.float32)])
+    each = np.asarray(scales, np.float32)
+    kernel = (127.5 * each).reshape(1, 1, 1, 3)
+    layer.set_weights([kernel, (127.5 - np.asarray(means, np.float32)) * each])
     return y

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
-from convert.arch.blocks import luma_to_unit, unit_to_channels
+from convert.arch.blocks import Three, luma_to_unit, unit_to_channels
 
 BACKBONES = ("vgg16", "resnet50", "efficientnet_b0")
 
 # Mean luma of ImageNet for the two backbones trained in Caffe's convention: blue, green, red
 # means subtracted, no scaling (Keras applications, `preprocess_input`).
 CAFFE_MEANS = (103.939, 116.779, 123.68)
+# Of ImageNet's red, green and blue (Keras, applications/efficientnet.py, IMAGENET_STDDEV_RGB).
+STDDEVS = (0.229, 0.224, 0.225)
+
+ONES = (1.0, 1.0, 1.0)
 
 
 def build(
@@ -43,11 +48,25 @@ def build(
             reason = str(e).splitlines()[0] if str(e) else type(e).__name__
             raise OSError(f"{weights}: not weights of {name} without its top: {reason}") from e
     inputs = keras.Input((*size, 1), name="luma_0_255")
-    # EfficientNet has its own rescaling inside and takes 0..255.
-    means = (0.0,) * 3 if name == "efficientnet_b0" else CAFFE_MEANS
-    x = backbone(unit_to_channels(luma_to_unit(inputs), means))
+    means, scales = _efficientnet(backbone) if name == "efficientnet_b0" else (CAFFE_MEANS, ONES)
+    x = backbone(unit_to_channels(luma_to_unit(inputs), means, scales))
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(0.3, seed=seed)(x)
     x = layers.Dense(classes, dtype="float32")(x)
     outputs = layers.Softmax(dtype="float32", name="scores")(x)
     return keras.Model(inputs, outputs, name=name)
+
+
+def _efficientnet(backbone: Any) -> tuple[Three, Three]:
+    """Return what must be done to luma 0..255 before a backbone that Keras built for no weights.
+
+    Built for ImageNet's by name, it divides by the root of `STDDEVS` after its normalisation, which
+    its published weights expect; built without weights it does not. Done to x / 255 before the
+    normalisation, which takes away `mean`, the same is mean + (x / 255 - mean) / root.
+    """
+    normalisation = next(x for x in backbone.layers if type(x).__name__ == "Normalization")
+    means = [float(m) for m in normalisation.get_weights()[0].ravel()]
+    roots = [math.sqrt(s) for s in STDDEVS]
+    first, second, third = (255 * m * (1 - r) for m, r in zip(means, roots, strict=True))
+    red, green, blue = (1 / r for r in roots)
+    return (first, second, third), (red, green, blue)

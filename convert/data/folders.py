@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.data.dataset import EMOTIONS, Dataset
+from convert.data.dataset import EMOTIONS, Dataset, Skipped
 from convert.data.errors import DataError, MissingDataError
+from convert.data.names import class_name
 from convert.data.pictures import SIZE, SUFFIXES, Cut, Pictures, readable
 
 # What people call the splits, and ours.
@@ -21,17 +22,6 @@ SPLITS = {
     "testing": "test",
 }
 
-# What people call FER2013's classes, and ours.
-SYNONYMS = {
-    "anger": "angry",
-    "disgusted": "disgust",
-    "fearful": "fear",
-    "afraid": "fear",
-    "happiness": "happy",
-    "sadness": "sad",
-    "surprised": "surprise",
-}
-
 
 def in_order(found: set[str]) -> tuple[str, ...]:
     """Return class names in label order: FER2013's where all are emotions, else sorted."""
@@ -40,14 +30,28 @@ def in_order(found: set[str]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def class_name(text: str) -> str:
-    """Return a class name as this project writes it: lower case, `angry` for `anger`."""
-    name = text.strip().lower()
-    return SYNONYMS.get(name, name)
+# What systems leave in folders of pictures.
+LITTER = ("thumbs.db", "desktop.ini")
 
 
 def _pictures(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+
+
+def _others(folder: Path, root: Path, pictures: list[Path]) -> list[Skipped]:
+    """Return what a class folder has besides pictures; without any picture, that it has none."""
+    others = [
+        p for p in sorted(set(folder.rglob("*")) - set(pictures))
+        if not p.is_dir() and not p.name.startswith(".") and p.name.lower() not in LITTER
+    ]  # fmt: skip
+    kinds = ", ".join(SUFFIXES)
+    if not pictures:
+        what = f"no pictures in this class folder, {len(others)} other files; allowed: {kinds}"
+        return [Skipped(str(folder.relative_to(root)), what)]
+    return [
+        Skipped(str(p.relative_to(root)), f"no file that is called a picture; allowed: {kinds}")
+        for p in others
+    ]
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -63,7 +67,8 @@ def read_folders(path: Path, size: tuple[int, int] = SIZE, cut: Cut | None = Non
     """Read pictures sorted into folders; any classes, any number of them.
 
     Without split folders all faces are in `train`. Pictures are resized to `size`. One that
-    cannot be read is skipped and listed in the data set's `skipped`.
+    cannot be read is skipped and listed in the data set's `skipped`, as is what is called anything
+    else than a picture, and a class folder without any.
 
     Raises:
         DataError: there are no pictures, or split folders lie beside class folders.
@@ -79,10 +84,12 @@ def read_folders(path: Path, size: tuple[int, int] = SIZE, cut: Cut | None = Non
     files: list[Path] = []
     splits: list[str] = []
     kinds: list[str] = []
+    left_out: list[Skipped] = []
     for split_folder in split_folders or [path]:
         split = SPLITS[split_folder.name.lower()] if split_folders else "train"
         for class_folder in _folders(split_folder):
             found = _pictures(class_folder)
+            left_out += _others(class_folder, path, found)
             files += found
             splits += [split] * len(found)
             kinds += [class_name(class_folder.name)] * len(found)
@@ -97,6 +104,6 @@ def read_folders(path: Path, size: tuple[int, int] = SIZE, cut: Cut | None = Non
         size=size,
         loader=Pictures([files[i] for i in good], size, cut),
         labels=np.array([classes.index(kinds[i]) for i in good], np.int64),
-        skipped=skipped,
+        skipped=(*skipped, *left_out),
         source=str(path),
     )

@@ -8,7 +8,8 @@ import numpy as np
 
 from convert.data.dataset import Dataset
 from convert.data.errors import DataError
-from convert.data.folders import SPLITS, class_name, in_order
+from convert.data.folders import SPLITS, in_order
+from convert.data.names import class_name
 from convert.data.pictures import SIZE, Cut, Pictures, readable
 from convert.data.tables import header_of, one_of, rows_of
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from convert.arguments import seed
 from convert.files import alone_in
 from convert.train.tensorboard import add_tensorboard_option, event_files
 from edge.errors import UnavailableError, UsageError
@@ -55,7 +56,7 @@ def add_parser(subparsers: Any) -> None:
     p.add_argument("--minutes", type=float, help="instead of steps: all runs together")
     p.add_argument("--batch", type=int, help="pictures a step")
     p.add_argument("--mine-every", type=int, help="steps between two minings; 0: never")
-    p.add_argument("--seed", type=int, help="of the pictures and the first weights")
+    p.add_argument("--seed", type=seed, help="of the pictures and the first weights")
     p.add_argument("--threads", type=int, default=1, help="of torch (default %(default)s)")
     p.add_argument(
         "--backend", choices=("tensorflow", "torch"), help="of Keras; torch is twice as quick here"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.arguments import seed
 from convert.detector.copy_paste import Composer
 from convert.detector.photographs import close_faces, evaluate_close, evaluate_photographs
 from convert.detector.photos import Photo, load_photos, split
@@ -82,7 +83,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="NAME[@WIDTH][:THRESHOLD][=MODEL]",
         help="what the videos' faces are taken from (default %(default)s: at full size)",
     )
-    p.add_argument("--seed", type=int, default=7, help="of the pictures (default %(default)s)")
+    p.add_argument("--seed", type=seed, default=7, help="of the pictures (default %(default)s)")
     p.add_argument("--json", type=Path, help="write the figures")
     p.add_argument("--html", type=Path, help="write a report with pictures")
     p.add_argument("--froc", type=Path, metavar="PNG", help="draw recall over false faces")

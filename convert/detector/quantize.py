@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.arguments import seed
 from convert.detector.calibrate import NOMINAL, calibrate, levels_of
 from convert.detector.card import card
 from convert.detector.checkpoint import Weights
@@ -84,7 +85,7 @@ def add_parser(subparsers: Any) -> None:
     )
     p.add_argument("--calibration", type=int, default=200, help="pictures (default %(default)s)")
     p.add_argument("--pictures", type=int, default=200, help="to compare on (default %(default)s)")
-    p.add_argument("--seed", type=int, default=1, help="of the pictures (default %(default)s)")
+    p.add_argument("--seed", type=seed, default=1, help="of the pictures (default %(default)s)")
     p.add_argument("--figures", type=Path, help="JSON of evaluate-detector for the card")
     add_onnx_option(p)
     p.set_defaults(run=run)

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.arguments import new_file, seed
 from convert.data import Dataset, open_dataset
 from convert.evaluate.beside import robustness_of
 from convert.evaluate.figures import headline, rounded
@@ -27,7 +28,7 @@ from convert.evaluate.prior import (
 from convert.evaluate.report import HEADLINES, page, pictures, save_pictures
 from convert.evaluate.scorer import FolderScorer, Scorer
 from convert.evaluate.selective import risk_at
-from convert.evaluate.source import input_description, open_data, open_scorer
+from convert.evaluate.source import input_description, open_data, open_scorer, wanted_truth
 from convert.evaluate.truth import Truth, add_truth_option, choose_truth, part_of, truth_of
 from convert.evaluate.verdict import full, robustness, slices
 from convert.labels import DATA, GIVEN, likelier_order, order_message
@@ -55,8 +56,8 @@ def add_parser(subparsers: Any) -> None:
         help="pictures: cut out the largest face as the device does, instead of the middle square",
     )
     p.add_argument("--json", action="store_true", help="print the figures as JSON, nothing else")
-    p.add_argument("--html", type=Path, metavar="FILE", help="write a report with pictures")
-    p.add_argument("--csv", type=Path, metavar="FILE", help="write every face's scores")
+    p.add_argument("--html", type=new_file, metavar="FILE", help="write a report with pictures")
+    p.add_argument("--csv", type=new_file, metavar="FILE", help="write every face's scores")
     p.add_argument("--pictures", type=Path, metavar="DIR", help="write the charts as PNG")
     p.add_argument(
         "--robustness",
@@ -71,7 +72,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="JSON",
         help="what `evaluate --json` printed of another model: its robustness is drawn beside",
     )
-    p.add_argument("--seed", type=int, default=1, help="default %(default)s")
+    p.add_argument("--seed", type=seed, default=1, help="default %(default)s")
     add_truth_option(p)
     add_prior_option(p)
     add_model_options(p)
@@ -126,15 +127,6 @@ def _warn_of_order(scorer: Scorer, verdict: dict[str, Any]) -> None:
         found = likelier_order(np.asarray(verdict["confusion"]), scorer.labels)
         if found is not None:
             log.warning(order_message(scorer.name, found))
-
-
-def wanted_truth(scorer: Scorer, option: str, data: Dataset) -> str:
-    """Return the truth to use: `auto` is what the model's manifest says, if the data has it."""
-    if option != "auto" or not isinstance(scorer, FolderScorer):
-        return option
-    kind = scorer.model.manifest.metrics.get("truth_kind")
-    possible = (kind == "votes" and data.votes is not None) or kind == "labels"
-    return str(kind) if possible else option
 
 
 def evaluate(
@@ -212,7 +204,10 @@ def write_depth_index(
 
 def _print(verdict: dict[str, Any]) -> None:
     data = verdict["data"]
-    print(f"{verdict['model']['name']} on {data['name']}, {data['split']}: {data['faces']} faces")
+    line = f"{verdict['model']['name']} on {data['name']}, {data['split']}: {data['faces']} faces"
+    if data["skipped"]:
+        line += f"; {data['skipped']} files skipped (`emotion-convert inspect` names them)"
+    print(line)
     if "accuracy" not in verdict:
         print("no figures: the data says nothing about this model's labels")
         print("predicted: " + ", ".join(f"{n} {c}" for n, c in data["predicted"].items()))

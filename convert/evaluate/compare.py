@@ -65,10 +65,20 @@ def run(args: argparse.Namespace) -> int:
     data = open_dataset(args.data) if args.data else None
     if any(_is_keras(m) for m in args.models):
         use_tensorflow()
-    how = model_options(args)
+    how = model_options(args, where_unsaid=len(args.models) > 1)
     scorers = [open_scorer(m, how, data.classes if data else ()) for m in args.models]
-    scored = [_scored(s, args.split, data, choice) for s in scorers] if data else []
-    rows = [_row(s, scored[i] if scored else None) for i, s in enumerate(scorers)]
+    names = _names(scorers, args.models)
+    scored = []
+    if data is not None:
+        seen = [_as_seen(data, args.data, s) for s in scorers]
+        scored = [
+            _scored(name, s, args.split, d, choice)
+            for name, s, d in zip(names, scorers, seen, strict=True)
+        ]
+    rows = [
+        _row(name, s, scored[i] if scored else None)
+        for i, (name, s) in enumerate(zip(names, scorers, strict=True))
+    ]
     for row, times in zip(rows, _times(scorers, data, args.rounds), strict=True):
         row["latency_us"] = statistics.median(wall for wall, _ in times) * 1e6
         row["cpu_us"] = statistics.median(cpu for _, cpu in times) * 1e6
@@ -96,15 +106,28 @@ def _is_keras(model: str) -> bool:
 class Scored:
     """One model's scores, (n, C), of the n faces of a split."""
 
+    name: str
     scorer: Scorer
     part: Dataset
     split: str
     scores: NDArray[np.float32]
 
 
-def _scored(scorer: Scorer, split: str | None, data: Dataset, choice: Choice) -> Scored:
-    part, name = part_of(data, split)
-    return Scored(scorer, part, name, Reweighed(scorer, choice).predict(part.faces()))
+def _names(scorers: Sequence[Scorer], given: Sequence[str]) -> list[str]:
+    """Return what each is called: its name, or how it was given where another has that name."""
+    own = [s.name for s in scorers]
+    return [name if own.count(name) == 1 else path for name, path in zip(own, given, strict=True)]
+
+
+def _as_seen(data: Dataset, path: Path, scorer: Scorer) -> Dataset:
+    """Return the data as `evaluate` shows it to this model: picture files at its size."""
+    size = (scorer.input.height, scorer.input.width)
+    return data if data.size == size else open_dataset(path, size)
+
+
+def _scored(name: str, scorer: Scorer, split: str | None, data: Dataset, choice: Choice) -> Scored:
+    part, used = part_of(data, split)
+    return Scored(name, scorer, part, used, Reweighed(scorer, choice).predict(part.faces()))
 
 
 def differences(scored: Sequence[Scored]) -> list[dict[str, Any]]:
@@ -118,7 +141,7 @@ def differences(scored: Sequence[Scored]) -> list[dict[str, Any]]:
                 continue
             both = (hits[0] >= 0) & (hits[1] >= 0)
             found = difference(hits[0][both] == 1, hits[1][both] == 1)
-            names = {"model": first.scorer.name, "against": other.scorer.name, "truth": kind}
+            names = {"model": first.name, "against": other.name, "truth": kind}
             out.append({**names, **found})
     return out
 
@@ -134,9 +157,9 @@ def _right(scored: Scored, kind: str) -> NDArray[np.int8] | None:
     return np.where(truth.classes >= 0, hit, -1).astype(np.int8)
 
 
-def _row(scorer: Scorer, scored: Scored | None) -> dict[str, Any]:
+def _row(name: str, scorer: Scorer, scored: Scored | None) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "name": scorer.name,
+        "name": name,
         "kind": describe(scorer)["kind"],
         "parameters": parameters(scorer),
         "bytes": size_bytes(scorer),

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.arguments import new_file, seed
 from convert.data import open_dataset
 from convert.evaluate.attention import NAMES, explain, overlay
-from convert.evaluate.source import open_data, open_scorer
+from convert.evaluate.source import open_data, open_scorer, wanted_truth
 from convert.evaluate.truth import add_truth_option, part_of, truth_of
 from convert.model_options import add_model_options, model_options
 from edge.errors import StorageError, UsageError
@@ -33,10 +34,12 @@ def add_parser(subparsers: Any) -> None:
     )
     p.add_argument("model", help="a path, or the name of a shipped model")
     p.add_argument("data", type=Path, help="a data set: folder or table")
-    p.add_argument("--out", type=Path, required=True, metavar="PNG", help="the picture to write")
+    p.add_argument(
+        "--out", type=new_file, required=True, metavar="PNG", help="the picture to write"
+    )
     p.add_argument("--split", help="default: the data's test split")
     p.add_argument("--each", type=int, default=5, help="faces of every class (default %(default)s)")
-    p.add_argument("--seed", type=int, default=1, help="of their choice (default %(default)s)")
+    p.add_argument("--seed", type=seed, default=1, help="of their choice (default %(default)s)")
     p.add_argument("--method", choices=NAMES, help="default: the best of them, as measured")
     add_truth_option(p)
     add_model_options(p)
@@ -52,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     if data.size != (scorer.input.height, scorer.input.width):
         data = open_data(args.data, scorer)
     part, split = part_of(data, args.split)
-    truth = truth_of(part, scorer.labels, args.truth)
+    truth = truth_of(part, scorer.labels, wanted_truth(scorer, args.truth, part))
     everyone = truth.classes if truth is not None else np.zeros(len(part), np.int64)
     chosen = choose(everyone, args.each, args.seed)
     faces = part.faces(chosen)

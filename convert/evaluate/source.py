@@ -13,9 +13,20 @@ from convert.data import DataError, Dataset, open_dataset
 from convert.evaluate.scorer import FolderScorer, Scorer
 from convert.labels import output_names
 from convert.load import load_float
-from convert.model_options import RANGES, ModelOptions
+from convert.model_options import RANGES, ModelOptions, range_of
+from convert.train.record import MODEL as KERAS
+from convert.train.record import record_beside
 from edge.errors import ConfigError, NoInputError
-from edge.model.manifest import MANIFEST, MODEL, InputSpec, Manifest, find_model, sha256_of
+from edge.model.manifest import (
+    MANIFEST,
+    MODEL,
+    InputSpec,
+    Manifest,
+    find_model,
+    load_manifest,
+    sha256_of,
+    shipped_models,
+)
 
 
 def open_scorer(path: str, how: ModelOptions, classes: tuple[str, ...]) -> Scorer:
@@ -37,16 +48,35 @@ def open_scorer(path: str, how: ModelOptions, classes: tuple[str, ...]) -> Score
             return _folder(given.parent, how)
         return _loose(given, how, classes)
     saved_model = (given / "saved_model.pb").is_file()
+    if (given / KERAS).is_file() and not (given / MANIFEST).is_file():
+        given = given / KERAS  # the folder of a training
     if given.is_file() or given.suffix in (".keras", ".h5", ".hdf5") or saved_model:
         return load_float(given, how, classes)
+    if not given.exists() and path not in (names := classifiers()):
+        raise NoInputError(
+            f"{path}: no such file or folder; allowed: a path, or one of {', '.join(names)}"
+        )
     return _folder(find_model(path), how)
 
 
+def classifiers() -> list[str]:
+    """Return the names of the shipped models that score faces."""
+    found = ((name, load_manifest(find_model(name)).task) for name in shipped_models())
+    return [name for name, task in found if task in ("emotion", "attribute")]
+
+
 def _folder(folder: Path, how: ModelOptions) -> FolderScorer:
-    """Score with a model folder; refuse `--labels` that contradict its manifest."""
+    """Score with a model folder; refuse options that contradict its manifest."""
     scorer = FolderScorer(folder, how.runtime)
     said = scorer.labels
     output_names(folder, len(said), given=how.labels, recorded=said, published=None, classes=())
+    range_of(folder, how, (scorer.input.mean, scorer.input.scale))
+    margin = scorer.input.margin
+    if how.margin not in (None, margin) and not how.where_unsaid:
+        raise ConfigError(
+            f"--margin: got {how.margin:g}; {folder} was made for {margin:g}, and its manifest "
+            "says so to the device; allowed: none"
+        )
     return scorer
 
 
@@ -71,6 +101,19 @@ def open_data(path: Path, scorer: Scorer, *, find_faces: bool = False) -> Datase
     if find_faces and not len(data):
         raise DataError(path, f"no face found in any of its {len(data.skipped)} pictures")
     return data
+
+
+def wanted_truth(scorer: Scorer, option: str, data: Dataset) -> str:
+    """Return the truth to use: `auto` is what the model's record says, if the data has it."""
+    if option != "auto":
+        return option
+    kind: object
+    if isinstance(scorer, FolderScorer):
+        kind = scorer.model.manifest.metrics.get("truth_kind")
+    else:
+        kind = record_beside(scorer.path).truth if scorer.path.is_file() else None
+    possible = (kind == "votes" and data.votes is not None) or kind == "labels"
+    return str(kind) if possible else option
 
 
 def _loose(path: Path, how: ModelOptions, classes: tuple[str, ...]) -> Scorer:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from convert.arguments import new_file, seed
 from convert.data import open_dataset
 from convert.evaluate.charts import classes_chart, face_png, histogram_chart
 from convert.evaluate.page import Page
@@ -31,9 +32,9 @@ def add_parser(subparsers: Any) -> None:
         "corrupt pictures, and make a page with pictures of them.",
     )
     p.add_argument("data", type=Path, help="a data set: folder or table")
-    p.add_argument("--html", type=Path, metavar="FILE", help="write the page")
+    p.add_argument("--html", type=new_file, metavar="FILE", help="write the page")
     p.add_argument("--json", action="store_true", help="print the counts as JSON, nothing else")
-    p.add_argument("--seed", type=int, default=1, help="of the samples (default %(default)s)")
+    p.add_argument("--seed", type=seed, default=1, help="of the samples (default %(default)s)")
     p.set_defaults(run=run)
 
 

@@ -21,7 +21,7 @@ from convert.load import FloatModel, load_float, use_tensorflow
 from convert.quantize.calibrate import Material, material
 from convert.quantize.fit import fit_of, origin_of
 from convert.quantize.flip import with_flip
-from convert.quantize.folder import GateError, staged, write
+from convert.quantize.folder import GateError, check_free, staged, write
 from convert.quantize.onnx import FILE as ONNX
 from convert.quantize.onnx_classifier import checked_classifier
 from convert.quantize.options import Quantisation, add_options, options_from
@@ -53,6 +53,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make the folder; raises an `EdgeError` with nothing left behind when it cannot."""
     wanted = options_from(args)
+    check_free(wanted.out)
     record = record_beside(wanted.model)
     data = _data(wanted, record)
     if wanted.truth == "auto" and (record.truth == "labels" or data.votes is not None):

@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edge.errors import ConfigError, EdgeError
-from edge.model.manifest import MANIFEST
+from edge.model.manifest import MANIFEST, MODEL
+
+# Goes with the old model, also where the new one has no such file.
+MADE = (MANIFEST, MODEL, "README.md", "risk.png", "model.onnx")
 
 
 class GateError(EdgeError):
@@ -23,19 +26,22 @@ class GateError(EdgeError):
 def staged(out: Path) -> Iterator[Path]:
     """Yield an empty folder beside `out` that becomes `out` when the body ends well.
 
-    An existing model folder is replaced then, and untouched when the body raises.
+    An existing model folder is replaced then, and untouched when the body raises. What else is in
+    it, such as somebody's notes or the Keras file of `recover`, stays.
 
     Raises:
         ConfigError: `out` exists and is something else than a model folder.
     """
-    if out.exists() and not (out / MANIFEST).is_file() and not _is_empty(out):
-        raise ConfigError(f"--out {out}: exists and is no model folder; allowed: a new name")
+    check_free(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         new = scratch / "new"
         new.mkdir()
         yield new
+        if out.is_dir():
+            made = {*MADE, *(p.name for p in new.iterdir())}
+            shutil.copytree(out, new, ignore=lambda _, names: made & set(names), dirs_exist_ok=True)
         old = scratch / "old"
         if out.exists():
             out.rename(old)
@@ -47,6 +53,16 @@ def staged(out: Path) -> Iterator[Path]:
             raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def check_free(out: Path) -> None:
+    """Refuse to replace what is no model folder.
+
+    Raises:
+        ConfigError: `out` exists and is something else.
+    """
+    if out.exists() and not (out / MANIFEST).is_file() and not _is_empty(out):
+        raise ConfigError(f"--out {out}: exists and is no model folder; allowed: a new name")
 
 
 def write(path: Path, content: bytes) -> None:

@@ -7,13 +7,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from convert.arguments import seed
 from convert.evaluate.truth import add_truth_option
 from convert.model_options import ModelOptions, add_model_options, model_options
 from convert.quantize.onnx import add_onnx_option
 from convert.quantize.parity import Bars, add_bar_options, bars_from
 from convert.quantize.temperature import LIMITS
 from convert.quantize.tflite import MODES
-from edge.errors import UsageError
+from convert.train.record import MODEL
+from edge.errors import NoInputError, UsageError
+from edge.model.manifest import MANIFEST
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")  # as the manifest has it
 
@@ -61,7 +64,9 @@ class Quantisation:
 
 def add_options(p: argparse.ArgumentParser) -> None:
     """Add what `options_from` reads."""
-    p.add_argument("model", type=Path, help=".keras, .h5, .hdf5 or a SavedModel folder")
+    p.add_argument(
+        "model", type=Path, help=".keras, .h5, .hdf5, a SavedModel or a training's folder"
+    )
     p.add_argument("--data", type=Path, required=True, help="faces to calibrate and compare on")
     p.add_argument("--out", type=Path, required=True, help="the model folder to make")
     p.add_argument(
@@ -91,7 +96,7 @@ def add_options(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--calibration", type=int, default=70, help="faces to calibrate on (default %(default)s)"
     )
-    p.add_argument("--seed", type=int, default=1, help="of their choice (default %(default)s)")
+    p.add_argument("--seed", type=seed, default=1, help="of their choice (default %(default)s)")
     p.add_argument(
         "--flip",
         action="store_true",
@@ -111,8 +116,10 @@ def options_from(args: argparse.Namespace) -> Quantisation:
 
     Raises:
         UsageError: a value is out of range.
-        OSError: the notes cannot be read.
+        NoInputError: the notes cannot be read.
     """
+    if (args.model / MODEL).is_file() and not (args.model / MANIFEST).is_file():
+        args.model = args.model / MODEL  # the folder of a training
     if not NAME.match(args.out.name):
         raise UsageError(f"--out: got the name {args.out.name!r}; allowed: letters, digits, . _ -")
     if args.out.resolve() in args.model.resolve().parents:
@@ -141,8 +148,16 @@ def options_from(args: argparse.Namespace) -> Quantisation:
         onnx=args.onnx,
         split=args.split,
         truth=args.truth,
-        notes=args.notes.read_text(encoding="utf-8") if args.notes else "",
+        notes=_notes(args.notes) if args.notes else "",
     )
+
+
+def _notes(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        reason = e.strerror if isinstance(e, OSError) else "not UTF-8"
+        raise NoInputError(f"--notes {path}: {reason}") from e
 
 
 def _temperature(text: str) -> float | None:

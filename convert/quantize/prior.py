@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from convert.data import open_sized
+from convert.data import Dataset, open_dataset, open_sized
 from convert.files import write_text
 from convert.train.prepare import prepare
 from edge.errors import ConfigError
 from edge.model.manifest import MANIFEST, Manifest, find_model, load_manifest
+
+log = logging.getLogger(__name__)
 
 DIGITS = 6
 
@@ -57,17 +61,40 @@ def prior_of(manifest: Manifest, data_path: Path, where: str) -> dict[str, float
     """Return the class probabilities of a model's training data by label.
 
     Args:
-        manifest: of the model; its `provenance.training` says what it learnt from.
+        manifest: of the model; its `provenance.training` says what it learnt from; without one,
+            it is taken to have learnt from the labels of `train`, all alike.
         data_path: the data set.
         where: the model's place, for messages.
 
     Raises:
         ConfigError: the manifest does not say, or the data has other classes.
     """
-    training: Any = manifest.provenance.get("training") or {}
-    record = (training.get("averaged") or [training])[0]
+    training: Any = manifest.provenance.get("training")
+    if training:
+        data, values = _learnt(training, data_path, where)
+    else:
+        log.warning("%s: no record of training; taken to have learnt from all labels alike", where)
+        data = open_dataset(data_path)
+        labels = data.split("train").labels
+        known = np.array([], np.int64) if labels is None else labels[labels >= 0]
+        counts = np.bincount(known, minlength=len(data.classes))
+        values = counts / max(int(counts.sum()), 1)
+    if set(data.classes) != set(manifest.labels):
+        raise ConfigError(
+            f"{data_path}: has {', '.join(data.classes)}; allowed: the model's labels, "
+            f"{', '.join(manifest.labels)}"
+        )
+    if not (values > 0).all():
+        missing = [data.classes[c] for c in np.flatnonzero(values <= 0)]
+        raise ConfigError(f"{data_path}: nothing to learn about {', '.join(missing)}")
+    by_class = dict(zip(data.classes, values.tolist(), strict=True))
+    return {name: round(by_class[name], DIGITS) for name in manifest.labels}
+
+
+def _learnt(training: Any, data_path: Path, where: str) -> tuple[Dataset, NDArray[np.float64]]:
+    """Return the data, and how probable each of its classes is in what a training learnt."""
     try:
-        recipe = record["recipe"]
+        recipe = (training.get("averaged") or [training])[0]["recipe"]
         votes, balance = float(recipe["votes"]), float(recipe.get("balance", 0.0))
         holdout = float(recipe["holdout"])
         size = (int(recipe["size"][0]), int(recipe["size"][1]))
@@ -76,18 +103,8 @@ def prior_of(manifest: Manifest, data_path: Path, where: str) -> dict[str, float
             f"{where}: its manifest has no record of training: {type(e).__name__} {e}"
         ) from e
     data = open_sized(data_path, size)
-    if set(data.classes) != set(manifest.labels):
-        raise ConfigError(
-            f"{data_path}: has {', '.join(data.classes)}; allowed: the model's labels, "
-            f"{', '.join(manifest.labels)}"
-        )
     try:
         train, _, _ = prepare(data, votes=votes, balance=balance, holdout=holdout)
     except ValueError as e:
         raise ConfigError(f"{data_path}: {e}") from e
-    values = train.prior()
-    if not (values > 0).all():
-        missing = [data.classes[c] for c in np.flatnonzero(values <= 0)]
-        raise ConfigError(f"{data_path}: nothing to learn about {', '.join(missing)}")
-    by_class = dict(zip(data.classes, values.tolist(), strict=True))
-    return {name: round(by_class[name], DIGITS) for name in manifest.labels}
+    return data, train.prior()

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from convert.arguments import seed
 from convert.files import alone_in
 from convert.refine.candidates import Candidates, collected
 from edge.errors import ConfigError, UnavailableError, UsageError
@@ -33,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
     p.add_argument("--pictures", type=int, default=12_000, help="to compose (default %(default)s)")
     p.add_argument("--epochs", type=int, help="of --steps batches")
     p.add_argument("--steps", type=int, help="batches of an epoch")
-    p.add_argument("--seed", type=int, default=1, help="of pictures and first weights")
+    p.add_argument("--seed", type=seed, default=1, help="of pictures and first weights")
     p.add_argument("--threads", type=int, default=1, help="and processes (default %(default)s)")
     p.add_argument("--backend", choices=("tensorflow", "torch"), help="of Keras")
     p.set_defaults(run=run)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from convert.arguments import seed
 from convert.files import alone_in
 from convert.train.tensorboard import add_tensorboard_option, event_files
 from edge.errors import UnavailableError, UsageError
@@ -40,7 +41,7 @@ def add_parser(subparsers: Any) -> None:
     p.add_argument("--minutes", type=float, help="instead of steps: all runs together")
     p.add_argument("--batch", type=int, help="faces a step")
     p.add_argument("--size", type=int, help="pixels of the input, a multiple of 16 (default 64)")
-    p.add_argument("--seed", type=int, help="of the crops and the first weights")
+    p.add_argument("--seed", type=seed, help="of the crops and the first weights")
     add_tensorboard_option(p)
     p.set_defaults(run=run)
 

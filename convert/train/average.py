@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convert.data import open_sized
-from convert.files import write_text
+from convert.data import DataError, open_sized
+from convert.files import alone_in, write_text
+from convert.train.checkpoint import STATE
 from convert.train.command import choose_backend, save_whole
 from convert.train.options import BACKENDS
 from convert.train.record import KEPT, MODEL, RECORD, versions
@@ -55,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"average: got {len(args.models)} model; allowed: 2 and more")
     if any(path.resolve() == (args.out / MODEL).resolve() for path in args.models):
         raise UsageError(f"--out: got {args.out}, the folder of one of them; allowed: another one")
+    _check_free(args.out)
     choose_backend(args.backend)
     records = [_record(path) for path in args.models]
     recipe = records[0]["recipe"]
@@ -67,12 +69,30 @@ def run(args: argparse.Namespace) -> int:
     mean.network.set_weights([np.mean(same, axis=0, dtype=np.float64) for same in weights])
     figures = _evaluated(mean, choose)
     try:
-        _write(args.out, args.models, mean, records, figures)
+        with alone_in(args.out):
+            _write(args.out, args.models, mean, records, figures)
     except OSError as e:
         raise StorageError(f"{e.filename or args.out}: {e.strerror or e}") from e
     for name, row in [*rows, (str(args.out / MODEL), figures)]:
         print(f"{name}: " + ", ".join(f"held-out {k} {v:.4f}" for k, v in row.items()))
     return 0
+
+
+def _check_free(out: Path) -> None:
+    """Refuse a folder with a model that is no average: a training's is not made again in seconds.
+
+    Raises:
+        DataError: it has one.
+    """
+    kept = next((out / name for name in (MODEL, STATE) if (out / name).exists()), None)
+    if kept is None:
+        return
+    try:
+        averaged = json.loads((out / RECORD).read_text(encoding="utf-8")).get("averaged")
+    except (OSError, ValueError, AttributeError):
+        averaged = None
+    if not averaged or kept.name == STATE:
+        raise DataError(kept, "is of a training, and would be replaced; use another --out")
 
 
 def _record(model: Path) -> dict[str, Any]:
@@ -136,7 +156,6 @@ def _write(
     records: list[dict[str, Any]],
     figures: dict[str, float],
 ) -> None:
-    out.mkdir(parents=True, exist_ok=True)
     averaged = [
         described(path) | {k: record[k] for k in KEPT if k in record}
         for path, record in zip(models, records, strict=True)

@@ -14,17 +14,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convert.arch import BACKBONES
-from convert.data import open_sized
+from convert.data import DataError, open_sized
 from convert.data.dataset import TEST_SPLITS, Dataset
 from convert.files import alone_in, replacing, write_text
 from convert.labels import check_device_labels
 from convert.train.begin import load_begun, model_file
+from convert.train.checkpoint import STATE
 from convert.train.options import CONFIG, Plan, add_options, config_text, plan_from
 from convert.train.record import MODEL, RECORD, versions
 from convert.train.teacher import described, load_teachers, taking_turns
 from convert.train.tensorboard import event_files
 from convert.train.unlabelled import origins, read_unlabelled, with_unlabelled
-from edge.errors import ConfigError, StorageError, UnavailableError, UsageError
+from edge.errors import (
+    ConfigError,
+    NoInputError,
+    StorageError,
+    UnavailableError,
+    UsageError,
+)
 from edge.model.manifest import sha256_of
 
 if TYPE_CHECKING:
@@ -65,6 +72,9 @@ def run(args: argparse.Namespace) -> int:
         EdgeError: options, data, a model file or the environment are not usable.
     """
     plan = plan_from(args)
+    check_free(plan.out)
+    if plan.weights is not None and not plan.weights.is_file():
+        raise NoInputError(f"--weights {plan.weights}: no such file")
     choose_backend(plan.backend)
     data = open_sized(plan.data, plan.recipe.size)
     if plan.config["votes"] is None and data.votes is not None:
@@ -115,6 +125,17 @@ def choose_backend(name: str | None) -> None:
         ) from e
     if name is not None and keras.backend.backend() != name:
         raise UsageError(f"--backend {name}: Keras already runs on {keras.backend.backend()}")
+
+
+def check_free(out: Path) -> None:
+    """Refuse a folder with a model that no training here can go on with.
+
+    Raises:
+        DataError: it has one.
+    """
+    if (out / MODEL).exists() and not (out / STATE).exists():
+        words = f"is there without {STATE} of a training, and would be replaced; use another --out"
+        raise DataError(out / MODEL, f"{words}, or remove it to begin anew")
 
 
 def test_split(data: Dataset) -> str:
@@ -210,6 +231,7 @@ class _Work:
             "begun_from": sha256_of(begin) if begin and begin.is_file() else None,
             "weights": sha256_of(weights) if weights and weights.is_file() else None,
             "backend": keras.backend.backend(),
+            "classes": list(self.data.classes),
         }
 
     def _training(self, origin: dict[str, Any]) -> Training:
@@ -222,6 +244,8 @@ class _Work:
             )
         except ValueError as e:
             raise UsageError(str(e)) from e
+        except OSError as e:  # of the backbone's weights, the only file that is read here
+            raise ConfigError(f"--weights {e}") from e
 
     def _finish(self, training: Training, begin: Path | None) -> int:
         from convert.train import curves

@@ -266,6 +266,9 @@ def plan_from(args: argparse.Namespace) -> Plan:
     given = {k: v for k, v in vars(args).items() if k in DEFAULTS}
     recipe = RECIPES.get(args.recipe, {}) if args.recipe else {}
     file = read_config(args.config) if args.config else {}
+    if recipe:
+        said = {k: v for k, v in file.items() if k not in given}
+        _check_agree(args.recipe, recipe, args.config, said)
     config = {**DEFAULTS, **recipe, **file, **given}
     data = args.data or (Path(file["data"]) if "data" in file else None)
     if data is None:
@@ -292,6 +295,21 @@ def plan_from(args: argparse.Namespace) -> Plan:
         tensorboard=config["tensorboard"],
         config=whole,
     )
+
+
+def _check_agree(
+    name: str, recipe: Mapping[str, Any], path: Path | None, said: Mapping[str, Any]
+) -> None:
+    """Refuse a recipe that a file, which wins, makes another.
+
+    Raises:
+        UsageError: names what differs.
+    """
+    other = [f"{k} = {json.dumps(said[k])}" for k, v in recipe.items() if said.get(k, v) != v]
+    if other:
+        raise UsageError(
+            f"--recipe {name}: --config {path} says {', '.join(other)}; allowed: one of the two"
+        )
 
 
 def _check_names(config: Mapping[str, Any]) -> None:
@@ -334,6 +352,8 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"--config {path}: {', '.join(unknown)}: no such option; allowed: {', '.join(allowed)}"
         )
+    if not isinstance(content.get("data", ""), str):
+        raise ConfigError(f"--config {path}: data: got {content['data']!r}; allowed: a path")
     return content
 
 

@@ -152,8 +152,9 @@ def prepare(
     if limit is not None:
         used = used[stratified(targets[used].argmax(axis=1), limit, seed)]
     if not len(used) or not len(choose):
+        held_out = "" if "validation" in data.splits else f" (--holdout {holdout:g} of them)"
         raise ValueError(
-            f"data: {len(used)} faces to train on and {len(choose)} to choose by; "
+            f"data: {len(used)} faces to train on and {len(choose)} to choose by{held_out}; "
             "allowed: at least 1 of each"
         )
     present = np.flatnonzero((targets[used] > 1.01 * smoothing / len(data.classes)).any(axis=0))

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.load import load_float, model_digest
+from convert.load import model_digest
 from convert.model_options import USUAL
 from edge.errors import ConfigError
-from edge.model.manifest import find_model
 
 if TYPE_CHECKING:
     from convert.data.dataset import Faces
@@ -73,13 +72,9 @@ def described(path: Path) -> dict[str, str]:
 
 
 def _load(name: str, classes: tuple[str, ...]) -> Scorer:
-    from convert.evaluate.scorer import FolderScorer
+    from convert.evaluate.source import open_scorer
 
-    scorer: Scorer
-    if Path(name).suffix:
-        scorer = load_float(Path(name), USUAL, classes)
-    else:
-        scorer = FolderScorer(find_model(name))
+    scorer = open_scorer(name, USUAL, classes)
     if scorer.labels == classes:
         return scorer
     if not set(classes) <= set(scorer.labels):

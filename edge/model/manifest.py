@@ -70,23 +70,31 @@ def find_model(name_or_path: str) -> Path:
     Raises:
         ConfigError: there is no such folder, or it lacks the two files.
     """
-    here = Path(__file__).resolve().parents[1]
-    # A checkout has models/ beside edge/, a wheel inside it.
-    shipped = [here / "models", here.parent / "models"]
     folders = [Path(name_or_path)]
     if "/" not in name_or_path:
-        folders += [root / name_or_path for root in shipped]
+        folders += [root / name_or_path for root in _shipped()]
     try:
         for folder in folders:
             if (folder / MANIFEST).is_file() and (folder / MODEL).is_file():
                 return folder
     except OSError as e:  # no permission, or too long a name
         raise cannot_read(f"model {name_or_path!r}", e) from e
-    names = sorted({p.parent.name for root in shipped for p in root.glob(f"*/{MANIFEST}")})
+    names = shipped_models()
     raise ConfigError(
         f"model {name_or_path!r}: no folder with {MANIFEST} and {MODEL}; "
         f"allowed: a path, or one of {', '.join(names) or 'none shipped'}"
     )
+
+
+def shipped_models() -> list[str]:
+    """Return the names of the shipped models, sorted."""
+    return sorted({p.parent.name for root in _shipped() for p in root.glob(f"*/{MANIFEST}")})
+
+
+def _shipped() -> list[Path]:
+    here = Path(__file__).resolve().parents[1]
+    # A checkout has models/ beside edge/, a wheel inside it.
+    return [here / "models", here.parent / "models"]
 
 
 def load_manifest(folder: Path) -> Manifest:

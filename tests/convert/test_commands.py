@@ -190,7 +190,8 @@ def test_missing_things_are_named(
     assert str(gone) in fails(capsys, 66, "evaluate", MODEL, gone)
     assert "gone.keras" in fails(capsys, 66, "evaluate", tmp_path / "gone.keras", faces)
     assert "gone.tflite" in fails(capsys, 66, "evaluate", tmp_path / "gone.tflite", faces)
-    assert "nosuch" in fails(capsys, 78, "evaluate", "nosuch", faces)
+    words = fails(capsys, 66, "evaluate", "nosuch", faces)
+    assert "nosuch: no such file or folder; allowed: a path, or one of emotion, fer2013" in words
     words = fails(capsys, 66, "evaluate", MODEL, faces, "--split", "validation")
     assert "public_test (30)" in words
 
@@ -232,6 +233,34 @@ def test_options_of_quantize_are_checked_first(
     assert value in words
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("evaluate", MODEL, "d", "--seed", "-1"),
+        ("explain", MODEL, "d", "--out", "o.png", "--seed", "-1"),
+        ("inspect", "d", "--seed", "-1"),
+        ("quantize", "m.keras", "--data", "d", "--out", "o", "--seed", "-1"),
+        ("evaluate", MODEL, "d", "--html", "no/such/folder.html"),
+        ("explain", MODEL, "d", "--out", "no/such/folder.png"),
+    ],
+)
+def test_what_can_be_known_before_is_said_before(
+    argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = fails(capsys, 64, *argv)
+    assert "-1; allowed: 0 and above" in words or "there is no folder no/such" in words
+
+
+def test_options_that_a_model_contradicts(faces: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = fails(capsys, 78, "evaluate", MODEL, faces, "--range", "0..1")
+    assert "--range: got 0..1;" in words and "takes (luma - 0) * 1; allowed: 0..255, or" in words
+    words = fails(capsys, 78, "evaluate", MODEL, faces, "--margin", "0.5")
+    assert "--margin: got 0.5;" in words and "was made for 0," in words
+    pytest.importorskip("ai_edge_litert")
+    argv = ("compare", MODEL, "fer2013", "--rounds", "1", "--range", "0..1", "--margin", "0.5")
+    assert main([str(a) for a in argv]) == 0  # for one of several that does not say
+
+
 def test_nothing_is_written_over_what_it_is_made_from(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -271,9 +300,10 @@ def test_two_models_on_the_same_faces_are_said_to_differ_or_not(
         capsys, "compare", MODEL, "fer2013", MODEL, "--data", faces, "--rounds", "1", "--json"
     )
     rows = {(d["against"], d["truth"]): d for d in found["differences"]}
-    assert set(rows) == {(m, t) for m in ("fer2013", "emotion") for t in ("votes", "labels")}
-    assert rows["emotion", "labels"]["accuracy"] == 0
-    assert (rows["emotion", "labels"]["p"], rows["emotion", "labels"]["differ"]) == (1.0, False)
+    same = str(MODEL)  # two are called emotion: they go by their paths
+    assert set(rows) == {(m, t) for m in ("fer2013", same) for t in ("votes", "labels")}
+    assert rows[same, "labels"]["accuracy"] == 0
+    assert (rows[same, "labels"]["p"], rows[same, "labels"]["differ"]) == (1.0, False)
     first, second, _ = found["models"]
     gap = second["against"]["labels"]["accuracy"] - first["against"]["labels"]["accuracy"]
     assert rows["fer2013", "labels"]["accuracy"] == pytest.approx(gap, abs=1e-5)

@@ -114,6 +114,25 @@ def test_broken_pictures_are_skipped_and_listed(tmp_path: Path) -> None:
     }
 
 
+def test_class_folders_that_give_nothing_are_named(tmp_path: Path) -> None:
+    for kind in ("happy", "sad", "fear", "angry"):
+        (tmp_path / kind).mkdir()
+    for name in ("a.png", ".hidden", "Thumbs.db", "notes.txt"):
+        (tmp_path / "happy" / name).write_bytes(b"")
+    assert cv2.imwrite(str(tmp_path / "happy" / "a.png"), faces(1)[0])
+    assert cv2.imwrite(str(tmp_path / "angry" / "a.png"), faces(1)[0])
+    (tmp_path / "angry" / "gone.jpg").symlink_to("nowhere.jpg")
+    (tmp_path / "sad" / "a.gif").write_bytes(b"GIF89a")
+    data = open_dataset(tmp_path)
+    assert data.classes == ("angry", "happy")
+    assert {s.file: s.reason.split(";")[0] for s in data.skipped} == {
+        "angry/gone.jpg": "no file that is called a picture",
+        "fear": "no pictures in this class folder, 0 other files",
+        "happy/notes.txt": "no file that is called a picture",
+        "sad": "no pictures in this class folder, 1 other files",
+    }
+
+
 def test_table_that_lists_a_missing_picture_and_an_empty_label(tmp_path: Path) -> None:
     assert cv2.imwrite(str(tmp_path / "a.png"), faces(1)[0])
     rows: list[list[object]] = [["a.png", "sad"], ["b.png", "sad"]]

@@ -66,3 +66,11 @@ def test_the_part_is_the_test_split_unless_another_is_named() -> None:
     assert part_of(data, None)[1] == "test"
     with pytest.raises(NoInputError, match=r"train \(2\), test \(1\)"):
         part_of(data, "validation")
+
+
+def test_faces_that_a_model_may_know_are_warned_about(caplog: pytest.LogCaptureFixture) -> None:
+    data = dataset(("a", "b"), [0, 1], splits=("train", "train"))
+    assert part_of(data, "train")[1] == "train"  # asked for
+    assert not caplog.records
+    assert part_of(data, None)[1] == "train"
+    assert "has no test split: figures are of all its faces" in caplog.text

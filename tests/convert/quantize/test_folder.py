@@ -58,3 +58,16 @@ def test_a_folder_of_something_else_is_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no model folder"), staged(tmp_path):
         pass
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_what_others_put_there_stays(tmp_path: Path) -> None:
+    out = tmp_path / "own"
+    good_model(out)
+    (out / "notes.md").write_text("mine")
+    (out / "model.onnx").write_text("of the old model")
+    (out / "weights.npz").write_text("old")
+    with staged(out) as folder:
+        write(folder / "manifest.json", b"better")
+        write(folder / "weights.npz", b"new")
+    assert contents(out) == {"manifest.json": "better", "notes.md": "mine", "weights.npz": "new"}
+    assert list(tmp_path.iterdir()) == [out]

@@ -78,3 +78,12 @@ def test_even_strict_one_face_of_a_rare_class_is_no_evidence(lost: int, passes: 
 def test_scores_that_are_no_numbers_fail() -> None:
     broken = np.full((4, 2), np.nan)
     assert failures(measure(FLOAT, broken, None), Bars(), LABELS)
+
+
+def test_two_of_sixty_faces_are_no_drop_of_macro_f1() -> None:
+    few = Parity(60, 1, 0, 0, 0.7, 0.7, 0.70, 0.66, support=(30, 30), lost=(1, 1), won=(0, 0))
+    assert failures(few, Bars(max_accuracy_drop=0.1, max_recall_drop=0.1), LABELS) == []
+    strict = Bars(strict=True, max_accuracy_drop=0.1, max_recall_drop=0.1)
+    assert failures(few, strict, LABELS) == ["drop of macro-F1: got 0.0400; allowed: at most 0.02"]
+    many = Parity(600, 1, 0, 0, 0.7, 0.7, 0.70, 0.66, support=(300, 300), lost=(12, 12), won=(0, 0))
+    assert "drop of macro-F1: got 0.0400; allowed: at most 0.02" in failures(many, Bars(), LABELS)

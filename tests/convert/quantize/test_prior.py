@@ -43,10 +43,23 @@ def test_a_dry_run_and_other_classes_write_nothing(
     assert sum(json.loads(capsys.readouterr().out).values()) == pytest.approx(1, abs=1e-5)
     assert (model / "manifest.json").read_bytes() == before
     content = json.loads(before)
-    del content["provenance"]["training"]
+    content["provenance"]["training"] = {"recipe": 3}
     (model / "manifest.json").write_text(json.dumps(content))
     assert main(["prior", str(model), str(faces)]) == 78
     assert "no record of training" in capsys.readouterr().err
+
+
+def test_of_a_model_without_a_record_the_labels_are_counted(
+    model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = json.loads((model / "manifest.json").read_bytes())
+    del content["provenance"]["training"]
+    (model / "manifest.json").write_text(json.dumps(content))
+    assert main(["prior", str(model), str(mosaic(tmp_path / "faces", n=60))]) == 0
+    # The class of face k is k modulo 7: of 60, four classes have 9 and three 8.
+    assert load_manifest(model).prior["angry"] == 0.15
+    assert load_manifest(model).prior["neutral"] == round(8 / 60, 6)
+    assert "no record of training" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["emotion", "fer2013"])

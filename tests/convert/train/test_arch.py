@@ -56,6 +56,37 @@ def test_transfer_architectures_take_weights_from_a_file(name: str, tmp_path: Pa
         arch.build(name, (48, 48), 4, weights=file)
 
 
+@pytest.mark.slow
+def test_efficientnet_does_to_luma_what_its_published_weights_expect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Keras builds another network for ImageNet's weights by name than for none: its file is put in
+    # the place of the download.
+    file = tmp_path / "imagenet.weights.h5"
+    bare = keras.applications.EfficientNetB0(
+        include_top=False, weights=None, input_shape=(48, 48, 3)
+    )
+    normalisation = next(x for x in bare.layers if type(x).__name__ == "Normalization")
+    own = [np.array(v, np.float32) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])]
+    normalisation.set_weights([*own, *normalisation.get_weights()[2:]])
+    bare.save_weights(file)
+    from keras.src.applications import efficientnet
+
+    monkeypatch.setattr(efficientnet.file_utils, "get_file", lambda *a, **k: str(file))
+    published = keras.applications.EfficientNetB0(
+        include_top=False, weights="imagenet", input_shape=(48, 48, 3)
+    )
+    assert len(published.layers) == len(bare.layers) + 1  # its second rescaling
+    ours = arch.build("efficientnet_b0", (48, 48), 4, weights=file)
+    backbone = next(layer for layer in ours.layers if hasattr(layer, "layers"))
+    into = keras.Model(ours.inputs, ours.get_layer("channels").output)
+    luma = np.random.default_rng(1).integers(0, 256, (2, 48, 48, 1)).astype(np.float32)
+    expected = published.predict(np.repeat(luma, 3, axis=3), verbose=0)
+    found = backbone.predict(into.predict(luma, verbose=0), verbose=0)
+    assert expected.std() > 0
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * float(expected.std()))
+
+
 def test_unknown_name_and_weights_without_a_backbone() -> None:
     with pytest.raises(ValueError, match="architecture: got 'lenet'; allowed: edge, edge_wide, "):
         arch.build("lenet", (48, 48), 7)

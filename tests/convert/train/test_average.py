@@ -58,6 +58,23 @@ def test_the_mean_of_the_weights_with_a_record(
     assert str(trained) not in json.dumps(record["averaged"])
 
 
+def test_a_training_is_not_replaced_but_an_average_is(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(trained, "c", "--seed", "7") == 0
+    before = {p.name: p.read_bytes() for p in (trained / "c").iterdir()}
+    assert average(trained, trained / "c", "a", "b") == 65
+    assert "is of a training, and would be replaced" in capsys.readouterr().err
+    assert {p.name: p.read_bytes() for p in (trained / "c").iterdir()} == before
+    for _ in range(2):
+        assert average(trained, tmp_path / "mean", "a", "b") == 0
+    mean = (tmp_path / "mean" / "model.keras").read_bytes()
+    capsys.readouterr()
+    assert train(tmp_path, "mean") == 65
+    assert "model.keras: is there without state.npz of a training" in capsys.readouterr().err
+    assert (tmp_path / "mean" / "model.keras").read_bytes() == mean
+
+
 def test_models_that_do_not_belong_together(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -163,6 +163,18 @@ def test_a_run_whose_rate_does_not_know_its_end_may_end_later(
     assert record(out)["recipe"]["epochs"] == 2
 
 
+def test_classes_of_other_names_are_another_training(
+    tmp_path: Path, fails: Callable[..., str]
+) -> None:
+    data = folders(tmp_path / "data", {"cat": 14, "dog": 14})
+    out = tmp_path / "out"
+    fails(0, "train", data, "--out", out, *TINY)
+    (data / "train" / "dog").rename(data / "train" / "hound")
+    words = fails(65, "train", data, "--out", out, *TINY)
+    assert "state.npz: was made with classes = ['cat', 'dog'], not ['cat', 'hound']" in words
+    assert record(out)["labels"] == ["cat", "dog"]
+
+
 def test_what_cannot_end_well_is_refused_before_it_begins(
     seven: tuple[Path, Path], four: Path, tmp_path: Path, fails: Callable[..., str]
 ) -> None:
@@ -178,6 +190,17 @@ def test_what_cannot_end_well_is_refused_before_it_begins(
     )
     assert "--test: the data has no test split; it has: train" in fails(
         64, "train", four, "--out", out, *TINY, "--test"
+    )
+    net = ("--arch", "efficientnet_b0", "--weights")
+    assert "--weights nowhere.h5: no such file" in fails(
+        66, "train", four, "--out", tmp_path / "new", *TINY, *net, "nowhere.h5"
+    )
+    (tmp_path / "text.weights.h5").write_text("no weights")
+    assert "text.weights.h5: not weights of efficientnet_b0" in fails(
+        78, "train", four, "--out", tmp_path / "new", *TINY, *net, tmp_path / "text.weights.h5"
+    )
+    assert "0 to choose by (--holdout 1e-05 of them)" in fails(
+        78, "train", four, "--out", tmp_path / "new", *TINY, "--holdout", "0.00001"
     )
     assert "--from nowhere: no such file" in fails(
         66, "train", four, "--out", tmp_path / "new", *TINY, "--from", "nowhere"

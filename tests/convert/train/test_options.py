@@ -104,6 +104,17 @@ def test_a_run_is_a_file_that_makes_the_same_run_again(tmp_path: Path) -> None:
     assert plan_from(without).data == Path("data").resolve()
 
 
+def test_a_recipe_and_a_file_that_says_something_else(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text(config_text(plan("--recipe", "mini_xception_2017")))
+    with pytest.raises(UsageError, match=r"--recipe plain_cnn_2018: --config .*arch = \"mini_xc"):
+        plan("--config", str(file), "--recipe", "plain_cnn_2018")
+    same = plan("--config", str(file), "--recipe", "mini_xception_2017", "--epochs", "3")
+    assert (same.recipe.arch, same.recipe.epochs) == ("mini_xception", 3)
+    file.write_text("seed = 4")
+    assert plan("--config", str(file), "--recipe", "plain_cnn_2018").recipe.seed == 4
+
+
 def test_a_name_that_the_file_cannot_hold_is_refused(tmp_path: Path) -> None:
     (tmp_path / "faces\udcff").mkdir()
     args = parse("--unlabelled", "f\u00e9\u00a0s", "--teacher", "emotion")
@@ -123,6 +134,7 @@ def test_a_name_that_the_file_cannot_hold_is_refused(tmp_path: Path) -> None:
         ('optimizer = "lion"', "optimizer: got 'lion'; allowed: sgd, adam, adamw"),
         ("teacher = [1]", "teacher: got"),
         ("from = 3", "from: got 3"),
+        ("data = 3", "data: got 3; allowed: a path"),
     ],
 )
 def test_a_file_that_is_no_run_is_refused(text: str, words: str, tmp_path: Path) -> None:

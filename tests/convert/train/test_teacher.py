@@ -57,8 +57,8 @@ def test_a_teacher_of_more_classes_teaches_those_there_are() -> None:
         np.testing.assert_allclose(row, score / sum_ if sum_ > 1e-6 else 0.5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("given", "code"), [("missing.keras", 66), ("missing", 78)])
-def test_a_missing_teacher(given: str, code: int) -> None:
+@pytest.mark.parametrize("given", ["missing.keras", "missing"])
+def test_a_missing_teacher(given: str) -> None:
     with pytest.raises(EdgeError, match="missing") as e:
         load_teachers([given], CLASSES)
-    assert e.value.exit_code == code
+    assert e.value.exit_code == 66
