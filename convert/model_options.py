@@ -82,8 +82,8 @@ def range_of(path: Path, how: ModelOptions, said: tuple[float, float]) -> tuple[
     if how.luma_range is not None and not how.where_unsaid and RANGES[how.luma_range] != said:
         mean, scale = said
         name = next((k for k, v in RANGES.items() if v == said), None)
+        takes = name or f"(luma - {mean:g}) * {scale:g}"
         raise ConfigError(
-            f"--range: got {how.luma_range}; {path} takes (luma - {mean:g}) * {scale:g}; allowed: "
-            + (f"{name}, or none" if name else "none")
+            f"--range: got {how.luma_range}; {path} takes {takes}; allowed: that, or no --range"
         )
     return said
