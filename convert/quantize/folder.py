@@ -40,8 +40,7 @@ def staged(out: Path) -> Iterator[Path]:
         new.mkdir()
         yield new
         if out.is_dir():
-            made = {*MADE, *(p.name for p in new.iterdir())}
-            shutil.copytree(out, new, ignore=lambda _, names: made & set(names), dirs_exist_ok=True)
+            _take_along(out, new)
         old = scratch / "old"
         if out.exists():
             out.rename(old)
@@ -63,6 +62,15 @@ def check_free(out: Path) -> None:
     """
     if out.exists() and not (out / MANIFEST).is_file() and not _is_empty(out):
         raise ConfigError(f"--out {out}: exists and is no model folder; allowed: a new name")
+
+
+def _take_along(out: Path, new: Path) -> None:
+    made = {*MADE, *(p.name for p in new.iterdir())}
+
+    def left_behind(folder: str, names: list[str]) -> set[str]:
+        return made & set(names) if Path(folder) == out else set()
+
+    shutil.copytree(out, new, symlinks=True, ignore=left_behind, dirs_exist_ok=True)
 
 
 def write(path: Path, content: bytes) -> None:

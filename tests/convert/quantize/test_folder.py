@@ -66,8 +66,15 @@ def test_what_others_put_there_stays(tmp_path: Path) -> None:
     (out / "notes.md").write_text("mine")
     (out / "model.onnx").write_text("of the old model")
     (out / "weights.npz").write_text("old")
+    (out / "more").mkdir()
+    (out / "more" / "README.md").write_text("mine too")
+    (out / "gone").symlink_to("nowhere")
     with staged(out) as folder:
         write(folder / "manifest.json", b"better")
         write(folder / "weights.npz", b"new")
+    assert (out / "more" / "README.md").read_text() == "mine too"
+    (out / "more" / "README.md").unlink()
+    (out / "more").rmdir()
+    (out / "gone").unlink()  # a link stays a link
     assert contents(out) == {"manifest.json": "better", "notes.md": "mine", "weights.npz": "new"}
     assert list(tmp_path.iterdir()) == [out]
