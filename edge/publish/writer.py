@@ -68,8 +68,9 @@ class Writer:
 
     @property
     def waiting(self) -> int:
-        """How many events the outbox does not have yet."""
-        return len(self._events) + self._in_hand
+        """How many events the outbox does not have yet; for an instant too many, never too few."""
+        queued = len(self._events)  # first: they go from here into the hand
+        return queued + self._in_hand
 
     @property
     def overflow(self) -> int:
@@ -121,8 +122,8 @@ class Writer:
                     self._changed.wait_for(lambda: self._closing, max(wait, 0.0))
                     commit_at = time.monotonic() + GATHER_S
                 events = list(self._events)
+                self._in_hand = len(events)  # before: who counts without the lock misses none
                 self._events.clear()
-                self._in_hand = len(events)
                 overflow, self._overflow = self._overflow, 0
                 done = self._closing
                 self._busy_since = time.monotonic()
