@@ -140,14 +140,15 @@ class MqttPublisher:
 
     def stats(self) -> OutboxStats:
         """Return counts and what is wrong; waits for nothing."""
-        waiting = self._writer.waiting  # first: it goes from there into the outbox
+        # First: both go from there into the outbox.
+        waiting, overflow = self._writer.waiting, self._writer.overflow
         kept = self._outbox.stats()
         problems = set(kept.problems) | self._link.problems | self._traffic.problems
         if self._writer.stalled:
             problems.add(Problem.OUTBOX_STALLED)
         return OutboxStats(
             depth=kept.depth + waiting,
-            lost=kept.lost + self._writer.overflow,
+            lost=kept.lost + overflow,
             oldest_s=kept.oldest_s,
             refused=self._traffic.refused,
             problems=tuple(sorted(problems)),

@@ -74,7 +74,7 @@ class Writer:
 
     @property
     def overflow(self) -> int:
-        """How many events were lost that the outbox does not know of yet."""
+        """How many events were lost that the outbox does not know of yet, as `waiting` counts."""
         return self._overflow
 
     @property
@@ -124,7 +124,7 @@ class Writer:
                 events = list(self._events)
                 self._in_hand = len(events)  # before: who counts without the lock misses none
                 self._events.clear()
-                overflow, self._overflow = self._overflow, 0
+                overflow = self._overflow  # counted here until the outbox has it
                 done = self._closing
                 self._busy_since = time.monotonic()
             self._put(events, overflow)
@@ -142,11 +142,13 @@ class Writer:
         def append() -> None:
             rows.extend(self._append(events))
 
+        lost = overflow
         if events and not self._guarded(append):
-            overflow += len(events)
-        if overflow:
-            self._guarded(lambda: self._outbox.lose(overflow))
+            lost += len(events)
+        if lost:
+            self._guarded(lambda: self._outbox.lose(lost))
         with self._changed:
+            self._overflow -= overflow
             self._in_hand = 0
             state, which = self._state, self._state_after - self._written
             self._written += len(events)
