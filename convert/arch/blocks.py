@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -151,10 +152,7 @@ def luma_to_unit(x: Any) -> Any:
     return keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="luma")(x)
 
 
-Three = tuple[float, float, float]
-
-
-def unit_to_channels(x: Any, means: Three, scales: Three = (1.0, 1.0, 1.0)) -> Any:
+def unit_to_channels(x: Any, means: Sequence[float], scales: Sequence[float] = (1, 1, 1)) -> Any:
     """Put -1..1 to (luma 0..255 - mean) * scale in three channels; a fixed 1x1 convolution.
 
     A Rescaling of several offsets would not do: the converter moves it before the copying of

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from convert.arch.blocks import Three, luma_to_unit, unit_to_channels
+from convert.arch.blocks import luma_to_unit, unit_to_channels
 
 BACKBONES = ("vgg16", "resnet50", "efficientnet_b0")
 
@@ -15,8 +15,6 @@ BACKBONES = ("vgg16", "resnet50", "efficientnet_b0")
 CAFFE_MEANS = (103.939, 116.779, 123.68)
 # Of ImageNet's red, green and blue (Keras, applications/efficientnet.py, IMAGENET_STDDEV_RGB).
 STDDEVS = (0.229, 0.224, 0.225)
-
-ONES = (1.0, 1.0, 1.0)
 
 
 def build(
@@ -48,8 +46,11 @@ def build(
             reason = str(e).splitlines()[0] if str(e) else type(e).__name__
             raise OSError(f"{weights}: not weights of {name} without its top: {reason}") from e
     inputs = keras.Input((*size, 1), name="luma_0_255")
-    means, scales = _efficientnet(backbone) if name == "efficientnet_b0" else (CAFFE_MEANS, ONES)
-    x = backbone(unit_to_channels(luma_to_unit(inputs), means, scales))
+    unit = luma_to_unit(inputs)
+    if name == "efficientnet_b0":
+        x = backbone(unit_to_channels(unit, *_for_efficientnet(backbone)))
+    else:
+        x = backbone(unit_to_channels(unit, CAFFE_MEANS))
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(0.3, seed=seed)(x)
     x = layers.Dense(classes, dtype="float32")(x)
@@ -57,8 +58,8 @@ def build(
     return keras.Model(inputs, outputs, name=name)
 
 
-def _efficientnet(backbone: Any) -> tuple[Three, Three]:
-    """Return what must be done to luma 0..255 before a backbone that Keras built for no weights.
+def _for_efficientnet(backbone: Any) -> tuple[list[float], list[float]]:
+    """Return means and scales of luma 0..255 before a backbone that Keras built without weights.
 
     Built for ImageNet's by name, it divides by the root of `STDDEVS` after its normalisation, which
     its published weights expect; built without weights it does not. Done to x / 255 before the
@@ -67,6 +68,4 @@ def _efficientnet(backbone: Any) -> tuple[Three, Three]:
     normalisation = next(x for x in backbone.layers if type(x).__name__ == "Normalization")
     means = [float(m) for m in normalisation.get_weights()[0].ravel()]
     roots = [math.sqrt(s) for s in STDDEVS]
-    first, second, third = (255 * m * (1 - r) for m, r in zip(means, roots, strict=True))
-    red, green, blue = (1 / r for r in roots)
-    return (first, second, third), (red, green, blue)
+    return [255 * m * (1 - r) for m, r in zip(means, roots, strict=True)], [1 / r for r in roots]

@@ -35,22 +35,32 @@ LITTER = ("thumbs.db", "desktop.ini")
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    return _sorted_out(folder)[0]
 
 
-def _others(folder: Path, root: Path, pictures: list[Path]) -> list[Skipped]:
-    """Return what a class folder has besides pictures; without any picture, that it has none."""
-    others = [
-        p for p in sorted(set(folder.rglob("*")) - set(pictures))
-        if not p.is_dir() and not p.name.startswith(".") and p.name.lower() not in LITTER
-    ]  # fmt: skip
-    kinds = ", ".join(SUFFIXES)
+def _sorted_out(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the pictures below a folder, by their names, and what else people put there."""
+    pictures, others = [], []
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            pictures.append(path)
+        elif not (path.name.startswith(".") or path.name.lower() in LITTER or path.is_dir()):
+            others.append(path)
+    return pictures, others
+
+
+def _left_out(folder: Path, root: Path, pictures: list[Path], others: list[Path]) -> list[Skipped]:
+    """Return why a class folder's other files are none of the data, or the whole folder is not."""
+    allowed = f"allowed: {', '.join(SUFFIXES)}"
     if not pictures:
-        what = f"no pictures in this class folder, {len(others)} other files; allowed: {kinds}"
+        what = f"no pictures in this class folder (other files: {len(others)}); {allowed}"
         return [Skipped(str(folder.relative_to(root)), what)]
     return [
-        Skipped(str(p.relative_to(root)), f"no file that is called a picture; allowed: {kinds}")
-        for p in others
+        Skipped(
+            str(path.relative_to(root)),
+            "no regular file" if path.suffix.lower() in SUFFIXES else f"not a picture; {allowed}",
+        )
+        for path in others
     ]
 
 
@@ -88,8 +98,8 @@ def read_folders(path: Path, size: tuple[int, int] = SIZE, cut: Cut | None = Non
     for split_folder in split_folders or [path]:
         split = SPLITS[split_folder.name.lower()] if split_folders else "train"
         for class_folder in _folders(split_folder):
-            found = _pictures(class_folder)
-            left_out += _others(class_folder, path, found)
+            found, others = _sorted_out(class_folder)
+            left_out += _left_out(class_folder, path, found, others)
             files += found
             splits += [split] * len(found)
             kinds += [class_name(class_folder.name)] * len(found)

@@ -28,7 +28,13 @@ from convert.evaluate.prior import (
 from convert.evaluate.report import HEADLINES, page, pictures, save_pictures
 from convert.evaluate.scorer import FolderScorer, Scorer
 from convert.evaluate.selective import risk_at
-from convert.evaluate.source import input_description, open_data, open_scorer, wanted_truth
+from convert.evaluate.source import (
+    as_seen,
+    input_description,
+    open_data,
+    open_scorer,
+    wanted_truth,
+)
 from convert.evaluate.truth import Truth, add_truth_option, choose_truth, part_of, truth_of
 from convert.evaluate.verdict import full, robustness, slices
 from convert.labels import DATA, GIVEN, likelier_order, order_message
@@ -87,8 +93,10 @@ def run(args: argparse.Namespace) -> int:
     beside = robustness_of(args.beside) if args.beside else None
     data = open_dataset(args.data)
     scorer = open_scorer(args.model, model_options(args), data.classes)
-    if args.find_faces or data.size != (scorer.input.height, scorer.input.width):
-        data = open_data(args.data, scorer, find_faces=args.find_faces)
+    if args.find_faces:
+        data = open_data(args.data, scorer, find_faces=True)
+    else:
+        data = as_seen(data, args.data, scorer)
     part, split = part_of(data, args.split)
     truth = truth_of(part, scorer.labels, wanted_truth(scorer, args.truth, part))
     reweighed = Reweighed(scorer, choice)

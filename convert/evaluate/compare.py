@@ -22,10 +22,12 @@ from convert.evaluate.figures import rounded
 from convert.evaluate.paired import difference, in_words
 from convert.evaluate.prior import Choice, Reweighed, add_prior_option, choice_of
 from convert.evaluate.scorer import FolderScorer, Scorer
-from convert.evaluate.source import open_scorer
+from convert.evaluate.source import as_seen, open_scorer
 from convert.evaluate.truth import part_of, truth_of
 from convert.load import use_tensorflow
 from convert.model_options import add_model_options, model_options
+from convert.safety import KERAS_SUFFIXES
+from convert.train.record import model_in
 from edge.errors import UsageError
 
 EACH = {"TFLite": 20, "Keras": 5}  # calls a turn
@@ -70,10 +72,10 @@ def run(args: argparse.Namespace) -> int:
     names = _names(scorers, args.models)
     scored = []
     if data is not None:
-        seen = [_as_seen(data, args.data, s) for s in scorers]
+        _, split = part_of(data, args.split)
         scored = [
-            _scored(name, s, args.split, d, choice)
-            for name, s, d in zip(names, scorers, seen, strict=True)
+            _scored(name, s, split, as_seen(data, args.data, s), choice)
+            for name, s in zip(names, scorers, strict=True)
         ]
     rows = [
         _row(name, s, scored[i] if scored else None)
@@ -97,9 +99,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _is_keras(model: str) -> bool:
-    return (
-        Path(model).suffix in (".keras", ".h5", ".hdf5") or Path(model, "saved_model.pb").exists()
-    )
+    path = model_in(Path(model))
+    return path.suffix in KERAS_SUFFIXES or (path / "saved_model.pb").exists()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,20 +115,14 @@ class Scored:
 
 
 def _names(scorers: Sequence[Scorer], given: Sequence[str]) -> list[str]:
-    """Return what each is called: its name, or how it was given where another has that name."""
+    """Return what each is called: its name, or its path where another has that name."""
     own = [s.name for s in scorers]
     return [name if own.count(name) == 1 else path for name, path in zip(own, given, strict=True)]
 
 
-def _as_seen(data: Dataset, path: Path, scorer: Scorer) -> Dataset:
-    """Return the data as `evaluate` shows it to this model: picture files at its size."""
-    size = (scorer.input.height, scorer.input.width)
-    return data if data.size == size else open_dataset(path, size)
-
-
-def _scored(name: str, scorer: Scorer, split: str | None, data: Dataset, choice: Choice) -> Scored:
-    part, used = part_of(data, split)
-    return Scored(name, scorer, part, used, Reweighed(scorer, choice).predict(part.faces()))
+def _scored(name: str, scorer: Scorer, split: str, data: Dataset, choice: Choice) -> Scored:
+    part, _ = part_of(data, split)
+    return Scored(name, scorer, part, split, Reweighed(scorer, choice).predict(part.faces()))
 
 
 def differences(scored: Sequence[Scored]) -> list[dict[str, Any]]:

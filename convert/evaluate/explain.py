@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from convert.arguments import new_file, seed
 from convert.data import open_dataset
 from convert.evaluate.attention import NAMES, explain, overlay
-from convert.evaluate.source import open_data, open_scorer, wanted_truth
+from convert.evaluate.source import as_seen, open_scorer, wanted_truth
 from convert.evaluate.truth import add_truth_option, part_of, truth_of
 from convert.model_options import add_model_options, model_options
 from edge.errors import StorageError, UsageError
@@ -52,9 +52,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--each: got {args.each}; allowed: 1 to 50")
     data = open_dataset(args.data)
     scorer = open_scorer(args.model, model_options(args), data.classes)
-    if data.size != (scorer.input.height, scorer.input.width):
-        data = open_data(args.data, scorer)
-    part, split = part_of(data, args.split)
+    part, split = part_of(as_seen(data, args.data, scorer), args.split)
     truth = truth_of(part, scorer.labels, wanted_truth(scorer, args.truth, part))
     everyone = truth.classes if truth is not None else np.zeros(len(part), np.int64)
     chosen = choose(everyone, args.each, args.seed)

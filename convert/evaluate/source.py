@@ -14,8 +14,7 @@ from convert.evaluate.scorer import FolderScorer, Scorer
 from convert.labels import output_names
 from convert.load import load_float
 from convert.model_options import RANGES, ModelOptions, range_of
-from convert.train.record import MODEL as KERAS
-from convert.train.record import record_beside
+from convert.train.record import model_in, record_beside
 from edge.errors import ConfigError, NoInputError
 from edge.model.manifest import (
     MANIFEST,
@@ -40,7 +39,7 @@ def open_scorer(path: str, how: ModelOptions, classes: tuple[str, ...]) -> Score
     Raises:
         EdgeError: it is missing, damaged, or does not fit its labels.
     """
-    given = Path(path)
+    given = model_in(Path(path))
     if given.suffix == ".tflite":
         if not given.is_file():
             raise NoInputError(f"{given}: no such file")
@@ -48,8 +47,6 @@ def open_scorer(path: str, how: ModelOptions, classes: tuple[str, ...]) -> Score
             return _folder(given.parent, how)
         return _loose(given, how, classes)
     saved_model = (given / "saved_model.pb").is_file()
-    if (given / KERAS).is_file() and not (given / MANIFEST).is_file():
-        given = given / KERAS  # the folder of a training
     if given.is_file() or given.suffix in (".keras", ".h5", ".hdf5") or saved_model:
         return load_float(given, how, classes)
     if not given.exists() and path not in (names := classifiers()):
@@ -78,6 +75,12 @@ def _folder(folder: Path, how: ModelOptions) -> FolderScorer:
             "says so to the device; allowed: none"
         )
     return scorer
+
+
+def as_seen(data: Dataset, path: Path, scorer: Scorer) -> Dataset:
+    """Return `data`, read from `path` again where pictures would not be at the model's size."""
+    size = (scorer.input.height, scorer.input.width)
+    return data if data.size == size else open_data(path, scorer)
 
 
 def open_data(path: Path, scorer: Scorer, *, find_faces: bool = False) -> Dataset:

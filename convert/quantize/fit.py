@@ -17,7 +17,7 @@ from convert.train.record import Record
 
 log = logging.getLogger(__name__)
 
-FEW = 100  # faces: with fewer, the 95 % interval of a temperature is wider than +-20 %, about
+FEW = 100  # faces: of so many of the public test, fer2013 gets 0.87 to 1.30 (95 % of 200 draws)
 
 
 def origin_of(data: Dataset, record: Record, holdout: float | None) -> str:

@@ -14,9 +14,8 @@ from convert.quantize.onnx import add_onnx_option
 from convert.quantize.parity import Bars, add_bar_options, bars_from
 from convert.quantize.temperature import LIMITS
 from convert.quantize.tflite import MODES
-from convert.train.record import MODEL
+from convert.train.record import model_in
 from edge.errors import NoInputError, UsageError
-from edge.model.manifest import MANIFEST
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")  # as the manifest has it
 
@@ -118,13 +117,12 @@ def options_from(args: argparse.Namespace) -> Quantisation:
         UsageError: a value is out of range.
         NoInputError: the notes cannot be read.
     """
-    if (args.model / MODEL).is_file() and not (args.model / MANIFEST).is_file():
-        args.model = args.model / MODEL  # the folder of a training
+    model = model_in(args.model)
     if not NAME.match(args.out.name):
         raise UsageError(f"--out: got the name {args.out.name!r}; allowed: letters, digits, . _ -")
-    if args.out.resolve() in args.model.resolve().parents:
+    if args.out.resolve() in model.resolve().parents:
         raise UsageError(
-            f"--out: got {args.out}, in which {args.model.name} is: the folder would be replaced; "
+            f"--out: got {args.out}, in which {model.name} is: the folder would be replaced; "
             "allowed: another one"
         )
     if args.holdout is not None and not 0 < args.holdout < 1:
@@ -133,7 +131,7 @@ def options_from(args: argparse.Namespace) -> Quantisation:
         raise UsageError(f"--calibration: got {args.calibration}; allowed: 1 and more")
     temperature = _temperature(args.temperature)
     return Quantisation(
-        model=args.model,
+        model=model,
         data=args.data,
         out=args.out,
         how=model_options(args),

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         EdgeError: options, data, a model file or the environment are not usable.
     """
     plan = plan_from(args)
-    check_free(plan.out)
+    _check_free(plan.out)
     if plan.weights is not None and not plan.weights.is_file():
         raise NoInputError(f"--weights {plan.weights}: no such file")
     choose_backend(plan.backend)
@@ -127,7 +127,7 @@ def choose_backend(name: str | None) -> None:
         raise UsageError(f"--backend {name}: Keras already runs on {keras.backend.backend()}")
 
 
-def check_free(out: Path) -> None:
+def _check_free(out: Path) -> None:
     """Refuse a folder with a model that no training here can go on with.
 
     Raises:

@@ -37,6 +37,12 @@ class Record:
     prior: dict[str, float] | None = None  # class probabilities of what was learnt, by label
 
 
+def model_in(path: Path) -> Path:
+    """Return the Keras file in the folder of a training; any other path as it is."""
+    trained = (path / MODEL).is_file() and not (path / MANIFEST).is_file()
+    return path / MODEL if trained else path
+
+
 def record_beside(model: Path) -> Record:
     """Read `train.json`, or the manifest, in the folder of `model`; empty without one about it.
 

@@ -15,14 +15,12 @@ from convert.data import open_dataset
 from convert.evaluate.attention import explain, methods_for
 from convert.evaluate.cost import keras_sums, tflite_sums
 from convert.evaluate.scorer import FolderScorer
-from convert.evaluate.source import wanted_truth
 from convert.load import FloatModel, load_float, use_tensorflow
 from convert.model_options import USUAL
 from convert.quantize.temperature import tempered
 from convert.quantize.tflite import MODES
 from edge.errors import ConfigError
 from edge.model.tflite import Network
-from tests.convert.data.samples import mosaic
 
 pytestmark = pytest.mark.slow
 CLASSES = ("happy", "sad", "neutral")
@@ -350,68 +348,3 @@ def test_published_models_convert_and_run(
     assert manifest["input"]["mean"] == 127.5
     if task == "emotion":
         assert 0.64 < manifest["metrics"]["float"]["accuracy"] < 0.67  # as published: 66 %
-
-
-def test_a_model_of_another_size_is_judged_alike_by_evaluate_and_compare(
-    tmp_path: Path, data_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    use_tensorflow()
-    import keras
-
-    for split in ("train", "test"):  # pictures that are larger than what the model takes
-        for kind in CLASSES:
-            (tmp_path / "big" / split / kind).mkdir(parents=True)
-            for file in sorted((data_path / split / kind).iterdir())[:12]:
-                luma = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
-                assert luma is not None
-                noise = np.random.default_rng(2).normal(0, 30, (144, 144))
-                large = np.clip(cv2.resize(luma, (144, 144)) + noise, 0, 255).astype(np.uint8)
-                cv2.imwrite(str(tmp_path / "big" / split / kind / file.name), large)
-    keras.utils.set_random_seed(3)
-    run = tmp_path / "run"
-    run.mkdir()
-    network = keras.Sequential(
-        [
-            keras.Input((96, 96, 1)),
-            keras.layers.Rescaling(1 / 255),
-            keras.layers.Flatten(),
-            keras.layers.Dense(3, activation="softmax"),
-        ]
-    )
-    network.save(run / "model.keras")
-    big = str(tmp_path / "big")
-    capfd.readouterr()
-    assert main(["evaluate", str(run), big, "--json", "--robustness", "0"]) == 0  # a run's folder
-    alone = json.loads(capfd.readouterr().out)
-    argv = ["compare", str(run), str(run / "model.keras"), "--data", big, "--rounds", "1", "--json"]
-    assert main(argv) == 0
-    rows = json.loads(capfd.readouterr().out)["models"]
-    assert [r["name"] for r in rows] == argv[1:3]
-    for row in rows:
-        assert row["against"]["labels"]["log_loss"] == alone["against"]["labels"]["log_loss"]
-    for command in ("evaluate", "quantize"):
-        more = [big] if command == "evaluate" else ["--data", big, "--out", str(tmp_path / "own")]
-        assert main([command, str(run), *more, "--range=-1..1"]) == 78
-        assert "--range: got -1..1;" in capfd.readouterr().err
-
-
-def test_a_keras_file_is_judged_by_what_it_learnt(tmp_path: Path) -> None:
-    use_tensorflow()
-    import keras
-
-    network = keras.Sequential(
-        [
-            keras.Input((48, 48, 1)),
-            keras.layers.Rescaling(1 / 255),
-            keras.layers.Flatten(),
-            keras.layers.Dense(7, activation="softmax"),
-        ]
-    )
-    network.save(tmp_path / "model.keras")
-    data = open_dataset(mosaic(tmp_path / "faces", n=14))
-    for votes, kind in ((0.0, "labels"), (1.0, "votes"), (0.5, "votes")):
-        record = {"recipe": {"votes": votes, "holdout": 0.05}, "labels": list(data.classes)}
-        (tmp_path / "train.json").write_text(json.dumps(record))
-        scorer = load_float(tmp_path / "model.keras")
-        assert wanted_truth(scorer, "auto", data) == kind
-        assert wanted_truth(scorer, "labels", data) == "labels"

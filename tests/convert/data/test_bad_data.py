@@ -126,10 +126,10 @@ def test_class_folders_that_give_nothing_are_named(tmp_path: Path) -> None:
     data = open_dataset(tmp_path)
     assert data.classes == ("angry", "happy")
     assert {s.file: s.reason.split(";")[0] for s in data.skipped} == {
-        "angry/gone.jpg": "no file that is called a picture",
-        "fear": "no pictures in this class folder, 0 other files",
-        "happy/notes.txt": "no file that is called a picture",
-        "sad": "no pictures in this class folder, 1 other files",
+        "angry/gone.jpg": "no regular file",
+        "fear": "no pictures in this class folder (other files: 0)",
+        "happy/notes.txt": "not a picture",
+        "sad": "no pictures in this class folder (other files: 1)",
     }
 
 
