@@ -26,13 +26,13 @@ def build(size: tuple[int, int], classes: int, *, fast: bool, seed: int = 1) -> 
     for channels, kernel in CONVOLUTIONS:
         x = kind.Conv2D(channels, kernel, padding="same")(x)
         x = layers.ReLU()(kind.BatchNormalization()(x))
-        x = layers.MaxPooling2D(2)(x)
-        x = layers.Dropout(0.25, seed=next(seeds))(x)
+        x = kind.MaxPooling2D(2)(x)
+        x = kind.Dropout(0.25, seed=next(seeds))(x)
     x = layers.Flatten()(x)
     for units in DENSE:
         x = layers.Dense(units)(x)
         x = layers.ReLU()(layers.BatchNormalization()(x))
-        x = layers.Dropout(0.25, seed=next(seeds))(x)
+        x = kind.Dropout(0.25, seed=next(seeds))(x)
     x = layers.Dense(classes, dtype="float32")(x)
     outputs = layers.Softmax(dtype="float32", name="scores")(x)
     return keras.Model(inputs, outputs, name="plain_cnn")

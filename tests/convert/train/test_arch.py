@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from convert import arch
+from convert.arch.blocks import layer_kinds
 from tests.convert.train.networks import need_keras
 
 need_keras()
@@ -94,7 +95,7 @@ def test_unknown_name_and_weights_without_a_backbone() -> None:
         arch.build("edge", (48, 48), 7, weights=Path("w.h5"))
 
 
-@pytest.mark.parametrize("name", ["edge", "edge_wide", "mini_xception"])
+@pytest.mark.parametrize("name", ["edge", "edge_wide", "mini_xception", "plain_cnn"])
 def test_fast_layers_compute_what_plain_ones_do(name: str) -> None:
     if keras.backend.backend() != "torch":
         pytest.skip("fast layers exist on torch only; set KERAS_BACKEND=torch")
@@ -106,3 +107,17 @@ def test_fast_layers_compute_what_plain_ones_do(name: str) -> None:
         fast.train_on_batch(x, np.eye(7, dtype=np.float32)[rng.integers(0, 7, 8)])
     plain.set_weights(fast.get_weights())
     np.testing.assert_allclose(fast.predict_on_batch(x), plain.predict_on_batch(x), atol=1e-5)
+
+
+def test_fast_dropout_drops_its_share_differently_each_time() -> None:
+    if keras.backend.backend() != "torch":
+        pytest.skip("fast layers exist on torch only; set KERAS_BACKEND=torch")
+    layer = layer_kinds(True).Dropout(0.25, seed=1)
+    ones = np.ones((64, 24, 24, 16), np.float32)
+    first, second = (keras.ops.convert_to_numpy(layer(ones, training=True)) for _ in range(2))
+    assert set(np.unique(first)) == {0, np.float32(1 / 0.75)}
+    assert np.mean(first == 0) == pytest.approx(0.25, abs=0.005)  # 7 standard deviations
+    assert np.mean((first == 0) == (second == 0)) == pytest.approx(0.625, abs=0.01)
+    again = layer_kinds(True).Dropout(0.25, seed=1)
+    np.testing.assert_array_equal(first, keras.ops.convert_to_numpy(again(ones, training=True)))
+    assert np.array_equal(keras.ops.convert_to_numpy(layer(ones)), ones)
