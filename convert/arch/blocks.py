@@ -12,9 +12,10 @@ def layer_kinds(fast: bool) -> Any:
     """Return the makers of convolution, batch normalisation and average pooling layers.
 
     On torch, Keras copies every picture to another memory layout and back around convolutions and
-    pooling, computes batch normalisation from a dozen elementwise passes, and draws dropout by
-    three times slower numbers. With `fast`, torch's own kernels run on the layout at hand. Weights, their order and the outputs stay those of the
-    plain layers, so a network is trained with fast layers and saved with plain ones.
+    pooling, computes batch normalisation from a dozen elementwise passes, and draws dropout slowly.
+    With `fast`, torch's own kernels run on the layout at hand. Weights, their order and the outputs
+    stay those of the plain layers, so a network is trained with fast layers and saved with plain
+    ones.
     """
     import keras
 
