@@ -18,6 +18,7 @@ _Count = Annotated[int, Meta(ge=0, le=2**62)]
 _Seconds = Annotated[float, Meta(ge=0, le=1e11)]
 # What a clock may be ahead before it counts as wrong.
 AHEAD = timedelta(hours=1)
+MOST_LOST = 10**9  # events at once, as far as it is believed: their sums fit into a column
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)  # before this project; a clock that was never set
 
 
@@ -104,29 +105,29 @@ def read_event(device: str, payload: bytes, received: datetime) -> NewEvent | No
         return None
     data = event.data
     return NewEvent(
-        device=_text(device),
-        track=_text(data.track),
-        id=_text(event.id),
+        device=text(device),
+        track=text(data.track),
+        id=text(event.id),
         seq=data.seq,
-        kind=_text(data.event_type),
+        kind=text(data.event_type),
         time=_when(event.time, data, received),
         received=received,
         time_synced=data.time_synced,
         replayed=data.replayed,
-        boot_id=_text(data.boot_id),
+        boot_id=text(data.boot_id),
         uptime_s=data.uptime_s,
         emotion=_maybe(data.emotion),
         previous=_maybe(data.previous),
         reason=_maybe(data.reason),
         duration_s=data.duration_s,
         attention_s=_attention_s(data),
-        lost_before=data.lost_before,
+        lost_before=min(data.lost_before, MOST_LOST),
         faces=data.faces,
         raw=raw,
     )
 
 
-def _text(value: str) -> str:
+def text(value: str) -> str:
     """Return it as a database takes it: PostgreSQL has no NUL in text."""
     if len(value) <= MAX_TEXT and "\0" not in value:
         return value
@@ -134,7 +135,7 @@ def _text(value: str) -> str:
 
 
 def _maybe(value: str | None) -> str | None:
-    return None if value is None else _text(value)
+    return None if value is None else text(value)
 
 
 def _attention_s(data: _Data) -> float | None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import DataError, IntegrityError
 
 from edge.client.device import FACE_REASONS, Device
 from edge.client.inventory import Inventory
 from edge.messages import Status
-from edge.store.database import Store
+from edge.store.database import Store, why
+from edge.store.incoming import text
 from edge.store.models import Availability
 from edge.store.models import Device as DeviceRow
 from edge.store.write import Writer
+
+log = logging.getLogger(__name__)
 
 KINDS = ("availability", "info", "health")  # topics, in the order they are subscribed to
 
@@ -63,7 +69,8 @@ class Presence:
             seen: write when devices were last heard as well.
 
         Raises:
-            DBAPIError: the database is away; all of it is written the next time.
+            DBAPIError: the database is away; all of it is written the next time. What it refuses
+                of one device is left out, and does not hold up the others.
         """
         told = {d.name: _known(d) for d in self._inventory.devices.values()}
         changed = {n: k for n, k in told.items() if self._written.get(n) != k}
@@ -71,6 +78,28 @@ class Presence:
         ids = writer.devices({*changed, *heard}, now)
         if not ids:
             return
+        try:
+            self._write(ids, changed, heard, now)
+        except (DataError, IntegrityError):
+            for name in sorted(ids):
+                one = {name: changed[name]} if name in changed else {}
+                try:
+                    self._write(ids, one, {name: heard[name]} if name in heard else {}, now)
+                except (DataError, IntegrityError) as e:
+                    words = "%.80r: the history does not take what it says of itself: %s"
+                    log.error(words, name, why(e))
+        self._written |= changed
+        for name, at in heard.items():
+            if self._heard.get(name) == at:
+                del self._heard[name]
+
+    def _write(
+        self,
+        ids: Mapping[str, int],
+        changed: Mapping[str, _Known],
+        heard: Mapping[str, datetime],
+        now: datetime,
+    ) -> None:
         with self._store.begin() as c:
             for name in sorted(changed):
                 _write(c, ids[name], changed[name], now)
@@ -80,10 +109,6 @@ class Presence:
                     .where(DeviceRow.id == ids[name], DeviceRow.last_seen < heard[name])
                     .values(last_seen=heard[name])
                 )
-        self._written |= changed
-        for name, at in heard.items():
-            if self._heard.get(name) == at:
-                del self._heard[name]
 
 
 def _write(c: Connection, device: int, new: _Known, now: datetime) -> None:
@@ -117,9 +142,13 @@ def _known(d: Device) -> _Known:
     return _Known(
         online=d.online,
         status=status,
-        reasons=tuple(sorted(set(health.reasons) - FACE_REASONS)) if health and d.online else (),
-        version=info.version if info is not None else None,
-        contract=info.contract if info is not None else None,
-        model=info.model.name if info is not None else None,
-        tags=tuple(d.tags),
+        reasons=_texts(set(health.reasons) - FACE_REASONS) if health and d.online else (),
+        version=text(info.version) if info is not None else None,
+        contract=text(info.contract) if info is not None else None,
+        model=text(info.model.name) if info is not None else None,
+        tags=tuple(map(text, d.tags)),
     )
+
+
+def _texts(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(map(text, values)))

@@ -134,6 +134,7 @@ class Recorder:
         self._outage = _Outage(store.name)
         self._owed = 0  # events stored since we digested last
         self._row: int | None = None  # in the table of recorders
+        self._fault = ""  # of ours, that was told last
         self.counts = Counts()
         events = f"{mqtt.base}/+/event"
         shared = f"$share/{settings.group}/{events}"
@@ -226,7 +227,7 @@ class Recorder:
             event = read_event(held.device, held.payload, held.received)
             if event is not None:
                 events.append(event)
-                self._presence.heard(held.device, held.received)
+                self._presence.heard(event.device, held.received)
             elif held.payload:
                 self.counts.invalid += 1
                 level = logging.WARNING if self.counts.invalid == 1 else logging.DEBUG
@@ -290,6 +291,11 @@ class Recorder:
         except DBAPIError as e:
             self.counts.failures += 1
             self._outage.failed(e)
+        except Exception as e:  # of one device's data; what all devices say is stored nevertheless
+            self.counts.failures += 1
+            level = logging.DEBUG if repr(e) == self._fault else logging.ERROR
+            self._fault = repr(e)
+            log.log(level, "history %s: will be tried again: %r", self._store.name, e, exc_info=e)
 
     def _digest(self, *, busy: bool = False, last: bool = False) -> None:
         """Digest until nothing waits, or enough events to store; at least once."""

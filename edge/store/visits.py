@@ -107,7 +107,10 @@ def _visit(events: Sequence[TrackEvent]) -> Figures:
 
 
 def _instants(events: Sequence[TrackEvent]) -> list[int]:
-    """Return when each happened, never falling: within a boot by its steady clock."""
+    """Return when each happened, never falling: within a boot by its steady clock.
+
+    As far as that clock can be believed: nobody is there for longer than `MAX_VISIT_MS`.
+    """
     anchors: dict[str, TrackEvent] = {}
     for event in events:
         known = anchors.get(event.boot_id)
@@ -116,7 +119,8 @@ def _instants(events: Sequence[TrackEvent]) -> list[int]:
     out: list[int] = []
     for event in events:
         anchor = anchors[event.boot_id]
-        t = _ms(anchor.time) + round(1000 * (event.uptime_s - anchor.uptime_s))
+        since = round(1000 * (event.uptime_s - anchor.uptime_s))
+        t = _ms(anchor.time) + min(max(since, -MAX_VISIT_MS), MAX_VISIT_MS)
         if out:
             t = min(max(t, out[-1]), out[0] + MAX_VISIT_MS)
         out.append(t)

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from edge.store import Store, open_store
 from edge.store.digest import digest
+from edge.store.incoming import MOST_LOST
 from edge.store.models import Device as DeviceRow
 from edge.store.models import (
     Event,
@@ -264,6 +265,22 @@ def test_losses_that_the_device_tells_of_are_rows(store: Store) -> None:
     loss = one(store, Loss)
     assert (loss.events, loss.seq, loss.time) == (40, 42, START + timedelta(seconds=9))
     assert gaps(store) == [(2, 41)]
+
+
+def test_clocks_and_losses_beyond_reason_are_not_believed(store: Store) -> None:
+    bad, good = Device("bad"), Device("good")
+    bad.tell(0, "face_appeared", "a", time_synced=False, uptime_s=0.0, lost_before=2**62)
+    bad.tell(1, "emotion_changed", "a", time_synced=True, uptime_s=9e10, lost_before=2**62)
+    bad.tell(2, "face_left", "a", duration_s=9e10, uptime_s=0.0, lost_before=2**62)
+    good.visit(0, "b", [("happy", 5.0)])
+    keep(store, bad)
+    keep(store, good)
+    with store.connect() as c:
+        week = timedelta(days=7)
+        starts = c.scalars(select(Visit.started)).all()
+        assert len(starts) == 2
+        assert all(abs(at - START) <= 2 * week for at in starts)
+        assert c.scalar(select(func.sum(Loss.events))) == 3 * MOST_LOST
 
 
 def test_events_of_later_versions_are_kept_and_counted(store: Store) -> None:
