@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
         return _in_sandbox(args)
     try:
         config, unit = load_as_service(args)
+        _with_its_model(config)
     except EdgeError as e:
         if args.config_only:
             raise
@@ -69,6 +70,23 @@ def run(args: argparse.Namespace) -> int:
             _report(name, str(e), good=False)
             code = code or e.exit_code
     return code
+
+
+def _with_its_model(config: Config) -> None:
+    """Check what the configuration says of the model's labels, as `run` does before it starts.
+
+    A model that cannot be read is no mistake of these keys: its own part says so.
+    """
+    from edge.model.manifest import find_model, load_manifest
+    from edge.pipeline import check_labels
+
+    if not config.classify.enabled:
+        return
+    try:
+        manifest = load_manifest(find_model(config.classify.model))
+    except EdgeError:
+        return
+    check_labels(config, manifest.labels, manifest.prior)
 
 
 def _in_sandbox(args: argparse.Namespace) -> int:

@@ -173,8 +173,9 @@ def open_history(args: argparse.Namespace) -> Store:
     Raises:
         UsageError: none is named.
         NoInputError: there is no such file.
-        ConfigError: the address is wrong, or the history is of another version.
-        UnavailableError: the database is away, or the extra is not installed.
+        ConfigError: the address is wrong, or the history is of a newer version.
+        UnavailableError: the database is away, its tables are not made or not brought up to date
+            yet, or the extra is not installed.
     """
     address = named_history(args)
     if not address:

@@ -87,9 +87,10 @@ def open_store(address: str | URL, *, migrate: bool = True) -> Store:
         migrate: make the tables, or bring older ones up to date; without, they must be there.
 
     Raises:
-        ConfigError: the address is wrong, the history is that of a newer version, or it is not
-            there or older and `migrate` is off.
-        UnavailableError: the database cannot be reached or refuses.
+        ConfigError: the address is wrong, the history is that of a newer version, or there is no
+            such file and `migrate` is off.
+        UnavailableError: the database cannot be reached or refuses, or `migrate` is off and its
+            tables are those of an older version, or not made yet: a recorder is about to do that.
     """
     url = parse_address(address) if isinstance(address, str) else address
     if url.drivername == "sqlite" and not migrate and not Path(url.database or "").exists():
@@ -98,7 +99,7 @@ def open_store(address: str | URL, *, migrate: bool = True) -> Store:
     if migrate:
         file.make(url)
     elif file.is_empty(url):  # SQLite would write into it, and put its own files beside it
-        raise ConfigError(f"{shown(url)}: {NO_TABLES}; {RECORD_MAKES}")
+        raise UnavailableError(f"{shown(url)}: {NO_TABLES}; {RECORD_MAKES}")
     store = Store(_engine(url))
     try:
         with unavailable(store.name):
@@ -196,7 +197,7 @@ def _prepare(store: Store, migrate: bool) -> None:
             )
         if not migrate:
             what = NO_TABLES if now is None else f"its tables are old ({now})"
-            raise ConfigError(f"{store.name}: {what}; {RECORD_MAKES}")
+            raise UnavailableError(f"{store.name}: {what}; {RECORD_MAKES}")
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection

@@ -196,6 +196,24 @@ def test_only_the_configuration_is_silent_when_it_is_good(
     assert "mqtt.port: got 99999" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[alert]\nenabled = true\nemotions = ["bored"]\n', "alert.emotions: got bored; allowed"),
+        ('[baseline]\nenabled = true\nemotions = ["tired"]\n', "baseline.emotions: got tired"),
+        ("[classify]\nprior = {happy = 0.5, sad = 0.5}\n", "classify.prior"),
+    ],
+)
+def test_emotions_that_the_model_does_not_have_are_found_before_a_reload(
+    service: Service, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    service.write("config.toml", text)
+    assert main(["check", "--config-only"]) == 78
+    assert said in capsys.readouterr().err
+    code, parts = checked(capsys)
+    assert code == 78 and said in parts["configuration"]
+
+
 def test_the_sandbox_is_for_an_installed_unit_with_its_own_configuration(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

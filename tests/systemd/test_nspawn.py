@@ -323,6 +323,39 @@ def test_a_version_that_does_not_start_gives_way_to_the_old_one(machine: Machine
     _next_event(machine)
 
 
+def test_what_was_disabled_or_failed_before_an_upgrade_stays_so(machine: Machine) -> None:
+    front = "emotion-edge@front.service"
+    machine.run("systemctl", "disable", "--now", UNIT)
+    _configure(machine, "[mqtt]\nport = 99999\n", name="front")
+    machine.run("systemctl", "restart", front, check=False)
+    machine.eventually(
+        lambda: machine.show(front, "ActiveState")["ActiveState"] == "failed", "failed"
+    )
+    old = machine.run("readlink", "/opt/emotion-edge/current")
+    said = machine.run("/src/systemd/install", "--wheels", "/wheels", check=False)
+    assert f"installed; what did not run before does not run now: {front}" in said
+    assert machine.run("readlink", "/opt/emotion-edge/current") != old
+    assert not machine.active(UNIT)
+    assert machine.run("systemctl", "is-enabled", UNIT, check=False).strip() == "disabled"
+    _configure(machine, WITH_BROKER, name="front")
+    machine.run("systemctl", "restart", front)
+
+
+def test_without_a_restart_the_old_environment_stays_until_there_is_one(machine: Machine) -> None:
+    machine.run("systemctl", "enable", "--now", UNIT)
+    old = machine.run("readlink", "/opt/emotion-edge/current").strip()
+    before = machine.pid(UNIT)
+    machine.run("/src/systemd/install", "--wheels", "/wheels", "--no-start")
+    assert machine.run("readlink", "/opt/emotion-edge/current").strip() != old
+    assert machine.pid(UNIT) == before
+    machine.run("test", "-x", f"{old}/bin/python")
+    machine.run("/src/systemd/install", "--wheels", "/wheels")
+    assert machine.pid(UNIT) not in (0, before)
+    new = machine.run("readlink", "/opt/emotion-edge/current").strip()
+    assert machine.run("sh", "-c", "echo /opt/emotion-edge/venv-*").split() == [new]
+    _next_event(machine)
+
+
 def test_uninstall_leaves_what_is_the_operators_and_purge_does_not(machine: Machine) -> None:
     pid = machine.pid(UNIT)
     machine.run("/src/systemd/install", "--uninstall")

@@ -44,6 +44,15 @@ def test_verify_has_nothing_to_say(unit: str, tmp_path: Path) -> None:
     assert (said, done.returncode) == ([], 0)
 
 
+@pytest.mark.parametrize("unit", ALL[2:])
+def test_a_subscriber_waits_for_what_it_needs_however_long(unit: str) -> None:
+    """A history's database, its tables or an address may come an hour after the machine."""
+    settings = _settings(unit)
+    assert {"Restart=on-failure", "StartLimitIntervalSec=0", "RestartSec=10"} <= {*settings}
+    # 69 (not there yet) and 66 (no such file yet) are tried again.
+    assert "RestartPreventExitStatus=64 78" in settings
+
+
 @needs_systemd
 @pytest.mark.parametrize("unit", ALL)
 def test_exposure_is_at_most_one_and_a_half(unit: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, UnavailableError
 from edge.store import file, open_store, parse_address
 from tests.edge.store.sender import Device
 from tests.edge.store.tables import keep
@@ -130,7 +130,7 @@ def test_an_empty_file_is_no_history_to_read_and_stays(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     path.touch()
     with pytest.raises(
-        ConfigError, match=r"history\.db: there are no tables yet; `emotion-edge rec"
+        UnavailableError, match=r"history\.db: there are no tables yet; `emotion-edge rec"
     ):
         open_store(str(path), migrate=False)
     assert path.read_bytes() == b""
