@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+
+from edge.errors import UsageError
 
 
 def seed(text: str) -> int:
@@ -33,3 +36,20 @@ def new_file(text: str) -> Path:
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"got {text}, a folder; allowed: a file")
     return path
+
+
+def told_apart(names: Sequence[str], given: Sequence[str]) -> list[str]:
+    """Return what each is called: its name, or what was given where another has that name."""
+    own = [n if names.count(n) == 1 else g for n, g in zip(names, given, strict=True)]
+    return own if len(set(own)) == len(own) else list(given)
+
+
+def check_once(option: str, given: Sequence[str]) -> None:
+    """Refuse an option's values of which one is there twice.
+
+    Raises:
+        UsageError: one is.
+    """
+    for value in given:
+        if given.count(value) > 1:
+            raise UsageError(f"{option}: got {value} twice; allowed: each once")

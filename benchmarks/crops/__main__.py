@@ -15,7 +15,7 @@ from benchmarks.crops.landmarks import landmark_figures, landmark_table
 from benchmarks.crops.tilted import Posed, framed, tilt_figures, tilt_table
 from convert.data import open_dataset
 from convert.detector.photos import load_photos, split
-from convert.detector.under_test import DetectorUnderTest, open_under_test
+from convert.detector.under_test import DetectorUnderTest, open_all, open_under_test
 from convert.evaluate.truth import part_of
 from edge.classify import Model
 from edge.model.manifest import find_model
@@ -90,7 +90,7 @@ def main() -> None:
     if not any(getattr(args, name) for name in allowed[args.what]):
         parser.error("no faces; give " + " or ".join(f"--{n}" for n in allowed[args.what]))
     cv2.setNumThreads(1)  # as on the device
-    subjects = [open_under_test(spec) for spec in args.detector or ["face@320"]]
+    subjects = open_all(args.detector or ["face@320"])
     found = WHAT[args.what](args, Model(find_model(args.model)), subjects)
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n")

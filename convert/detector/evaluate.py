@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.arguments import seed
+from convert.arguments import check_once, seed, told_apart
 from convert.detector.copy_paste import Composer
 from convert.detector.photographs import close_faces, evaluate_close, evaluate_photographs
 from convert.detector.photos import Photo, load_photos, split
 from convert.detector.rooms import evaluate_rooms
 from convert.detector.scores import Floats, Truth, evaluate
 from convert.detector.table import table
-from convert.detector.under_test import DetectorUnderTest, interleaved, open_under_test
+from convert.detector.under_test import DetectorUnderTest, interleaved, open_all, open_under_test
 from convert.detector.videos import Clip, evaluate_clip, load_clip
 from edge.config import Detect, TrackKeys
 from edge.errors import NoInputError, UsageError
@@ -98,18 +98,22 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--pictures: got {args.pictures}; allowed: 1 and more")
     if args.rooms < 0 or (args.rooms and not args.photos):
         raise UsageError(f"--rooms: got {args.rooms:g}; allowed: 0 and more, with --photos")
+    check_once("--clips", [str(path) for path in args.clips])
     for path in args.clips:
         if not path.is_file():
             raise NoInputError(f"{path}: no such file")
     import cv2
 
     cv2.setNumThreads(1)  # as on the device, and to compare time alike
-    detectors = [open_under_test(spec) for spec in args.detector or SPECS]
+    detectors = open_all(args.detector or SPECS)
     photos = [p for path in args.photos for p in split(load_photos(path))[1]]
     clips: list[Clip] = []
     if args.clips:
         reference = open_under_test(args.reference)
-        clips = [load_clip(path, reference) for path in args.clips]
+        names = told_apart([path.stem for path in args.clips], [str(p) for p in args.clips])
+        clips = [
+            load_clip(path, name, reference) for path, name in zip(args.clips, names, strict=True)
+        ]
     material = _material(photos, clips, args)
     verdict = verdict_of(detectors, material)
     print(table(verdict))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.arguments import check_once, told_apart
 from convert.detector.scores import Found
 from edge.config import Detect
 from edge.detect import open_detector
@@ -29,7 +31,7 @@ TINY = 0.001  # smallest face asked for, share of the height
 class DetectorUnderTest:
     """A detector to judge."""
 
-    label: str
+    label: str  # no other's, where several are judged
     threshold: float  # that it would be used with
     detector: FaceDetector
     config: Detect = field(default_factory=Detect)  # it was opened with, `LOW` as its threshold
@@ -83,6 +85,19 @@ def open_under_test(spec: str) -> DetectorUnderTest:
     # The cascade gives no probability: whatever it finds counts.
     used = 0.0 if parts["name"] == "haar" else threshold
     return DetectorUnderTest(f"{parts['name']}@{width}", used, open_detector(config), config)
+
+
+def open_all(specs: Sequence[str]) -> list[DetectorUnderTest]:
+    """Open several; those of one name and width are called as they were given.
+
+    Raises:
+        UsageError: one makes no sense, or is there twice.
+        EdgeError: one cannot be opened.
+    """
+    check_once("--detector", specs)
+    detectors = [open_under_test(spec) for spec in specs]
+    labels = told_apart([d.label for d in detectors], specs)
+    return [replace(d, label=label) for d, label in zip(detectors, labels, strict=True)]
 
 
 def _number(text: str | None, usual: float) -> float:

@@ -40,8 +40,13 @@ class Clip:
         return (frames[-1].t - frames[0].t + gap) / 60
 
 
-def load_clip(path: Path, reference: DetectorUnderTest) -> Clip:
+def load_clip(path: Path, name: str, reference: DetectorUnderTest) -> Clip:
     """Read every frame with the device's own camera code and ask the reference.
+
+    Args:
+        path: of the video.
+        name: that its figures go by; no other clip's.
+        reference: tells where faces are.
 
     Raises:
         NoInputError: the file cannot be read.
@@ -52,7 +57,7 @@ def load_clip(path: Path, reference: DetectorUnderTest) -> Clip:
     camera.close()
     if not frames:
         raise NoInputError(f"{path}: no frame in it")
-    return Clip(path.stem, frames, [_truth(reference.find(f.luma), reference) for f in frames])
+    return Clip(name, frames, [_truth(reference.find(f.luma), reference) for f in frames])
 
 
 def _truth(found: Found, reference: DetectorUnderTest) -> Truth:

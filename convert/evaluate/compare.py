@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.arguments import told_apart
 from convert.data import Dataset, open_dataset
 from convert.evaluate.command import against, describe
 from convert.evaluate.cost import latencies, multiply_adds, one_face, parameters, size_bytes
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         use_tensorflow()
     how = model_options(args, where_unsaid=len(args.models) > 1)
     scorers = [open_scorer(m, how, data.classes if data else ()) for m in args.models]
-    names = _names(scorers, args.models)
+    names = told_apart([s.name for s in scorers], args.models)
     scored = []
     if data is not None:
         _, split = part_of(data, args.split)
@@ -112,12 +113,6 @@ class Scored:
     part: Dataset
     split: str
     scores: NDArray[np.float32]
-
-
-def _names(scorers: Sequence[Scorer], given: Sequence[str]) -> list[str]:
-    """Return what each is called: its name, or its path where another has that name."""
-    own = [s.name for s in scorers]
-    return [name if own.count(name) == 1 else path for name, path in zip(own, given, strict=True)]
 
 
 def _scored(name: str, scorer: Scorer, split: str, data: Dataset, choice: Choice) -> Scored:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from convert.arguments import told_apart
 from convert.cli import main
 from convert.detector.scores import Found, Truth
-from convert.detector.under_test import DetectorUnderTest, open_under_test
+from convert.detector.under_test import DetectorUnderTest, open_all, open_under_test
 from convert.detector.videos import Clip, evaluate_clip
 from edge.errors import UsageError
 from edge.geometry import Box
@@ -76,6 +78,13 @@ def test_a_spec_that_makes_no_sense(spec: str) -> None:
         open_under_test(spec)
 
 
+def test_detectors_of_one_name_and_width_are_called_as_given() -> None:
+    specs = ["face@320:0.5", "face@320:0.6", "face@160", "haar@320"]
+    opened = open_all(specs)
+    assert [d.label for d in opened] == ["face@320:0.5", "face@320:0.6", "face@160", "haar@320"]
+    assert [d.threshold for d in opened[:2]] == [0.5, 0.6]
+
+
 def test_what_was_found_keeps_its_order_and_empty_is_empty() -> None:
     detector = DetectorUnderTest("s", 0.7, Scripted([[(0.9, HERE), (0.2, THERE)], []]))
     luma = np.zeros((240, 320), np.uint8)
@@ -115,6 +124,44 @@ def test_the_command_on_pictures_and_a_video(
     text = (tmp_path / "v.html").read_text()
     assert text.count("<img") >= 1 and "haar@320" in text
     assert "haar@320" in capsys.readouterr().out
+
+
+def test_what_was_given_is_no_others_name() -> None:
+    assert told_apart(["clip", "other"], ["clip.avi", "other.avi"]) == ["clip", "other"]
+    given = ["clip.avi", "clip.mp4", "clip.avi.avi"]
+    assert told_apart(["clip", "clip", "clip.avi"], given) == given
+
+
+def film(path: Path, grey: int) -> str:
+    path.parent.mkdir(exist_ok=True)
+    out = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (160, 120))
+    for _ in range(4):
+        out.write(np.full((120, 160, 3), grey, np.uint8))
+    out.release()
+    return str(path)
+
+
+def test_each_detector_and_each_clip_has_a_row(tmp_path: Path) -> None:
+    specs = ["haar@160", "haar@160:0.5"]
+    clips = [film(tmp_path / f"{place}/clip.avi", 90) for place in "ab"]
+    other = film(tmp_path / "other.avi", 90)
+    command = ["evaluate-detector", *(a for s in specs for a in ("--detector", s))]
+    command += ["--reference", "haar@160", "--json", str(tmp_path / "v.json")]
+    assert main([*command, "--clips", *clips, other]) == 0
+    verdict = json.loads((tmp_path / "v.json").read_text())
+    assert list(verdict) == specs
+    for own in verdict.values():
+        assert own["ms_a_frame"]["median"] > 0
+        assert list(own["videos"]) == [*clips, "other"]
+
+
+@pytest.mark.parametrize("option", ["--detector", "--clips"])
+def test_the_same_twice(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = film(tmp_path / "clip.avi", 90)
+    twice = {"--detector": ["--detector", "haar@160"] * 2, "--clips": []}[option]
+    clips = [clip] if option == "--detector" else [clip, clip]
+    assert main(["evaluate-detector", *twice, "--clips", *clips]) == UsageError.exit_code
+    assert f"{option}: got " in (said := capsys.readouterr().err) and "twice" in said
 
 
 def test_nothing_to_evaluate_on(capsys: pytest.CaptureFixture[str]) -> None:
