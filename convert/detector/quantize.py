@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from convert.arguments import seed
 from convert.detector.calibrate import NOMINAL, calibrate, levels_of
-from convert.detector.card import card
+from convert.detector.card import card, figures_table
 from convert.detector.checkpoint import Weights
 from convert.detector.copy_paste import Composer
 from convert.detector.network import MULTIPLE, STRIDES, Shape, build
@@ -24,6 +23,7 @@ from convert.detector.onnx import Maps, checked_detector, maps_of
 from convert.detector.photos import KEPT_SOURCES, Photo, load_photos, sources_of, split
 from convert.detector.yunet import LICENSE, LICENSE_FILE
 from convert.load import use_tensorflow
+from convert.quantize.figures import read_figures
 from convert.quantize.folder import GateError, staged, write
 from convert.quantize.onnx import FILE as ONNX
 from convert.quantize.onnx import add_onnx_option
@@ -94,6 +94,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make the folder, or say why not and leave nothing behind."""
     _check(args)
+    figures = detector_figures(args.figures)
     use_tensorflow()
     from convert.detector.checkpoint import BEST, put, save_weights, training_of
     from convert.detector.yunet import load_start
@@ -134,7 +135,6 @@ def run(args: argparse.Namespace) -> int:
                 f"int8 and float find the same face in {parity['found_by_both']:.2%} of the cases; "
                 f"allowed: {args.agree:.0%} and more; nothing was written"
             )
-        figures = for_manifest(json.loads(args.figures.read_text())) if args.figures else {}
         manifest = Manifest(
             name=args.out.name,
             task="face",
@@ -191,6 +191,12 @@ def blended(before: Weights, after: Weights, fraction: float) -> Weights:
         (b + np.float32(fraction) * (a - b)).astype(np.float32)
         for b, a in zip(before, after, strict=True)
     ]
+
+
+def detector_figures(path: Path | None) -> dict[str, Any]:
+    """Return figures of `evaluate-detector` for a manifest and its card; see `read_figures`."""
+    found = read_figures(path, "evaluate-detector", lambda f: figures_table(for_manifest(f)))
+    return for_manifest(found)
 
 
 def for_manifest(figures: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from convert.detector.checkpoint import BEST, load_weights, put, training_of
 from convert.detector.photographs import truth_of
 from convert.detector.photos import KEPT_SOURCES, Photo, load_photos, sources_of, split
-from convert.detector.quantize import for_manifest
+from convert.detector.quantize import detector_figures
 from convert.detector.scores import Found, match
 from convert.load import use_tensorflow
 from convert.quantize.folder import GateError, staged, write
@@ -95,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
     """Make the folder, or say why not and leave nothing behind."""
     if not 0 < args.from_score < 1:
         raise UsageError(f"--from-score: got {args.from_score}; allowed: above 0, below 1")
+    figures = detector_figures(args.figures)
     use_tensorflow()
     record = training_of(args.run_folder)
     try:
@@ -111,7 +111,6 @@ def run(args: argparse.Namespace) -> int:
         for p in split(load_photos(path))[1]
         if p.source not in KEPT_SOURCES
     ]
-    figures = for_manifest(json.loads(args.figures.read_text())) if args.figures else {}
     tflite = to_int8(model, batches.draw(CALIBRATION, seed=-1 % 2**32)[0])
     detector = load_manifest(find_model(args.detector))
     with staged(args.out) as folder:

@@ -58,12 +58,12 @@ def card(manifest: Manifest) -> str:
         "",
     ]
     if "bars" in m:
-        lines += figures(m)
+        lines += tables(m)
     lines += _sources(p.get("sources", []))
     return "\n".join(lines) + "\n" + LIMITS + "\n" + NOT_FOR
 
 
-def figures(m: dict[str, Any]) -> list[str]:
+def tables(m: dict[str, Any]) -> list[str]:
     """Return the tables of `evaluate-state`'s figures."""
     lines = [
         "## Figures",

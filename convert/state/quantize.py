@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -16,12 +15,13 @@ from numpy.typing import NDArray
 
 from convert.detector.checkpoint import BEST, load_weights, put, training_of
 from convert.load import use_tensorflow
+from convert.quantize.figures import read_figures
 from convert.quantize.folder import GateError, staged, write
 from convert.quantize.onnx import FILE as ONNX
 from convert.quantize.onnx import add_onnx_option
 from convert.quantize.tflite import run_converter, spanning
 from convert.state.augment import Recipe, crop_of
-from convert.state.card import card
+from convert.state.card import card, tables
 from convert.state.charts import risk_chart
 from convert.state.command import add_data
 from convert.state.cover import dark_glasses, mask
@@ -80,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
     """Make the folder, or say why not and leave nothing behind."""
     if args.most_apart <= 0:
         raise UsageError(f"--most-apart: got {args.most_apart}; allowed: above 0")
+    figures = state_figures(args.figures)
     use_tensorflow()
     record = training_of(args.run_folder)
     try:
@@ -106,7 +107,6 @@ def run(args: argparse.Namespace) -> int:
                 f"{parity['same_told']:.1%} of the values; allowed: {args.most_apart:g}, "
                 f"{SAME_TOLD:.0%}; nothing was written"
             )
-        figures = json.loads(args.figures.read_text()) if args.figures else {}
         manifest = Manifest(
             name=args.out.name,
             task="state",
@@ -144,6 +144,11 @@ def run(args: argparse.Namespace) -> int:
         f"{parity['same_told']:.2%} of the values told alike"
     )
     return 0
+
+
+def state_figures(path: Path | None) -> dict[str, Any]:
+    """Return figures of `evaluate-state` for a manifest, its card and chart; see `read_figures`."""
+    return read_figures(path, "evaluate-state", lambda f: (tables(f), risk_chart(f)))
 
 
 def spoilt(faces: Faces, recipe: Recipe, n: int, seed: int) -> tuple[Luma, Floats]:
