@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ BEST = "weights.npz"  # averaged weights, what is evaluated and quantised
 HISTORY = "history.jsonl"
 RECORD = "run.json"  # plan, network, recipe and data
 FREE = ("steps", "minutes", "peak_rate", "warmup", "report_every")
-"""Parts of a plan that may differ when a run goes on."""
+"""Parts of a plan that may differ when a run of the detector, or of the state network, goes on."""
 
 
 @dataclass(slots=True)
@@ -64,13 +64,16 @@ def note(folder: Path, row: dict[str, float]) -> None:
         f.write(json.dumps(row) + "\n")
 
 
-def check_same_run(folder: Path, record: dict[str, Any], state: str = STATE) -> None:
+def check_same_run(
+    folder: Path, record: dict[str, Any], state: str = STATE, free: Collection[str] = FREE
+) -> None:
     """Refuse to go on in a folder of another run.
 
     Args:
         folder: of the run.
         record: of the run that is to go on.
         state: what is in a folder where one can.
+        free: parts of the plan that may differ.
 
     Raises:
         ConfigError: its record has other data, another network, plan or recipe.
@@ -85,7 +88,7 @@ def check_same_run(folder: Path, record: dict[str, Any], state: str = STATE) -> 
     for part in ("shape", "recipe", "data", "plan"):
         old, new = before.get(part, {}), now[part]
         for key in sorted(set(old) | set(new)):
-            if (part != "plan" or key not in FREE) and old.get(key) != new.get(key):
+            if (part != "plan" or key not in free) and old.get(key) != new.get(key):
                 raise ConfigError(
                     f"{folder}: it holds a run with {part}.{key} {old.get(key)!r}; got "
                     f"{new.get(key)!r}; allowed: the same, or another folder"

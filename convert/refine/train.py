@@ -93,7 +93,7 @@ def train(
         "data": data,
         "candidates": {"faces": faces, "none": none},
     }
-    check_same_run(folder, record, state=BACKUP)
+    check_same_run(folder, record, state=BACKUP, free=())
     write(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
     keras.utils.set_random_seed(plan.seed)
     model = build(shape, fast=True, seed=plan.seed)

@@ -125,9 +125,11 @@ def test_collect_train_go_on_quantise_and_run(
     ]  # fmt: skip
     assert main([*command, "--epochs", "2"]) == 0
     assert main([*command, "--epochs", "3"]) == 78, "another plan in this folder"
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert main([*command, "--epochs", "2", "--steps", "5"]) == 78, "epochs of another length"
+    assert json.loads((tmp_path / "run" / "run.json").read_text()) == record
     assert main([*command, "--epochs", "2", "--pictures", "31"]) == 78, "collected from others"
     assert main([*command, "--epochs", "2"]) == 0
-    record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["candidates"]["faces"] and record["candidates"]["none"]
     again = json.loads((tmp_path / "run" / "run.json").read_text())
     assert again == record
