@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.detector.archives import first_difference
 from edge.errors import ConfigError, NoInputError
 from edge.model.manifest import MANIFEST
 
@@ -86,13 +87,13 @@ def check_same_run(
         raise ConfigError(f"{folder / RECORD}: {e}; allowed: the record of the run") from e
     now = json.loads(json.dumps(record))
     for part in ("shape", "recipe", "data", "plan"):
-        old, new = before.get(part, {}), now[part]
-        for key in sorted(set(old) | set(new)):
-            if (part != "plan" or key not in free) and old.get(key) != new.get(key):
-                raise ConfigError(
-                    f"{folder}: it holds a run with {part}.{key} {old.get(key)!r}; got "
-                    f"{new.get(key)!r}; allowed: the same, or another folder"
-                )
+        may_differ = free if part == "plan" else ()
+        if apart := first_difference(before.get(part, {}), now[part], may_differ):
+            key, old, new = apart
+            raise ConfigError(
+                f"{folder}: it holds a run with {part}.{key} {old!r}; got {new!r}; allowed: the "
+                "same, or another folder"
+            )
 
 
 def record_beside(weights: Path) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.arguments import seed
+from convert.detector.archives import ARCHIVES, archives_of
 from convert.files import alone_in
 from convert.train.tensorboard import add_tensorboard_option, event_files
 from edge.errors import UnavailableError, UsageError
@@ -107,7 +108,9 @@ def run(args: argparse.Namespace) -> int:
     if args.minutes and not args.steps:
         given["steps"] = 1_000_000  # only time ends it
     archives = {path: split(load_photos(path))[0] for path in {*args.portraits, *args.scenes}}
-    data = {path.name: sha256_of(path) for path in sorted(archives)}
+    data: dict[str, Any] = {
+        ARCHIVES: archives_of({"portraits": args.portraits, "scenes": args.scenes})
+    }
     start, before = None, None
     if args.start is not None:
         start = load_start(args.start)

@@ -127,7 +127,7 @@ def train(
     scenes: Sequence[Photo],
     folder: Path,
     *,
-    data: dict[str, str],
+    data: dict[str, Any],
     start: Weights | None = None,
     before: dict[str, Any] | None = None,
     say: Callable[[str], None],
@@ -143,7 +143,7 @@ def train(
         portraits: photographs whose faces are pasted.
         scenes: photographs to paste on and to mine.
         folder: for the state, the averaged weights and the history; made when missing.
-        data: what the photographs were read from: names and their SHA-256, for the record.
+        data: what the photographs were read from, for the record.
         start: weights of an earlier run to begin with; default: random ones.
         before: record of the run that `start` comes from.
         say: gets a line of progress.

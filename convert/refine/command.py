@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from convert.arguments import seed
+from convert.detector.archives import ARCHIVES, archives_of, first_difference
 from convert.files import alone_in
 from convert.refine.candidates import Candidates, collected
 from edge.errors import ConfigError, UnavailableError, UsageError
@@ -80,16 +81,14 @@ def run(args: argparse.Namespace) -> int:
     from convert.refine.network import Shape
     from convert.refine.train import Plan, train
     from convert.train.progress import Progress
-    from edge.model.manifest import sha256_of
 
     if keras.backend.backend() == "torch":
         import torch
 
         torch.set_num_threads(args.threads)
     say = Progress(1).line
-    archives = sorted({*args.portraits, *args.scenes})
-    data = {
-        **{path.name: sha256_of(path) for path in archives if path.is_file()},
+    data: dict[str, Any] = {
+        ARCHIVES: archives_of({"portraits": args.portraits, "scenes": args.scenes}),
         "pictures": args.pictures,
     }
     given = {
@@ -141,9 +140,9 @@ def load(path: Path, made_from: Mapping[str, Any] | None = None) -> Candidates:
 
 
 def _check_same(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    for key in sorted({*before, *now}):
-        if before.get(key) != now.get(key):
-            raise ConfigError(
-                f"{path}: was collected with {key} {before.get(key)!r}; got {now.get(key)!r}; "
-                "allowed: the same, or another --out"
-            )
+    if apart := first_difference(before, now):
+        key, old, new = apart
+        raise ConfigError(
+            f"{path}: was collected with {key} {old!r}; got {new!r}; allowed: the same, or another "
+            "--out"
+        )

@@ -48,6 +48,31 @@ def test_losses_by_hand() -> None:
     assert float(distance_loss(truth, value)) == pytest.approx(wanted, rel=1e-3)
 
 
+def test_the_record_has_each_archive_with_its_role(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convert.cli import main
+
+    told: list[dict[str, list[dict[str, str]]]] = []
+    monkeypatch.setattr("convert.detector.train.train", lambda *_, data, **__: told.append(data))
+    for place in ("home", "office"):
+        (tmp_path / place).mkdir()
+    people = archive(tmp_path / "p.npz", [portrait(f"P{k}_1", seed=k) for k in range(3)])
+    home = archive(tmp_path / "home" / "photos.npz", [scene(k) for k in range(3)])
+    office = archive(tmp_path / "office" / "photos.npz", [scene(k) for k in range(4)])
+    command = ["train-detector", "--portraits", str(people), "--out", str(tmp_path / "run")]
+    for scenes in ([office, home], [home, office]):
+        assert main([*command, *(a for s in scenes for a in ("--scenes", str(s)))]) == 0
+    first, second = (data["archives"] for data in told)
+    assert [(a["role"], a["name"]) for a in first] == [
+        ("portraits", "p.npz"), ("scenes", "photos.npz"), ("scenes", "photos.npz"),
+    ]  # fmt: skip
+    assert [a["sha256"] for a in first[1:]] == [
+        sha256(path.read_bytes()).hexdigest() for path in (office, home)
+    ]
+    assert second == [first[0], first[2], first[1]]
+
+
 @pytest.mark.slow
 def test_train_stop_go_on_quantise_and_find(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

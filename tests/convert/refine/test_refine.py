@@ -104,6 +104,29 @@ def test_batches_are_the_same_for_one_seed_and_mix_what_there_is() -> None:
     assert set(first["score"].ravel()) == {0.0, 1.0}
 
 
+def test_what_was_collected_is_taken_for_the_same_archives_in_the_same_roles(
+    tmp_path: Path,
+) -> None:
+    from convert.refine.command import load, save
+    from edge.errors import ConfigError
+
+    kept, a, b = tmp_path / "candidates.npz", "aa", "bb"
+
+    def of(*told: tuple[str, str, str]) -> dict[str, object]:
+        rows = [dict(zip(("role", "name", "sha256"), row, strict=True)) for row in told]
+        return {"archives": rows, "pictures": 30, "seed": 1}
+
+    now = of(("portraits", "p.npz", a), ("scenes", "p.npz", b))
+    for before in (now, {"p.npz": b, "pictures": 30, "seed": 1}):  # the second: of before roles
+        save(kept, candidates(), made_from=before)
+        assert len(load(kept, made_from=now)) == len(candidates())
+        with pytest.raises(ConfigError, match="was collected with"):
+            load(kept, made_from=of(("portraits", "p.npz", a), ("scenes", "p.npz", a)))
+    save(kept, candidates(), made_from=now)
+    with pytest.raises(ConfigError, match=r"with archives\[0\] .*'portraits', .* got .*'scenes', "):
+        load(kept, made_from=of(("scenes", "p.npz", a), ("portraits", "p.npz", b)))
+
+
 @pytest.mark.slow
 def test_collect_train_go_on_quantise_and_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -129,7 +152,10 @@ def test_collect_train_go_on_quantise_and_run(
     assert main([*command, "--epochs", "2", "--steps", "5"]) == 78, "epochs of another length"
     assert json.loads((tmp_path / "run" / "run.json").read_text()) == record
     assert main([*command, "--epochs", "2", "--pictures", "31"]) == 78, "collected from others"
+    swapped = [{"--portraits": "--scenes", "--scenes": "--portraits"}.get(a, a) for a in command]
+    assert main([*swapped, "--epochs", "2"]) == 78, "collected with other roles"
     assert main([*command, "--epochs", "2"]) == 0
+    assert [a["role"] for a in record["data"]["archives"]] == ["portraits", "scenes"]
     assert record["candidates"]["faces"] and record["candidates"]["none"]
     again = json.loads((tmp_path / "run" / "run.json").read_text())
     assert again == record
