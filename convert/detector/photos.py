@@ -132,7 +132,7 @@ def _name(more: dict[str, NDArray[np.generic]], key: str, index: int) -> str:
 
 
 def person(photo: Photo) -> str:
-    """Return whom a photograph shows, so that nobody is on both sides.
+    """Return whom a photograph shows, so that nobody of an archive is on both sides.
 
     `Given_Name_0001.jpg` says so; in archives of many sources only those with names of people do.
     """

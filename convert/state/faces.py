@@ -81,7 +81,8 @@ def person(name: str) -> str:
 def held_out(faces: Faces) -> NDArray[np.bool_]:
     """Return which rows are kept for judging: sources but for `FILMS`, one person in `HELD_OUT`.
 
-    The same in every run and every archive, so that nobody is on both sides.
+    The same in every run and every archive, so that nobody is on both sides; more of the archives
+    in `HELD_OUT_OF`, whose names are not those of people.
     """
     of_person = [
         zlib.crc32(person(str(name)).encode()) % HELD_OUT_OF.get(str(source), HELD_OUT) == 0
