@@ -28,9 +28,12 @@ LONG_BLINKS = 5  # in a minute, before their mean length says anything
 LOWEST_PITCH, HIGHEST_PITCH, WIDEST_YAW = -22.0, 20.0, 40.0
 UNSEEN_S = 1.0  # s: eyes that are not seen for so long are no longer called closed
 STALE_S = 0.8  # s: a state measured longer ago says nothing of now
-# s: between two measurements at 5 a second, the fewest there are. Of a longer gap nobody knows
-# whether the eyes were open or shut: it makes neither a microsleep nor a long blink.
-LIDS_STEP_S = 0.2
+LIDS_STEP_S = 0.2  # s: between two measurements at 5 a second, where lids move within it
+# Of a longer gap than between two measurements, one of which was missed, nobody knows whether the
+# eyes were open or shut: it is neither microsleep, blink nor PERCLOS. How far measurements are
+# apart is the camera's and the budget's: a mean says it, weighted by PACE_WEIGHT a measurement.
+GAP_STEPS, GAP_LEAST_S = 2.5, 0.3
+PACE_WEIGHT, SLOWEST_S = 0.25, 0.25  # SLOWEST_S: 4 a second; what comes slower has gaps
 LONGEST_STEP_S = 1.0  # s: between two measurements, no more is credited to the first
 MOUTH_SHUT = 0.7  # times the level of a yawn: below it, a yawn may be over
 CALM = 2 / 3  # of the level: below it, drowsiness is over
@@ -42,7 +45,9 @@ class _Lids:
 
     open_level: float = OPEN_FIRST
     seen: float | None = None  # s: last measurement of the eyes
-    closed: float | None = None  # s: since when; None: open
+    closed: float | None = None  # s: since when, or since the last gap; None: open
+    carried: float = 0.0  # s: that they were seen shut before that gap
+    step: float = LIDS_STEP_S  # s: between two measurements, of late
     blinks: int = 0
     spans: deque[tuple[float, float]] = field(default_factory=deque)  # s: eyes closed from, to
     short: deque[tuple[float, float]] = field(default_factory=deque)  # s: blinks: at, length
@@ -88,8 +93,12 @@ class DrowsinessJudge:
         if state is None:
             return estimate
         lids, mouth = self._faces[name]
-        if measured is not None and measured != self._measured.get(name):
+        before = self._measured.get(name)
+        if measured is not None and measured != before:
             self._measured[name] = measured
+            if before is not None:
+                lids.step += PACE_WEIGHT * (min(measured - before, SLOWEST_S) - lids.step)
+            self._unseen(measured, lids, mouth)  # or a pause of the camera would count as seen
             self._mouth(measured, mouth, state.mouth)
             yawning = mouth.wide is not None and measured - mouth.wide < YAWN_MOST_S
             self._lids(measured, lids, None if yawning else openness(state))
@@ -119,9 +128,17 @@ class DrowsinessJudge:
         level = self._config.closed * lids.open_level
         half = min(dt, LIDS_STEP_S) / 2  # the lids moved between two measurements
         if lids.closed is None and value <= level:
-            lids.closed = t - half
+            lids.closed, lids.carried = t - half, 0.0
         elif lids.closed is not None and value >= min(REOPEN * level, 0.9 * lids.open_level):
             self._opened(t - dt + half, lids)  # by what was seen, again
+        elif (
+            lids.closed is not None
+            and before is not None
+            and t - before > max(GAP_STEPS * lids.step, GAP_LEAST_S)
+        ):
+            lids.spans.append((lids.closed, before))
+            lids.carried += before - lids.closed
+            lids.closed = t
         elif lids.closed is None:
             step = (value - lids.open_level) * min(dt / OPEN_TAU_S, 1.0)
             lids.open_level = min(max(lids.open_level + step, OPEN_LEAST), OPEN_MOST)
@@ -131,9 +148,10 @@ class DrowsinessJudge:
         if began is None:
             return
         lids.spans.append((began, t))
-        if t - began <= BLINK_MOST_S:
+        length = lids.carried + t - began
+        if length <= BLINK_MOST_S:
             lids.blinks += 1
-            lids.short.append((t, t - began))
+            lids.short.append((t, length))
 
     def _mouth(self, t: float, mouth: _Mouth, value: float | None) -> None:
         """Take the mouth's opening measured at `t`; None: it cannot be told."""
@@ -177,10 +195,12 @@ class DrowsinessJudge:
             lids.eyes = None
             return [replace(on, ended=lids.spans[-1][1] if lids.spans else t)]
         # By what was seen: in between, they may have opened.
-        held = (lids.seen if lids.seen is not None else t) - lids.closed
+        held = lids.carried + (lids.seen if lids.seen is not None else t) - lids.closed
         level = "sleep" if held >= c.sleep_s else "microsleep" if held >= c.microsleep_s else None
-        if level is not None and (on is None or on.level != level):
-            lids.eyes = Condition(ConditionKind.EYES_CLOSED, lids.closed, t, level)
+        if level is None or (on is not None and on.level in {level, "sleep"}):
+            return []
+        since = lids.closed - lids.carried if on is None else on.since
+        lids.eyes = Condition(ConditionKind.EYES_CLOSED, since, t, level)
         return []
 
     def _drowsy(self, t: float, lids: _Lids, sums: Sums) -> list[Condition]:

@@ -20,7 +20,7 @@ YAW_SIGMA, OPEN_SIGMA = 4.0, 0.1  # degrees, share: noise of the values
 
 @dataclass(frozen=True)
 class Do:
-    """What a face does for a time. `gone`: it is not in view."""
+    """What a face does for a time. `gone`: it is not in view; `stalled`: no frame comes."""
 
     seconds: float
     yaw: float | None = 0.0
@@ -28,6 +28,7 @@ class Do:
     eyes: float | None = 0.9
     mouth: float | None = 0.05
     gone: bool = False
+    stalled: bool = False
 
 
 AHEAD = Do(5.0)
@@ -94,6 +95,8 @@ def play(
     said: list[Said] = []
     for n in range(int((length + 1.0) * rate)):
         t = (n + phase) / rate
+        if any(do is not None and do.stalled for do in (at(script, t) for script in scripts)):
+            continue
         estimates: tuple[Estimate, ...] = ()
         for i, script in enumerate(scripts):
             do = at(script, t)
