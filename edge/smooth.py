@@ -83,6 +83,7 @@ class _History:
     windows: dict[str, AttributeWindow] = field(default_factory=dict)
     attributes: dict[str, AttributeEstimate] = field(default_factory=dict)
     baseline: Mapping[str, float] = field(default_factory=dict)
+    alone: bool = False  # the newest sample came when all others were older than the window
     began: float | None = None  # s: first score, for settling
     counted: float = 0.0  # s: scores before then are forgotten: the face has changed since
     changed: float = -math.inf  # s: when `emotion` last changed
@@ -161,11 +162,7 @@ class TemporalSmoother:
         )
 
     def _take(self, t: float, history: _History, fresh: Scores) -> None:
-        while history.window and history.window[0][0] < t - self._config.window_s:
-            history.window.popleft()
-        if not history.window:  # what was seen before says nothing any more: settle anew
-            history.began = None
-            history.change.reset()
+        self._drop_old(t, history, scored=fresh.probabilities is not None)
         if fresh.probabilities is None:
             if not history.window:  # nothing left to go by
                 history.scores, history.named = None, {}
@@ -188,6 +185,19 @@ class TemporalSmoother:
         if emotion != history.emotion and t - history.changed < self._config.hold_s:
             return
         self._become(t, history, emotion, Reason.LOW_CONFIDENCE if emotion == UNKNOWN else None)
+
+    def _drop_old(self, t: float, history: _History, *, scored: bool) -> None:
+        """Drop what is older than the window; where samples are further apart, keep the last."""
+        last = None
+        while history.window and history.window[0][0] < t - self._config.window_s:
+            last = history.window.popleft()
+        emptied = not history.window
+        if emptied and scored and history.alone and last is not None:
+            history.window.append(last)  # twice in a row is no hole: they come no oftener
+        elif emptied:  # what was seen before says nothing any more: settle anew
+            history.began = None
+            history.change.reset()
+        history.alone = emptied and scored
 
     def _forget(self, t: float, history: _History, scores: NDArray[np.float32]) -> bool:
         """Drop from the window what was before a change, as soon as that is sure."""

@@ -144,6 +144,38 @@ def test_after_a_hole_longer_than_the_window_it_begins_anew(method: str) -> None
     assert settled.emotion == "sad"
 
 
+@pytest.mark.parametrize("method", ["mean", "ema", "mode"])
+def test_an_emotion_is_told_of_samples_that_come_less_often_than_the_window_is_long(
+    method: str,
+) -> None:
+    estimates = play(TemporalSmoother(LABELS, Smooth(method=method)), [(4, "happy", 0.95)], hz=0.5)
+    assert [e.emotion for e in estimates] == ["unknown", "happy"]
+
+
+@pytest.mark.parametrize("method", ["mean", "ema", "mode"])
+def test_a_face_that_changes_is_followed_where_samples_become_rare(method: str) -> None:
+    s = TemporalSmoother(LABELS, Smooth(method=method, window_s=0.8))
+    play(s, [(3, "happy", 0.95)])
+    seen = [s.update(3.0 + n, [track()], [scores("sad", 0.95)])[0] for n in range(6)]
+    assert [e.emotion for e in seen[:3]] == ["happy", "happy", "sad"]
+    assert changes(seen) == ["happy", "sad"]
+    assert (seen[-1].confidence, seen[-1].window_s) == (pytest.approx(0.95, abs=0.06), 0.8)
+
+
+def test_one_rare_sample_does_not_turn_it_over() -> None:
+    s = TemporalSmoother(LABELS, Smooth(window_s=0.8))
+    script = [(3.0, "happy", 0.9), (1.0, "sad", 0.9), (3.0, "happy", 0.9)]
+    assert changes(play(s, script, hz=1)) == ["unknown", "happy"]
+
+
+def test_rare_samples_between_which_it_was_refused_begin_anew() -> None:
+    s = TemporalSmoother(LABELS, Smooth(window_s=1.0))
+    s.update(0.0, [track()], [scores("happy", 0.9)])
+    s.update(0.5, [track()], [Scores("a", None, Reason.BLURRED)])
+    (back,) = s.update(1.2, [track()], [scores("sad", 0.9)])
+    assert (back.emotion, back.window_s) == ("unknown", 0.0)
+
+
 def test_a_face_that_is_not_scored_is_told_with_its_reason() -> None:
     s = TemporalSmoother(LABELS, Smooth())
     (unscored,) = s.update(0.0, [track()], [Scores("a", None, Reason.NOT_SCORED)])
