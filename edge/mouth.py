@@ -20,6 +20,10 @@ YAWN_GAP_S = 0.2  # s: a yawn is over if the mouth is less open for so long
 YAWN_MOST_S = 10.0  # s: a yawn excuses nothing for ever; yawns take 4 to 7 s
 REVEALED_S = 0.5  # s: a mouth that was covered is to be seen for so long: a cloth has folds
 HIDDEN_S = 1.0  # s: a mouth that was wide open and cannot be told, behind a hand, say, still is
+# s: so long without a pose and nothing is known of a mouth that was hidden. Masks stay on, but the
+# pose of who wears one comes back within moments; a hand is taken away unseen where nobody asks
+# any more, as of a face that is no longer among the largest.
+UNTOLD_S = 5.0
 
 
 def yawn_mouth(config: Config) -> float | None:
@@ -67,15 +71,20 @@ class CoveredMouth:
 
     since: float | None = None  # s: since when it is to be seen again; None: it never was hidden
     hidden: bool = False
+    untold: float | None = None  # s: since when there is no pose; None: there is one
 
     def update(self, t: float, state: FaceState | None) -> bool:
         """Return whether it is, by the state at `t`, s.
 
         It is where the pose is told and the mouth is not: of 84 of 110 people with masks, of 3 of
-        300 without (`python -m benchmarks.masks`). Without a pose nothing new is known.
+        300 without (`python -m benchmarks.masks`). Without a pose nothing new is known,
+        and after a while nothing at all.
         """
         if state is None or state.yaw is None:
+            self.untold = t if self.untold is None else self.untold
+            self.hidden = self.hidden and t - self.untold < UNTOLD_S
             return self.hidden
+        self.untold = None
         if state.mouth is None:
             self.hidden, self.since = True, None
         elif self.hidden:

@@ -11,6 +11,7 @@ from edge.messages import Eyes, FaceState
 from edge.mouth import (
     HIDDEN_S,
     REVEALED_S,
+    UNTOLD_S,
     YAWN_GAP_S,
     YAWN_MOST_S,
     CoveredMouth,
@@ -86,6 +87,20 @@ def test_of_a_face_that_cannot_be_judged_the_last_word_stands(state: FaceState |
     assert not mouth.update(0.0, state)
     assert mouth.update(1.0, MASKED)
     assert mouth.update(2.0, state)
+    assert mouth.update(1.9 + UNTOLD_S, state)
+
+
+@pytest.mark.parametrize("state", [None, NOTHING])
+def test_a_mouth_of_which_nothing_is_known_any_more_is_not_covered_for_ever(
+    state: FaceState | None,
+) -> None:
+    mouth = CoveredMouth()
+    assert mouth.update(0.0, MASKED)
+    assert mouth.update(1.0, state)
+    assert not mouth.update(1.0 + UNTOLD_S, state)
+    assert not mouth.update(2.0 + UNTOLD_S, state)
+    assert mouth.update(3.0 + UNTOLD_S, MASKED)
+    assert mouth.update(4.0 + UNTOLD_S, state), "it counts from the last pose"
 
 
 @pytest.mark.parametrize(
