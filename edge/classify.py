@@ -140,7 +140,10 @@ class TrackClassifier:
         for track in living[: self._config.max_faces]:
             known = self._known[track.id]
             there = not track.gone and frame.t - track.seen <= STALE_S
-            if self._yawning(frame.t, track, known.mouth):
+            if self._yawning(frame.t, track, known.mouth):  # it keeps its emotion and its turn
+                answers = self._beside(frame, track, known) if there else {}
+                if answers:
+                    out.append(Scores(track.id, None, None, answers))
                 continue
             if there and known.emotion.due(frame.t):
                 out.append(self._one(frame, track, known))
@@ -159,32 +162,65 @@ class TrackClassifier:
         )
 
     def _one(self, frame: Frame, track: Track, known: _Known) -> Scores:
-        if min(track.box.width, track.box.height) < self._config.min_face_px:
-            return Scores(track.id, None, Reason.TOO_SMALL)
-        if turned_away(track, self._config):
-            return Scores(track.id, None, Reason.TURNED_AWAY)
-        if known.covered.update(frame.t, track.state) and not self._config.score_covered:
-            return Scores(track.id, None, Reason.COVERED)
-        if seems_to_yawn(track.state) and not self._config.score_yawns:
-            return Scores(track.id, None, Reason.YAWNING)
-        landmarks = track.landmarks if self._config.upright else None
-        try:
-            face = self._model.crop(frame.luma, track.box, landmarks)
-        except ValueError:  # carried out of the frame
-            return Scores(track.id, None, Reason.NO_FACE)
-        if cv2.mean(face)[0] < self._config.min_brightness:
-            return Scores(track.id, None, Reason.LOW_LIGHT)
-        if sharpness(face) < self._config.min_sharpness:
-            return Scores(track.id, None, Reason.BLURRED)
-        answers: dict[str, dict[str, float]] = {}
-        for name, model, _ in self._attributes:
-            if known.attribute[name].due(frame.t):
-                probabilities = model.infer(model.crop(frame.luma, track.box, landmarks))
-                answers[name] = dict(zip(model.labels, probabilities.tolist(), strict=True))
+        if unfit := self._unfit(track):
+            return Scores(track.id, None, unfit)
+        hidden = self._hidden(frame.t, track, known)
+        if hidden and not self._attributes:
+            return Scores(track.id, None, hidden)
+        face = self._face(frame, track)
+        if isinstance(face, Reason):
+            return Scores(track.id, None, hidden or face)
+        answers = self._ask(frame, track, known)
+        if hidden:
+            return Scores(track.id, None, hidden, answers)
         scores = self._model.infer(face)
         if self._prior is not None:
             scores = weighed(scores, *self._prior)
         return Scores(track.id, scores, None, answers)
+
+    def _beside(self, frame: Frame, track: Track, known: _Known) -> dict[str, dict[str, float]]:
+        """Return the attributes that are due of a face whose emotion is not asked now."""
+        if not self._attributes or self._unfit(track):
+            return {}
+        return (
+            {} if isinstance(self._face(frame, track), Reason) else self._ask(frame, track, known)
+        )
+
+    def _unfit(self, track: Track) -> Reason | None:
+        """Return why no model can judge a face by where it is, None if they can."""
+        if min(track.box.width, track.box.height) < self._config.min_face_px:
+            return Reason.TOO_SMALL
+        return Reason.TURNED_AWAY if turned_away(track, self._config) else None
+
+    def _hidden(self, t: float, track: Track, known: _Known) -> Reason | None:
+        """Return why no emotion can be read off a mouth, None if it can."""
+        if known.covered.update(t, track.state) and not self._config.score_covered:
+            return Reason.COVERED
+        if seems_to_yawn(track.state) and not self._config.score_yawns:
+            return Reason.YAWNING
+        return None
+
+    def _face(self, frame: Frame, track: Track) -> NDArray[np.uint8] | Reason:
+        """Return a face as the emotion model takes it, or why its picture is not good enough."""
+        try:
+            face = self._model.crop(frame.luma, track.box, self._landmarks(track))
+        except ValueError:  # carried out of the frame
+            return Reason.NO_FACE
+        if cv2.mean(face)[0] < self._config.min_brightness:
+            return Reason.LOW_LIGHT
+        return Reason.BLURRED if sharpness(face) < self._config.min_sharpness else face
+
+    def _ask(self, frame: Frame, track: Track, known: _Known) -> dict[str, dict[str, float]]:
+        """Return what the additional classifiers say that are due."""
+        answers = {}
+        for name, model, _ in self._attributes:
+            if known.attribute[name].due(frame.t):
+                face = model.crop(frame.luma, track.box, self._landmarks(track))
+                answers[name] = dict(zip(model.labels, model.infer(face).tolist(), strict=True))
+        return answers
+
+    def _landmarks(self, track: Track) -> Points | None:
+        return track.landmarks if self._config.upright else None
 
 
 class NoEmotions:

@@ -241,7 +241,7 @@ class Scores:
 
     track: str
     probabilities: NDArray[np.float32] | None  # (classes,), adding up to 1; None: see `reason`
-    reason: Reason | None = None
+    reason: Reason | None = None  # None without probabilities: only attributes were asked
     # Fresh answers of additional classifiers: by name, the probability of each label.
     attributes: dict[str, dict[str, float]] = field(default_factory=dict)
     # By what scores were multiplied because the face has them at rest; {}: nothing was.

@@ -162,6 +162,12 @@ class TemporalSmoother:
         )
 
     def _take(self, t: float, history: _History, fresh: Scores) -> None:
+        for name, shares in fresh.attributes.items():
+            if name not in history.windows:
+                history.windows[name] = AttributeWindow(self._windows_s.get(name, WINDOW_S))
+            history.attributes[name] = history.windows[name].update(t, shares)
+        if fresh.probabilities is None and fresh.reason is None:  # nobody asked for the emotion
+            return
         self._drop_old(t, history, scored=fresh.probabilities is not None)
         if fresh.probabilities is None:
             if not history.window:  # nothing left to go by
@@ -169,10 +175,6 @@ class TemporalSmoother:
                 self._become(t, history, UNKNOWN, fresh.reason)
             return
         history.window.append((t, fresh.probabilities))
-        for name, shares in fresh.attributes.items():
-            if name not in history.windows:
-                history.windows[name] = AttributeWindow(self._windows_s.get(name, WINDOW_S))
-            history.attributes[name] = history.windows[name].update(t, shares)
         history.baseline = fresh.baseline
         history.began = t if history.began is None else history.began
         history.scores = self._mean(history.window, self._config.window_s)

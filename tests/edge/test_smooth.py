@@ -243,6 +243,23 @@ def test_attributes_stay_with_their_face() -> None:
     assert (said.label, said.confidence, said.scores) == ("yes", 0.75, {"no": 0.25, "yes": 0.75})
 
 
+@pytest.mark.parametrize("reason", [Reason.COVERED, Reason.YAWNING, None])
+def test_attributes_are_told_of_a_face_that_is_not_scored(reason: Reason | None) -> None:
+    s = TemporalSmoother(LABELS, Smooth())
+    given = Scores("a", None, reason, {"mask": {"mask": 0.75, "no_mask": 0.25}})
+    (estimate,) = s.update(0.0, [track()], [given])
+    assert (estimate.emotion, estimate.reason) == ("unknown", reason)
+    assert estimate.attributes["mask"].label == "mask"
+
+
+def test_attributes_alone_change_nothing_of_the_emotion() -> None:
+    s = TemporalSmoother(LABELS, Smooth(window_s=1.0))
+    play(s, [(2, "happy", 0.9)])
+    (estimate,) = s.update(9.0, [track()], [Scores("a", None, None, {"mask": {"mask": 1.0}})])
+    assert (estimate.emotion, estimate.reason) == ("happy", None)
+    assert estimate.attributes["mask"].label == "mask"
+
+
 def test_what_becomes_a_picture_loses_its_emotion_at_once_and_begins_anew_when_it_moves() -> None:
     smoother = TemporalSmoother(["happy", "sad"], Smooth())
     happy = np.array([0.9, 0.1], np.float32)
