@@ -215,7 +215,10 @@ class TrackClassifier:
         answers = {}
         for name, model, _ in self._attributes:
             if known.attribute[name].due(frame.t):
-                face = model.crop(frame.luma, track.box, self._landmarks(track))
+                try:
+                    face = model.crop(frame.luma, track.box, self._landmarks(track))
+                except ValueError:  # a negative margin takes a part that is outside of the frame
+                    continue
                 answers[name] = dict(zip(model.labels, model.infer(face).tolist(), strict=True))
         return answers
 

@@ -399,6 +399,19 @@ def test_attributes_alone_are_asked_of_who_may_be_yawning() -> None:
         assert all("light" in s.attributes for s in scored)
 
 
+def test_an_attribute_that_sees_less_of_a_face_than_there_is_in_the_frame_has_no_answer(
+    tmp_path: Path,
+) -> None:
+    inner = json.loads((MODELS / "tiny-int8" / "manifest.json").read_text())["input"]
+    narrow = Model(spoilt(tmp_path, input=inner | {"margin": -0.4}))
+    c = classifier(attributes=[("narrow", narrow, 2.0), ("light", Model(MODELS / "tiny-float"), 2)])
+    (half,) = c.classify(grey_frame(0.0), [track("a", -25)])  # 15 of its 40 columns are there
+    assert half.reason is None
+    assert list(half.attributes) == ["light"]
+    (whole,) = c.classify(grey_frame(1.0), [track("a", 20, seen=1.0)])
+    assert list(whole.attributes) == ["narrow", "light"]
+
+
 @pytest.mark.parametrize(
     ("config", "state", "reason"),
     [
