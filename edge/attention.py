@@ -25,6 +25,8 @@ STALE_S = 0.8
 # s: between two measurements, no more is credited to what was seen in the first.
 LONGEST_STEP_S = 1.0
 
+WORSE = ("repeated", "long")  # levels: the second is told although the first is on
+
 
 @dataclass(slots=True)
 class NaturalPose:
@@ -168,7 +170,7 @@ class AttentionJudge:
             ended.append(replace(g.distracted, ended=max(g.since, g.distracted.at)))
             g.distracted = None
             g.away.clear()  # who was warned begins anew
-        elif g.distracted is None and level is not None:
+        elif level is not None and (g.distracted is None or (g.distracted.level, level) == WORSE):
             g.distracted = Condition(ConditionKind.DISTRACTED, g.since, t, level)
         return ended
 

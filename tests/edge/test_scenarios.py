@@ -94,6 +94,21 @@ SCENARIOS: dict[str, tuple[list[Do], Expected]] = {
             ("attention_began", 25.0),
         ],
     ),
+    "glances at a phone, the last of which does not end": (
+        [AHEAD, *[Do(2.4, **DOWN), Do(2.0)] * 4, Do(6.0, **DOWN), AHEAD],
+        [
+            *[
+                (what, 5.0 + 4.4 * n + dt)
+                for n in range(4)
+                for what, dt in (("attention_ended", 0.0), ("attention_began", 2.4))
+            ],
+            ("attention_ended", 22.6),
+            ("distracted repeated", 23.0),
+            ("distracted long", 25.6),
+            ("distracted_ended long", 28.6),
+            ("attention_began", 28.6),
+        ],
+    ),
     "glances that do not add up within 30 s": (
         [AHEAD, *[Do(2.4, **DOWN), Do(7.6)] * 5],
         [
