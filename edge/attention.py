@@ -50,12 +50,20 @@ class NaturalPose:
         self.yaw += weight * (from_yaw - self.yaw)
         self.pitch += weight * (from_pitch - self.pitch)
 
+    def forget(self) -> None:
+        """Begin anew."""
+        self.yaw = self.pitch = self.seconds = 0.0
+
     def centre(self, c: Attention) -> tuple[float, float]:
         """Return yaw and pitch of the cone's axis, degrees; what was learned fades in."""
         trust = min(self.seconds / c.learn_s, 1.0)
         yaw = min(max(self.yaw, -c.max_yaw_offset), c.max_yaw_offset)
         pitch = min(max(self.pitch, -c.max_pitch_offset), c.max_pitch_offset)
         return c.centre_yaw + trust * yaw, c.centre_pitch + trust * pitch
+
+
+def _centre(c: Attention) -> tuple[float, float]:
+    return c.centre_yaw, c.centre_pitch
 
 
 @dataclass(slots=True)
@@ -81,11 +89,19 @@ class AttentionJudge:
         """Judge as the section `attention` says."""
         self._faces: dict[str, _Gaze] = {}
         self._camera = NaturalPose()  # shared by all faces where natural = "camera"
-        self.configure(config)
+        self._config = config.attention
 
     def configure(self, config: Config) -> None:
-        """Go on by other settings; what is known of the faces in view stays."""
-        self._config = config.attention
+        """Go on by other settings; what is known of the faces in view stays.
+
+        But for where they look naturally, when the centre is another: that was learned round the
+        old one, and whoever sets it means that place.
+        """
+        before, self._config = self._config, config.attention
+        if _centre(before) != _centre(self._config):
+            self._camera.forget()
+            for gaze in self._faces.values():
+                gaze.natural.forget()
 
     def update(self, t: float, estimates: Sequence[Estimate]) -> tuple[Estimate, ...]:
         """Return `estimates` in their order, with `looking`, conditions and seconds looked."""
