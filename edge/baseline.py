@@ -72,12 +72,16 @@ class BaselineCorrector:
         self._config = config
         self._chosen = np.array([label in config.emotions for label in self._labels])
         if not config.enabled:
-            self._rests, self._camera = {}, None
-            self._visits.clear()
+            self.forget()
             return
         self._camera = self._camera_factors()
         for rest in self._rests.values():
             rest.factors = self._own_factors(rest)
+
+    def forget(self) -> None:
+        """Begin anew: scores are no longer what they were, under another prior, say."""
+        self._rests, self._camera = {}, None
+        self._visits.clear()
 
     def update(
         self, t: float, tracks: Sequence[Track], scores: Sequence[Scores]

@@ -106,6 +106,8 @@ class Pipeline:
             self.state.configure(asked)
         self.classifier.configure(now.classify, yawn_mouth(now))
         self.baseline.configure(now.baseline)
+        if self.trained and now.classify.prior != self.config.classify.prior:
+            self.baseline.forget()
         self.smoother.configure(now.smooth)
         for judge in self.judges:
             judge.configure(now)

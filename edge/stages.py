@@ -141,6 +141,9 @@ class BaselineStage(Protocol):
     def configure(self, config: Baseline, /) -> None:
         """Go on by other settings; what was learned stays, unless it is switched off."""
 
+    def forget(self) -> None:
+        """Begin anew: scores are no longer what they were."""
+
     def update(
         self, t: float, tracks: Sequence[Track], scores: Sequence[Scores], /
     ) -> tuple[Scores, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ from edge.config import Classify, Config
 from edge.configfile import load
 from edge.contract import Health
 from edge.errors import ConfigError
-from edge.messages import CameraLost, Estimate, Frame, PipelineEvent
+from edge.geometry import Box
+from edge.messages import CameraLost, Estimate, Frame, PipelineEvent, Scores, Track
 from edge.pipeline import LIVE, RESTART, Pipeline, check_labels, differences, with_live_keys
 from edge.stages import CameraStats, Control, OutboxStats
 from tests.conftest import ROOT
@@ -58,11 +61,10 @@ def configured(*sets: str) -> Config:
     return load(None, {}, [f"classify.model={TINY}", "detect.name=haar", *sets])
 
 
-@pytest.fixture
-def pipeline() -> Pipeline:
+def built(*sets: str) -> Pipeline:
     listener = Listener()
     return build(
-        configured(),
+        configured(*sets),
         FakeClock(),
         Control(),
         random.Random(1),
@@ -70,6 +72,11 @@ def pipeline() -> Pipeline:
         camera=NoCamera(),
         publisher=lambda _identity: listener,
     )
+
+
+@pytest.fixture
+def pipeline() -> Pipeline:
+    return built()
 
 
 def other(value: Any) -> Any:
@@ -234,6 +241,33 @@ def test_a_prior_that_the_model_cannot_have_is_refused_and_nothing_changes(
     with pytest.raises(ConfigError, match=r"classify\.prior: got shares; allowed: raters or equal"):
         pipeline.configure(configured("classify.prior={dark=0.5, grey=0.25, bright=0.25}"))
     assert pipeline.config is before
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_rest_that_was_learned_under_another_prior_is_forgotten(
+    told: bool, tmp_path: Path
+) -> None:
+    labels = {"sad": 0.2, "neutral": 0.6, "happy": 0.2}
+    folder = tmp_path / "model"
+    shutil.copytree(TINY, folder)
+    manifest = json.loads((folder / "manifest.json").read_text()) | {"labels": list(labels)}
+    (folder / "manifest.json").write_text(
+        json.dumps(manifest | ({"prior": labels} if told else {}))
+    )
+    pipeline = built(f"classify.model={folder}")
+    track = Track("a", Box(0, 0, 50, 60), 0.9, 0.0, 0.0, (320, 240))
+    shown = Scores("a", np.array([0.55, 0.4, 0.05], np.float32))
+
+    def weakened(t: float) -> set[str]:
+        (scores,) = pipeline.baseline.update(t, [track], [shown])
+        return set(scores.baseline)
+
+    assert [weakened(2.0 * n) for n in range(100)][-1] == {"sad"}
+    pipeline.configure(configured(f"classify.model={folder}", "smooth.floor=0.2"))
+    assert weakened(200.0) == {"sad"}
+    pipeline.configure(configured(f"classify.model={folder}", "classify.prior=raters"))
+    # Of a model that does not tell its own prior, scores are what they were under any.
+    assert weakened(202.0) == (set() if told else {"sad"})
 
 
 @pytest.mark.parametrize(
