@@ -101,9 +101,10 @@ class FaceTracker:
         x, y = track.box.centre
         if t > track.seen and not (0 <= x < width and 0 <= y < height):
             return False  # walked out of the picture
-        if not track.confirmed:
-            return track.misses <= TENTATIVE_MISSES and t - track.seen <= self._config.lost_s
-        return t - track.seen <= self._config.lost_s
+        if not track.confirmed and track.misses > TENTATIVE_MISSES:
+            return False
+        # Whom no detection has looked for since is not lost, however seldom there is one.
+        return track.misses == 0 or t - track.seen <= self._config.lost_s
 
     def _carry(self, track: _Tracked, frame: Frame) -> None:
         """Move a box on to this frame: by its picture where that is found, else by its speed."""

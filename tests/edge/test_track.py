@@ -60,6 +60,27 @@ def test_the_same_face_keeps_its_track_through_missed_detections() -> None:
     assert again.seen == 1.2
 
 
+@pytest.mark.parametrize("confirm", [1, 2, 3])
+def test_a_face_is_found_where_detections_are_further_apart_than_a_lost_one_lives(
+    confirm: int,
+) -> None:
+    tr = tracker(confirm=confirm)
+    seen = [
+        tr.update(frame(n / 10, ("anna", 50, 50)), [face(50, 50)] if n % 25 == 0 else None)
+        for n in range(200)
+    ]
+    found = [tracks[0].id for tracks in seen if tracks]
+    assert len(found) == len(seen) - 25 * (confirm - 1), "it never left"
+    assert len(set(found)) == 1
+
+
+def test_who_is_looked_for_in_vain_after_so_long_has_left() -> None:
+    tr = tracker()
+    tr.update(frame(0.0, ("anna", 50, 50)), [face(50, 50)])
+    assert tr.update(frame(2.4), None)
+    assert tr.update(frame(2.5), []) == ()
+
+
 def test_a_box_is_carried_on_between_detections() -> None:
     tr = tracker()
     tr.update(frame(0, ("anna", 50, 50)), [face(50, 50)])
