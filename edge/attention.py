@@ -183,7 +183,9 @@ class AttentionJudge:
             g.attention = None
         level = self._away(t, g) if self._config.distraction else None
         if g.distracted is not None and (g.looking is not False or not self._config.distraction):
-            ended.append(replace(g.distracted, ended=max(g.since, g.distracted.at)))
+            # Who still looks away is so until now: it is no longer asked for.
+            end = t if g.looking is False else max(g.since, g.distracted.at)
+            ended.append(replace(g.distracted, ended=end))
             g.distracted = None
             g.away.clear()  # who was warned begins anew
         elif level is not None and (g.distracted is None or (g.distracted.level, level) == WORSE):

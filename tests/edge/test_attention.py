@@ -10,7 +10,7 @@ from edge.attention import AttentionJudge
 from edge.config import Config
 from edge.config_face import Attention
 from edge.geometry import Box
-from edge.messages import Estimate, FaceState, Track
+from edge.messages import ConditionKind, Estimate, FaceState, Track
 
 HZ = 10.0
 
@@ -59,3 +59,14 @@ def test_another_setting_leaves_what_was_learned() -> None:
     face.look(90.0, 15.0)
     face.configure(hold_s=0.2)
     assert face.looks(35.0)
+
+
+def test_distraction_that_is_switched_off_ends_then_and_not_when_it_was_told() -> None:
+    face = Face(distraction=True)
+    face.look(5.0, 0.0)
+    face.look(8.0, 60.0)
+    face.configure(distraction=False)
+    (estimate,) = face.look(0.1, 60.0)
+    (ended,) = [c for c in estimate.conditions if c.kind == ConditionKind.DISTRACTED]
+    assert ended.since == pytest.approx(5.0, abs=0.2)
+    assert ended.ended == face.n / HZ == 13.1
