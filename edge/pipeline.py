@@ -164,6 +164,9 @@ def with_live_keys(running: Config, wanted: Config) -> Config:
         now = getattr(running, name)
         kept = {key: getattr(now, key) for key in keys}
         sections[name] = msgspec.structs.replace(sections[name], **kept)
+    if wanted.state.enabled and not running.state.enabled:  # nobody knows yet who looks
+        audience = msgspec.structs.replace(wanted.audience, enabled=running.audience.enabled)
+        sections["audience"] = audience
     return msgspec.structs.replace(running, **sections)
 
 

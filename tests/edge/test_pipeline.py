@@ -15,6 +15,7 @@ import pytest
 
 from edge.build import build, load_emotion
 from edge.config import Classify, Config
+from edge.config_rules import broken
 from edge.configfile import load
 from edge.contract import Health
 from edge.errors import ConfigError
@@ -147,6 +148,16 @@ def test_it_says_what_is_live_and_what_takes_a_restart(pipeline: Pipeline) -> No
     assert (again.live, set(again.restart)) == ((), {"mqtt.port", "camera.fps"})
     assert pipeline.publisher.config.detect.rate == 3  # type: ignore[attr-defined]
     assert pipeline.publisher.config.mqtt.port == 1883  # type: ignore[attr-defined]
+
+
+def test_an_audience_waits_for_the_state_that_it_is_counted_by(pipeline: Pipeline) -> None:
+    result = pipeline.configure(configured("profile=kiosk", "audience.look_s=3"))
+    assert {"state.enabled", "audience.enabled"} <= set(result.restart)
+    assert "audience.look_s" in result.live
+    assert not pipeline.config.audience.enabled
+    assert broken(pipeline.config) == []
+    now = with_live_keys(configured("state.enabled=true"), configured("profile=kiosk"))
+    assert now.audience.enabled, "where there is one, it begins at once"
 
 
 def test_the_detector_takes_another_smallest_face_and_the_model_in_use_stays(
