@@ -1,0 +1,69 @@
+"""What is said of eyes and mouths that are not seen for a while: nothing that nobody saw."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.edge.scripted import AHEAD, Do, conditions, play
+
+SHUT = {"eyes": 0.05}
+UNSEEN = {"eyes": None}
+
+
+@pytest.mark.parametrize("rate", [5.0, 10.0, 20.0, 30.0])
+@pytest.mark.parametrize(
+    "script",
+    [
+        [Do(0.1, **SHUT), Do(0.5, **UNSEEN), Do(0.1, **SHUT)],
+        [Do(0.1, **SHUT), Do(0.8, **UNSEEN)] * 6,
+        [Do(0.2, **SHUT), Do(1.5, stalled=True), Do(0.2, **SHUT)],
+        [Do(0.2, **SHUT), Do(2.5, stalled=True), Do(0.2, **SHUT)],
+        [Do(0.1, **SHUT), Do(0.8, stalled=True)] * 4,
+    ],
+)
+def test_of_a_gap_nobody_says_that_the_eyes_were_shut_in_it(script: list[Do], rate: float) -> None:
+    said = conditions(play([AHEAD, *script, AHEAD], rate=rate), attention=False)
+    assert [s.what for s in said] == []
+
+
+@pytest.mark.parametrize("rate", [4.0, 5.0, 10.0, 20.0])
+def test_a_measurement_that_fails_now_and_then_hides_no_sleep(rate: float) -> None:
+    one = 0.9 / rate
+    sleeping = [Do(1.0 - one, **SHUT), Do(one, **UNSEEN)] * 5
+    said = conditions(play([AHEAD, *sleeping, AHEAD], rate=rate), attention=False)
+    assert [(s.what, s.event.t) for s in said] == [
+        ("eyes_closed microsleep", pytest.approx(5.5, abs=0.4)),
+        ("eyes_closed sleep", pytest.approx(8.0, abs=0.4)),
+        ("eyes_closed_ended sleep", pytest.approx(10.0, abs=0.4)),
+    ]
+
+
+def test_what_was_seen_on_both_sides_of_a_gap_adds_up_to_a_microsleep() -> None:
+    script = [AHEAD, Do(0.35, **SHUT), Do(0.6, **UNSEEN), Do(0.35, **SHUT), AHEAD]
+    said = conditions(play(script, rate=20.0), attention=False)
+    assert [s.what for s in said] == ["eyes_closed microsleep", "eyes_closed_ended microsleep"]
+    assert said[0].event.t == pytest.approx(6.15, abs=0.1)
+
+
+def test_a_pause_of_the_camera_neither_ends_nor_lessens_what_is_on() -> None:
+    script = [AHEAD, Do(4.0, **SHUT), Do(1.5, stalled=True), Do(1.0, **SHUT), AHEAD]
+    said = conditions(play(script, rate=20.0), attention=False)
+    assert [s.what for s in said] == [
+        "eyes_closed microsleep",
+        "eyes_closed sleep",
+        "eyes_closed_ended sleep",
+    ]
+
+
+def test_gaps_are_no_perclos() -> None:
+    winking = [Do(1.0), Do(0.1, **SHUT), Do(0.8, **UNSEEN), Do(0.1, **SHUT)] * 30
+    said = play([AHEAD, *winking, AHEAD], rate=20.0)
+    assert [s.what for s in conditions(said, attention=False)] == []
+    (left,) = [s.event for s in said if s.what == "face_left"]
+    assert left.estimate.sums is not None
+    assert left.estimate.sums.perclos == pytest.approx(0.08, abs=0.02)
+
+
+def test_two_glimpses_of_an_open_mouth_are_no_yawn() -> None:
+    script = [AHEAD, Do(0.1, mouth=1.0), Do(2.2, stalled=True), Do(0.1, mouth=1.0), AHEAD]
+    assert conditions(play(script, rate=20.0), attention=False) == []
