@@ -14,9 +14,10 @@ import numpy as np
 
 from convert.arguments import seed
 from convert.detector.archives import ARCHIVES, archives_of, first_difference
+from convert.detector.photos import load_photos
 from convert.files import alone_in
 from convert.refine.candidates import Candidates, collected
-from edge.errors import ConfigError, UnavailableError, UsageError
+from edge.errors import ConfigError, NoInputError, UnavailableError, UsageError
 
 CANDIDATES = "candidates.npz"  # of a run folder: what was collected, kept for the next call
 
@@ -68,6 +69,9 @@ def run(args: argparse.Namespace) -> int:
         value = getattr(args, name)
         if value is not None and value <= 0:
             raise UsageError(f"--{name}: got {value}; allowed: above 0")
+    for path in [*args.portraits, *args.scenes]:
+        if not path.is_file():
+            raise NoInputError(f"{path}: no such file")
     if args.backend:
         os.environ["KERAS_BACKEND"] = args.backend
     try:
@@ -102,6 +106,8 @@ def run(args: argparse.Namespace) -> int:
             candidates = load(kept, made_from=data | {"seed": args.seed})
             say(f"{kept}: {len(candidates)} boxes, as collected before")
         else:
+            for path in {*args.portraits, *args.scenes}:
+                load_photos(path)  # here, not in a worker, what is wrong with it is one line
             candidates = collected(
                 args.portraits,
                 args.scenes,

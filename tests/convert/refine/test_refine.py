@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from convert.cli import main
 from convert.detector.scores import Truth
 from convert.refine.batches import SEEN, Batches, Recipe, central
 from convert.refine.candidates import PATCH, Candidates, patch_of, proposed
@@ -132,7 +133,6 @@ def test_collect_train_go_on_quantise_and_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("tensorflow")
-    from convert.cli import main
     from convert.refine.quantize import Fitted
     from edge.detect.refine import Refiner
     from edge.model.manifest import load_manifest
@@ -202,3 +202,16 @@ def test_both_networks_have_a_say_in_the_score(tmp_path: Path, data: Path) -> No
     fitted = weigh(folder, "face", split(load_photos(data / "scenes" / "scenes.npz"))[1])
     assert min(fitted.counts.values()) >= 20
     assert fitted.score[0] > 0 and fitted.score[1] > 0
+
+
+def test_archives_that_are_none_are_named_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torn = tmp_path / "torn.npz"
+    torn.write_bytes(b"PK\x03\x04")
+    out = str(tmp_path / "run")
+    for name, code, said in (("gone.npz", 66, "no such file"), ("torn.npz", 78, "torn.npz: ")):
+        path = str(tmp_path / name)
+        assert main(["train-refine", "--portraits", path, "--scenes", path, "--out", out]) == code
+        [line] = capsys.readouterr().err.splitlines()
+        assert path in line and said in line
