@@ -19,7 +19,7 @@ from convert.evaluate.truth import Truth, choose_truth, class_columns, part_of, 
 from convert.labels import DATA, GIVEN, likelier_order, order_message
 from convert.load import FloatModel, load_float, use_tensorflow
 from convert.quantize.calibrate import Material, material
-from convert.quantize.fit import fit_of, origin_of
+from convert.quantize.fit import fit_of, holdout_of, origin_of
 from convert.quantize.flip import with_flip
 from convert.quantize.folder import GateError, check_free, staged, write
 from convert.quantize.onnx import FILE as ONNX
@@ -34,8 +34,6 @@ from edge.errors import ConfigError
 from edge.model.manifest import MANIFEST, MODEL, Manifest
 
 log = logging.getLogger(__name__)
-
-HOLDOUT = 0.05  # of the training faces, as `train` holds out unless told otherwise
 
 
 def add_parser(subparsers: Any) -> None:
@@ -55,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     wanted = options_from(args)
     check_free(wanted.out)
     record = record_beside(wanted.model)
+    holdout = holdout_of(record, wanted.holdout)
     data = _data(wanted, record)
     if wanted.truth == "auto" and (record.truth == "labels" or data.votes is not None):
         wanted = replace(wanted, truth=record.truth or "votes")
@@ -67,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         votes=choose_truth(data, wanted.truth) == "votes",
         count=wanted.calibration,
         seed=wanted.seed,
-        holdout=wanted.holdout or record.holdout or HOLDOUT,
+        holdout=holdout,
     )
     columns = class_columns(data, model.labels)
     part, split = part_of(data, wanted.split)

@@ -14,10 +14,30 @@ from convert.quantize.options import Quantisation
 from convert.quantize.signoff import Fit
 from convert.quantize.temperature import LIMITS, fit_temperature
 from convert.train.record import Record
+from edge.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
+HOLDOUT = 0.05  # of the training faces, as `train` holds out unless told otherwise
 FEW = 100  # faces: of so many of the public test, fer2013 gets 0.87 to 1.30 (95 % of 200 draws)
+
+
+def holdout_of(record: Record, given: float | None) -> float:
+    """Return the fraction of the training faces that training held out.
+
+    Args:
+        record: of the training.
+        given: what `--holdout` says, or None.
+
+    Raises:
+        ConfigError: the two contradict each other.
+    """
+    if given is not None and record.holdout is not None and given != record.holdout:
+        raise ConfigError(
+            f"--holdout: got {given:g}; the model's record says that its training held out "
+            f"{record.holdout:g}; allowed: that, or no --holdout"
+        )
+    return given or record.holdout or HOLDOUT
 
 
 def origin_of(data: Dataset, record: Record, holdout: float | None) -> str:
