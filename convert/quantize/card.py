@@ -127,12 +127,14 @@ def _course(record: dict[str, Any]) -> str:
     targets = "labels" if not votes else "raters' votes" if votes == 1 else "labels and votes"
     begun, teachers = record.get("begun_from"), record.get("teachers") or ()
     names = ", ".join(str(t["name"]) for t in teachers)
+    same = data.get("identical_to_validation")
     return (
         f"Architecture `{record.get('architecture')}`, {recipe.get('epochs')} epochs"
         + (f" from {begun['name']}" if begun else "")
         + f" on {data.get('train')} faces with {targets} as targets, {data.get('validation')} held "
         f"out to choose by; {data.get('identical_to_test')} training faces that are identical to a "
-        "test face were left out."
+        "test face were left out"
+        + (f", and {same} to a validation face." if same else ".")
         + (
             f" The scores of {names} are {recipe.get('teacher', 0):.0%} of the targets."
             if names

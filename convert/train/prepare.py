@@ -50,6 +50,7 @@ class Counts:
     train: int
     validation: int
     identical_to_test: int
+    identical_to_validation: int  # of a `validation` split, and to no test face
     without_target: int
     unlabelled: int = 0  # faces more, of which only teachers say anything
 
@@ -112,9 +113,9 @@ def prepare(
 ) -> tuple[Part, Part, Counts]:
     """Split training faces into a part to train on and a part to choose by.
 
-    A training face that is pixel-identical to one of a test split is left out. Faces are held out
-    by a digest of their pixels: identical faces go to the same side, whatever their order. Where
-    the data has a `validation` split, that is the part to choose by.
+    A training face that is pixel-identical to one of a test or validation split is left out. Faces
+    are held out by a digest of their pixels: identical faces go to the same side, whatever their
+    order. Where the data has a `validation` split, that is the part to choose by.
 
     Args:
         data: any data set with a `train` split.
@@ -131,13 +132,10 @@ def prepare(
             that kind.
     """
     train = data.split("train")
-    test_names = [s for s in TEST_SPLITS if s != "validation"]
-    test_keys: set[bytes] = set()
-    for name in test_names:
-        test_keys.update(pixel_keys(data.split(name).faces()))
     keys = pixel_keys(train.faces())
-    fresh = np.array([k not in test_keys for k in keys], bool)
-    identical = int((~fresh).sum())
+    tested = _among(keys, data, [s for s in TEST_SPLITS if s != "validation"])
+    chosen_by = _among(keys, data, ["validation"]) & ~tested
+    fresh = ~(tested | chosen_by)
     targets, usable = targets_of(train, votes=votes, expected=expected, smoothing=smoothing)
     without = int((fresh & ~usable).sum())
     keep = np.flatnonzero(fresh & usable)
@@ -172,8 +170,14 @@ def prepare(
             _votes(learnt),
         ),
         evaluation_part(choose, votes=votes),
-        Counts(len(used), len(choose), identical, without),
+        Counts(len(used), len(choose), int(tested.sum()), int(chosen_by.sum()), without),
     )
+
+
+def _among(keys: list[bytes], data: Dataset, splits: list[str]) -> NDArray[np.bool_]:
+    """Return which of the keys are those of a face in one of these splits."""
+    known = {key for name in splits for key in pixel_keys(data.split(name).faces())}
+    return np.array([key in known for key in keys], bool)
 
 
 def stratified(classes: NDArray[np.integer], count: int, seed: int) -> NDArray[np.intp]:

@@ -61,6 +61,17 @@ def test_a_validation_split_is_what_is_chosen_by() -> None:
     assert (len(train.faces), len(choose.faces), counts.validation) == (7, 3, 3)
 
 
+def test_a_training_face_identical_to_a_validation_face_is_left_out() -> None:
+    pixels = faces(12)
+    pixels[[0, 1, 2]] = pixels[[8, 9, 11]]  # of validation, of both, and of test
+    pixels[10] = pixels[9]
+    splits = ["train"] * 8 + ["validation"] * 2 + ["test"] * 2
+    train, choose, counts = prepare(dataset(pixels, [0, 1] * 6, splits))
+    assert (counts.identical_to_validation, counts.identical_to_test) == (1, 2)
+    assert (len(train.faces), len(choose.faces)) == (5, 2)
+    assert not set(pixel_keys(train.faces)) & set(pixel_keys(choose.faces))
+
+
 def test_targets_between_votes_and_labels(tmp_path: Path) -> None:
     data = open_dataset(mosaic(tmp_path)).split("train")
     hard, _ = targets_of(data, votes=0)
