@@ -25,6 +25,7 @@ from convert.train.record import MODEL, RECORD, versions
 from convert.train.teacher import described, load_teachers, taking_turns
 from convert.train.tensorboard import event_files
 from convert.train.unlabelled import origins, read_unlabelled, with_unlabelled
+from convert.train.unused import check_used
 from edge.errors import (
     ConfigError,
     NoInputError,
@@ -79,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
     data = open_sized(plan.data, plan.recipe.size)
     if plan.config["votes"] is None and data.votes is not None:
         plan = replace(plan, recipe=replace(plan.recipe, votes=1.0))
+    for words in check_used({**plan.config, "votes": plan.recipe.votes}, plan.given):
+        print(f"--config says what does nothing: {words}", file=sys.stderr)
     for skipped in data.skipped:
         print(f"skipped {skipped.file}: {skipped.reason}", file=sys.stderr)
     check_device_labels(data.classes, str(plan.data))

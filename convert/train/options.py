@@ -25,6 +25,7 @@ from convert.train.recipe import (
     recipe_from,
 )
 from convert.train.tensorboard import HELP
+from convert.train.unused import TEACHER_WEIGHT, check_used
 from edge.errors import ConfigError, NoInputError, UsageError
 
 LISTS = {"teacher": "models", "unlabelled": "folders and archives"}
@@ -71,6 +72,7 @@ class Plan:
         test: report on the test split.
         tensorboard: write event files for TensorBoard.
         config: every option's value as it can be given again.
+        given: names of the options that are on the command line.
     """
 
     recipe: Recipe
@@ -85,12 +87,13 @@ class Plan:
     test: bool
     tensorboard: bool
     config: Mapping[str, Any]
+    given: frozenset[str]
 
 
 # The usual value of every option that has one.
 DEFAULTS: dict[str, Any] = {
     "arch": USUAL.arch, "votes": None, "expected": USUAL.expected, "smoothing": USUAL.smoothing,
-    "balance": USUAL.balance, "teacher": [], "teacher_weight": 0.5, "unlabelled": [],
+    "balance": USUAL.balance, "teacher": [], "teacher_weight": TEACHER_WEIGHT, "unlabelled": [],
     "from": None, "weights": None, "freeze": False, "seed": USUAL.seed,
     "epochs": USUAL.epochs, "batch": USUAL.batch,
     "optimizer": USUAL.optimizer, "rate": USUAL.rate, "schedule": USUAL.schedule,
@@ -259,7 +262,7 @@ def plan_from(args: argparse.Namespace) -> Plan:
     """Return the training that the options ask for; without `--votes`, it depends on the data.
 
     Raises:
-        UsageError: one or more values are out of range; all are named.
+        UsageError: one or more values are out of range, or do nothing; all are named.
         ConfigError: the file of `--config` is not one that a run wrote.
         NoInputError: it is not there.
     """
@@ -281,8 +284,10 @@ def plan_from(args: argparse.Namespace) -> Plan:
         config["warmup"] = min(config["warmup"], config["epochs"] / 5)  # the run, but shorter
     whole = {"data": str(data.resolve()), **{k: _absolute(k, v) for k, v in config.items()}}
     _check_names(whole)
+    wanted = recipe_from(config)
+    check_used(config, given)
     return Plan(
-        recipe=recipe_from(config),
+        recipe=wanted,
         data=data,
         out=args.out,
         begin=config["from"],
@@ -294,6 +299,7 @@ def plan_from(args: argparse.Namespace) -> Plan:
         test=config["test"],
         tensorboard=config["tensorboard"],
         config=whole,
+        given=frozenset(given),
     )
 
 

@@ -191,6 +191,9 @@ def test_what_cannot_end_well_is_refused_before_it_begins(
     assert "--test: the data has no test split; it has: train" in fails(
         64, "train", four, "--out", out, *TINY, "--test"
     )
+    assert "--expected: got 0.3 where votes alone are learnt" in fails(
+        64, "train", data, "--out", out, *TINY, "--expected", "0.3"
+    )
     net = ("--arch", "efficientnet_b0", "--weights")
     assert "--weights nowhere.h5: no such file" in fails(
         66, "train", four, "--out", tmp_path / "new", *TINY, *net, "nowhere.h5"

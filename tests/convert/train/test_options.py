@@ -9,6 +9,7 @@ from convert.train import command
 from convert.train.augment import Augmentation
 from convert.train.options import RECIPES, Plan, config_text, plan_from
 from convert.train.recipe import size_of
+from convert.train.unused import check_used
 from edge.errors import ConfigError, EdgeError, UsageError
 
 
@@ -72,6 +73,35 @@ def test_a_frozen_body_needs_to_have_learnt_something() -> None:
         plan("--unlabelled", "ours")
     both = plan("--unlabelled", "ours", "--unlabelled", "more.npz", "--teacher", "emotion")
     assert both.unlabelled == (Path("ours"), Path("more.npz"))
+
+
+def test_an_option_that_does_nothing_is_refused() -> None:
+    with pytest.raises(UsageError) as e:
+        plan("--votes", "1", "--expected", "0.3", "--teacher-weight", "0.7",
+             "--from", "m.keras", "--weights", "w.h5")  # fmt: skip
+    assert str(e.value).splitlines() == [
+        "--expected: got 0.3 where votes alone are learnt, not labels; "
+        "allowed: with --votes below 1",
+        "--teacher-weight: got 0.7 without --teacher; allowed: with one",
+        "--weights: got w.h5 beside --from, whose weights take their place; "
+        "allowed: one of the two",
+    ]
+    assert e.value.exit_code == 64
+    assert plan("--votes", "0.9", "--expected", "0.3").recipe.expected == 0.3
+    assert plan("--teacher-weight", "0.7", "--teacher", "emotion").recipe.teacher == 0.7
+
+
+def test_a_file_that_says_what_does_nothing_makes_its_run_again(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("votes = 1.0\nexpected = 0.3\nteacher_weight = 0.7\n")
+    again = plan("--config", str(file), "--epochs", "5")
+    assert (again.recipe.expected, again.recipe.teacher) == (0.3, 0.0)
+    assert len(check_used(again.config, again.given)) == 2, "said, not refused"
+    with pytest.raises(UsageError, match=r"--expected: got 0\.3 .*; allowed: with --votes below 1"):
+        plan("--config", str(file), "--votes", "1")
+    file.write_text(config_text(plan()))
+    usual = plan("--config", str(file))
+    assert usual.config["teacher_weight"] == 0.5 and not check_used(usual.config, usual.given)
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
