@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from convert.crops import Faces, to_input
 from convert.labels import DATA, output_names
 from convert.model_options import RANGES, USUAL, ModelOptions, range_of
+from convert.own_scaling import own_scaling, takes_luma
 from convert.probabilities import softmax, with_probabilities
 from convert.quiet import quiet
 from convert.safety import check_model_file
@@ -24,7 +25,6 @@ from edge.errors import ConfigError, UnavailableError
 from edge.model.manifest import InputSpec, sha256_of
 
 MAX_WHY = 300  # characters of Keras' words: they may hold the whole configuration
-SMALLEST_SCALE = 0.05  # of a Rescaling for inputs of 0 to 1; for 0 to 255, 1 / 127.5 is usual
 BATCH = 256  # faces; larger gains nothing on a CPU
 
 
@@ -297,26 +297,17 @@ def _mean_scale(
 ) -> tuple[float, float]:
     if known is not None:
         return range_of(path, how, RANGES[known.luma])
-    own = _own_scaling(network) if keras else ()
-    if any(_takes_luma(layer) for layer in own):
+    own = own_scaling(network) if keras else []
+    if takes_luma(own):
         return range_of(path, how, RANGES["0..255"])
     if how.luma_range is not None:
         return RANGES[how.luma_range]
-    if own:
-        return RANGES["0..255"]
-    raise ConfigError(
-        f"{path}: does not begin with a Rescaling or Normalization layer; say what luma 0 to 255 "
-        f"becomes with --range, one of {', '.join(sorted(RANGES))}"
+    begins = (
+        f"begins with a {type(own[0]).__name__} layer that is not clearly for 0 to 255"
+        if own
+        else "does not begin with a Rescaling or Normalization layer"
     )
-
-
-def _own_scaling(network: Any) -> list[Any]:
-    """Return the layers at the beginning that scale the input."""
-    kinds = ("Rescaling", "Normalization")
-    return [layer for layer in network.layers[:4] if type(layer).__name__ in kinds]
-
-
-def _takes_luma(layer: Any) -> bool:
-    """Return whether a layer makes 0 to 255 so small that it can be meant for nothing else."""
-    scale = getattr(layer, "scale", None)
-    return isinstance(scale, float | int) and 0 < abs(scale) < SMALLEST_SCALE
+    raise ConfigError(
+        f"{path}: {begins}; say what luma 0 to 255 becomes with --range, one of "
+        f"{', '.join(sorted(RANGES))}"
+    )

@@ -49,7 +49,7 @@ def add_model_options(parser: argparse.ArgumentParser, *, runtime: bool = True) 
         dest="luma_range",
         choices=sorted(RANGES),
         help="what luma 0 to 255 becomes before the model; needed only for a model that does "
-        "not begin with a Rescaling or Normalization layer",
+        "not begin with a Rescaling or Normalization layer for 0 to 255",
     )
     parser.add_argument(
         "--margin",
