@@ -14,7 +14,7 @@ from convert.data.errors import DataError
 from convert.files import replacing
 
 STATE = "state.npz"
-LATER = ("classes",)  # states that were saved before these were kept are believed
+LATER = ("classes", "validation_faces")  # a state that was saved before these were is believed
 Arrays = list[NDArray[Any]]
 History = list[dict[str, float]]
 

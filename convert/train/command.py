@@ -200,7 +200,7 @@ class _Work:
         plan = self.plan
         begin = model_file(plan.begin) if plan.begin else None
         training = self._training(self._origin(begin))
-        if training.resume(plan.out, self.train):
+        if training.resume(plan.out, self.train, self.choose):
             done = len(training.history)
             if _epochs_of(plan.out / RECORD) == plan.recipe.epochs == done:
                 return self._already_done(training)

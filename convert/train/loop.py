@@ -127,8 +127,13 @@ class Training:
         self.kept.set_weights(weights)
         return words
 
-    def resume(self, folder: Path, train: Part) -> bool:
+    def resume(self, folder: Path, train: Part, choose: Part) -> bool:
         """Take up the state in `folder`; return whether there was one.
+
+        Args:
+            folder: where it is kept.
+            train: what is learnt.
+            choose: what the epochs are evaluated on.
 
         Raises:
             DataError: the state is damaged, belongs to another recipe or other faces, or has more
@@ -137,7 +142,7 @@ class Training:
         if not (folder / checkpoint.STATE).exists():
             return False
         live = checkpoint.variables(self.model, self.optimizer)
-        purpose = self._purpose(train)
+        purpose = self._purpose(train, choose)
         means, self.history = checkpoint.load(folder, live, self.kept.get_weights(), purpose)
         self.kept.set_weights(means)
         if (done := len(self.history)) > self.recipe.epochs:
@@ -145,11 +150,12 @@ class Training:
             raise DataError(folder / checkpoint.STATE, words)
         return True
 
-    def _purpose(self, train: Part) -> dict[str, Any]:
+    def _purpose(self, train: Part, choose: Part) -> dict[str, Any]:
         recipe = asdict(self.recipe)
         if self.recipe.schedule != "cosine":
             del recipe["epochs"]  # the first epochs are the same, however many follow
-        return {"faces": train.digest(), **self.origin, **recipe}
+        faces = {"faces": train.digest(), "validation_faces": choose.digest()}
+        return {**faces, **self.origin, **recipe}
 
     def run(
         self,
@@ -168,7 +174,7 @@ class Training:
         per_epoch = steps_of(train, recipe)
         steps = per_epoch * recipe.epochs
         bar = Progress(steps, len(self.history) * per_epoch)
-        purpose = self._purpose(train)
+        purpose = self._purpose(train, choose)
         for epoch in range(len(self.history), recipe.epochs):
             began = time.monotonic()
             loss, right = self._epoch(train, epoch, per_epoch, steps, bar, teacher)

@@ -32,11 +32,11 @@ TINY = ("--arch", "mini_xception", "--epochs", "1", "--warmup", "0", "--batch", 
         "--size", "32x32", "--holdout", "0.3")  # fmt: skip
 
 
-def folders(root: Path, classes: dict[str, int], split: str = "train") -> Path:
+def folders(root: Path, classes: dict[str, int], split: str = "train", *, seed: int = 10) -> Path:
     for k, (name, n) in enumerate(classes.items()):
         folder = root / split / name
         folder.mkdir(parents=True)
-        for i, face in enumerate(faces(n, seed=10 + k)):
+        for i, face in enumerate(faces(n, seed=seed + k)):
             cv2.imwrite(str(folder / f"{i}.png"), face)
     return root
 
@@ -173,6 +173,19 @@ def test_classes_of_other_names_are_another_training(
     words = fails(65, "train", data, "--out", out, *TINY)
     assert "state.npz: was made with classes = ['cat', 'dog'], not ['cat', 'hound']" in words
     assert record(out)["labels"] == ["cat", "dog"]
+
+
+def test_other_validation_faces_are_another_training(
+    tmp_path: Path, fails: Callable[..., str]
+) -> None:
+    data = folders(tmp_path / "data", {"cat": 14, "dog": 14})
+    folders(data, {"cat": 4, "dog": 4}, "validation", seed=70)
+    out = tmp_path / "out"
+    fails(0, "train", data, "--out", out, *TINY)
+    assert "already finished" in fails(0, "train", data, "--out", out, *TINY)
+    cv2.imwrite(str(data / "validation" / "cat" / "0.png"), faces(1, seed=99)[0])
+    words = fails(65, "train", data, "--out", out, *TINY)
+    assert "state.npz: was made with validation_faces = " in words
 
 
 def test_what_cannot_end_well_is_refused_before_it_begins(

@@ -44,7 +44,7 @@ except ValueError as e:
 with tempfile.TemporaryDirectory() as folder:
     history = training.run(part, part, Path(folder))
     again = loop.Training(recipe, 7, devices=devices)
-    assert again.resume(Path(folder), part) and len(again.history) == 2
+    assert again.resume(Path(folder), part, part) and len(again.history) == 2
 share = training.model.trainable_variables[0].value.sharding
 print(json.dumps({"history": history, "devices": len(share.device_set)}))
 """

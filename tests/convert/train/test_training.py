@@ -66,7 +66,7 @@ def test_going_on_after_a_cut_ends_at_the_same_weights(
     with pytest.raises(KilledError):
         first.run(train, choose, folder)
     second = loop.Training(recipe, 7)
-    assert second.resume(folder, train)
+    assert second.resume(folder, train, choose)
     assert len(second.history) == 2
     second.run(train, choose, folder)
 
@@ -130,15 +130,33 @@ def test_a_state_of_another_training_is_refused(parts: tuple[Part, Part], tmp_pa
     short = replace(RECIPE, epochs=1, warmup_epochs=0.1)
     loop.Training(short, 7).run(train, choose, tmp_path)
     with pytest.raises(DataError, match=r"state\.npz: was made with epochs = 1, not 3"):
-        loop.Training(RECIPE, 7).resume(tmp_path, train)
+        loop.Training(RECIPE, 7).resume(tmp_path, train, choose)
     with pytest.raises(DataError, match="was made with faces = "):
-        loop.Training(short, 7).resume(tmp_path, choose)
+        loop.Training(short, 7).resume(tmp_path, choose, choose)
+    with pytest.raises(DataError, match="was made with validation_faces = "):
+        loop.Training(short, 7).resume(tmp_path, train, train)
     with pytest.raises(DataError, match=r"was made with teachers = None, not \['ab12'\]"):
-        loop.Training(short, 7, origin={"teachers": ["ab12"]}).resume(tmp_path, train)
+        loop.Training(short, 7, origin={"teachers": ["ab12"]}).resume(tmp_path, train, choose)
     whole = (tmp_path / STATE).read_bytes()
     (tmp_path / STATE).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match="not a usable training state"):
-        loop.Training(short, 7).resume(tmp_path, train)
+        loop.Training(short, 7).resume(tmp_path, train, choose)
+
+
+@pytest.mark.slow
+def test_a_state_that_does_not_say_what_it_was_chosen_by_is_believed(
+    parts: tuple[Part, Part], tmp_path: Path
+) -> None:
+    train, choose = parts
+    short = replace(RECIPE, epochs=1, warmup_epochs=0.1)
+    loop.Training(short, 7).run(train, choose, tmp_path)
+    with np.load(tmp_path / STATE) as saved:
+        arrays = dict(saved)
+    record = json.loads(arrays["record"].tobytes())
+    del record["purpose"]["validation_faces"]  # as states of before have it
+    arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
+    np.savez(tmp_path / STATE, **arrays)
+    assert loop.Training(short, 7).resume(tmp_path, train, choose)
 
 
 @pytest.mark.slow
