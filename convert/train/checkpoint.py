@@ -15,13 +15,22 @@ from convert.files import replacing
 
 STATE = "state.npz"
 LATER = ("classes", "validation_faces")  # a state that was saved before these were is believed
+LACKING = (
+    "lacks a part of what a step changes (of mixed_float16, earlier versions did not save the "
+    "scale of the loss); remove it to begin anew"
+)
 Arrays = list[NDArray[Any]]
 History = list[dict[str, float]]
 
 
 def variables(model: Any, optimizer: Any) -> list[Any]:
-    """Return all that a step changes: weights, states of random layers, optimiser slots."""
-    return [v for layer in model.layers for v in layer.variables] + list(optimizer.variables)
+    """Return all that a step changes: weights, states of random layers, optimiser slots.
+
+    In float16 that is the scale of the loss too, which Keras wraps around the optimiser.
+    """
+    found = [v for layer in model.layers for v in layer.variables] + list(optimizer.variables)
+    scaling = model.optimizer
+    return found if scaling is optimizer else [*found, scaling.step_counter, scaling.dynamic_scale]
 
 
 def save(
@@ -57,6 +66,8 @@ def load(
         with np.load(path, allow_pickle=False) as saved:
             record: dict[str, Any] = json.loads(saved["record"].tobytes())
             _compare(path, record["purpose"], json.loads(json.dumps(purpose)))
+            if any(f"live_{i}" not in saved for i in range(len(live))):
+                raise DataError(path, LACKING)
             values = [saved[f"live_{i}"] for i in range(len(live))]
             means = [saved[f"averaged_{i}"] for i in range(len(averaged))]
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as e:

@@ -113,7 +113,7 @@ class Training:
             metrics=["categorical_accuracy"],
             jit_compile=_compiled(),
         )
-        self.optimizer.build(self.model.trainable_variables)
+        self.model.optimizer.build(self.model.trainable_variables)  # in float16, around ours
         self.history: list[dict[str, float]] = []
 
     def begin_from(self, begun: Begun, labels: Sequence[str]) -> str:

@@ -38,20 +38,35 @@ class KilledError(Exception):
     """Stands for a kill in the middle of an epoch."""
 
 
+def training_of(recipe: Recipe) -> loop.Training:
+    """Return a training whose scale of the loss, in float16, grows after every other step."""
+    training = loop.Training(recipe, 7)
+    if recipe.precision == "mixed_float16":
+        training.model.optimizer.dynamic_growth_steps = 2
+    return training
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["mini_xception", "edge"])  # without dropout and with it
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [
+        ("mini_xception", "float32"),
+        ("edge", "float32"),  # with dropout
+        ("mini_xception", "mixed_float16"),  # with a scale of the loss
+    ],
+)
 def test_going_on_after_a_cut_ends_at_the_same_weights(
-    name: str, parts: tuple[Part, Part], tmp_path: Path
+    name: str, precision: str, parts: tuple[Part, Part], tmp_path: Path
 ) -> None:
     train, choose = parts
-    recipe = replace(RECIPE, arch=name)
-    whole = loop.Training(recipe, 7)
+    recipe = replace(RECIPE, arch=name, precision=precision)
+    whole = training_of(recipe)
     (tmp_path / "whole").mkdir()
     whole.run(train, choose, tmp_path / "whole")
 
     folder = tmp_path / "cut"
     folder.mkdir()
-    first = loop.Training(recipe, 7)
+    first = training_of(recipe)
     average = first._average
     calls = 0
 
@@ -65,7 +80,7 @@ def test_going_on_after_a_cut_ends_at_the_same_weights(
     first._average = cut
     with pytest.raises(KilledError):
         first.run(train, choose, folder)
-    second = loop.Training(recipe, 7)
+    second = training_of(recipe)
     assert second.resume(folder, train, choose)
     assert len(second.history) == 2
     second.run(train, choose, folder)
@@ -157,6 +172,23 @@ def test_a_state_that_does_not_say_what_it_was_chosen_by_is_believed(
     arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
     np.savez(tmp_path / STATE, **arrays)
     assert loop.Training(short, 7).resume(tmp_path, train, choose)
+
+
+@pytest.mark.slow
+def test_a_state_without_the_scale_of_the_loss_is_refused(
+    parts: tuple[Part, Part], tmp_path: Path
+) -> None:
+    train, choose = parts
+    half = replace(RECIPE, epochs=1, warmup_epochs=0.1, precision="mixed_float16")
+    loop.Training(half, 7).run(train, choose, tmp_path)
+    with np.load(tmp_path / STATE) as saved:
+        arrays = dict(saved)
+    live = sorted((k for k in arrays if k.startswith("live_")), key=lambda k: int(k[5:]))
+    assert [float(arrays.pop(k)) for k in live[-2:]][1] >= 1.0  # as states of before have it
+    np.savez(tmp_path / STATE, **arrays)
+    with pytest.raises(DataError, match=r"state\.npz: lacks .*; remove it to begin anew") as e:
+        loop.Training(half, 7).resume(tmp_path, train, choose)
+    assert len(str(e.value).splitlines()) == 1
 
 
 @pytest.mark.slow
