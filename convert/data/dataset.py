@@ -41,6 +41,8 @@ class Dataset:
         loader: decodes the faces at the given indices, shape (n, height, width), uint8 luma.
         labels: N class indices, -1 where there is none; None for an unlabelled data set.
         votes: (N, C) counts of raters who chose each class, or None.
+        groups: N names of who is shown, `""` where nobody knows, or None: a person is either learnt
+            from or held out.
         attributes: slices such as `{"sex": N values}`, to evaluate groups separately.
         skipped: the pictures that were listed but could not be read.
         source: where the data came from, for reports.
@@ -53,6 +55,7 @@ class Dataset:
     loader: Loader
     labels: NDArray[np.int64] | None = None
     votes: NDArray[np.float32] | None = None
+    groups: tuple[str, ...] | None = None
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     skipped: tuple[Skipped, ...] = ()
     source: str = ""
@@ -62,6 +65,8 @@ class Dataset:
         lengths = {"splits": len(self.splits)}
         if self.labels is not None:
             lengths["labels"] = len(self.labels)
+        if self.groups is not None:
+            lengths["groups"] = len(self.groups)
         lengths.update({f"attribute {k!r}": len(v) for k, v in self.attributes.items()})
         for what, length in lengths.items():
             if length != n:
@@ -96,6 +101,7 @@ class Dataset:
             loader=load,
             labels=None if self.labels is None else self.labels[idx],
             votes=None if self.votes is None else self.votes[idx],
+            groups=None if self.groups is None else tuple(self.groups[i] for i in idx),
             attributes={k: tuple(v[i] for i in idx) for k, v in self.attributes.items()},
             skipped=self.skipped,
             source=self.source,

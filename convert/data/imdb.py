@@ -67,6 +67,7 @@ def read_imdb(path: Path, size: tuple[int, int] = SIZE) -> Dataset:
         size=size,
         loader=Pictures([files[i] for i in good], size),
         labels=np.array([int(gender[keep[i]]) for i in good], np.int64),
+        groups=tuple(people[i] for i in good),
         skipped=skipped,
         source=str(path),
     )

@@ -76,6 +76,7 @@ def read_kdef(path: Path, size: tuple[int, int] = SIZE, cut: Cut | None = None) 
         size=size,
         loader=Pictures([p for p, _ in kept], size, cut),
         labels=np.array([EMOTIONS.index(EMOTION_OF[m[4]]) for _, m in kept], np.int64),
+        groups=tuple(m[2] + m[3] for _, m in kept),
         attributes={
             "sex": tuple(SEX_OF[m[2]] for _, m in kept),
             "angle": tuple(ANGLE_OF[m[5]] for _, m in kept),

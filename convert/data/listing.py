@@ -14,6 +14,7 @@ from convert.data.pictures import SIZE, Cut, Pictures, readable
 from convert.data.tables import header_of, one_of, rows_of
 
 COLUMNS = ("path", "label")
+PERSON = "person"  # column of whom a picture shows
 
 
 def is_listing(path: Path) -> bool:
@@ -24,7 +25,8 @@ def is_listing(path: Path) -> bool:
 def read_listing(path: Path, size: tuple[int, int] = SIZE, cut: Cut | None = None) -> Dataset:
     """Read the faces listed in a table; paths are relative to it, or absolute.
 
-    `split` is optional (without it all are in `train`); every other column becomes an attribute.
+    `split` is optional (without it all are in `train`); every other column becomes an attribute,
+    and `person` says besides who is shown, so that nobody is both learnt from and held out.
     A picture that is missing or broken is skipped and listed; a broken row stops.
 
     Raises:
@@ -61,6 +63,7 @@ def read_listing(path: Path, size: tuple[int, int] = SIZE, cut: Cut | None = Non
         size=size,
         loader=Pictures([files[i] for i in good], size, cut),
         labels=np.array([classes.index(kinds[i]) for i in good], np.int64),
+        groups=tuple(values[PERSON][i] for i in good) if PERSON in values else None,
         attributes={c: tuple(v[i] for i in good) for c, v in values.items()},
         skipped=skipped,
         source=str(path),

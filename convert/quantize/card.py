@@ -7,6 +7,7 @@ from typing import Any
 
 from convert.evaluate.selective import risk_at
 from convert.quantize.onnx import card_row
+from convert.train.holdout import PERSON
 from edge.model.manifest import Manifest
 
 # What the figures are called; all but the first two: smaller is better.
@@ -128,12 +129,13 @@ def _course(record: dict[str, Any]) -> str:
     begun, teachers = record.get("begun_from"), record.get("teachers") or ()
     names = ", ".join(str(t["name"]) for t in teachers)
     same = data.get("identical_to_validation")
+    people = ", of people it did not learn from" if data.get("held_out_by") == PERSON else ""
     return (
         f"Architecture `{record.get('architecture')}`, {recipe.get('epochs')} epochs"
         + (f" from {begun['name']}" if begun else "")
         + f" on {data.get('train')} faces with {targets} as targets, {data.get('validation')} held "
-        f"out to choose by; {data.get('identical_to_test')} training faces that are identical to a "
-        "test face were left out"
+        f"out to choose by{people}; {data.get('identical_to_test')} training faces that are "
+        "identical to a test face were left out"
         + (f", and {same} to a validation face." if same else ".")
         + (
             f" The scores of {names} are {recipe.get('teacher', 0):.0%} of the targets."

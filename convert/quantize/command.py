@@ -29,6 +29,7 @@ from convert.quantize.parity import Parity, failures, measure
 from convert.quantize.signoff import describe, metrics_of, provenance_of, write_folder
 from convert.quantize.temperature import cross_entropy, fold_temperature
 from convert.quantize.tflite import SLOW_MODES, to_tflite
+from convert.train.holdout import as_trained
 from convert.train.record import Record, record_beside
 from edge.errors import ConfigError
 from edge.model.manifest import MANIFEST, MODEL, Manifest
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         wanted = replace(wanted, truth=record.truth or "votes")
     use_tensorflow()
     model = load_float(wanted.model, wanted.how, data.classes)
-    data = _as_seen(wanted, record, data, model)
+    data = as_trained(_as_seen(wanted, record, data, model), record.kept)
     manifest = describe(wanted, model, record)
     seen = material(
         data,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from convert.data import Dataset, open_dataset, open_sized
 from convert.files import write_text
+from convert.train.holdout import as_trained
 from convert.train.prepare import prepare
 from edge.errors import ConfigError
 from edge.model.manifest import MANIFEST, Manifest, find_model, load_manifest
@@ -94,7 +95,8 @@ def prior_of(manifest: Manifest, data_path: Path, where: str) -> dict[str, float
 def _learnt(training: Any, data_path: Path, where: str) -> tuple[Dataset, NDArray[np.float64]]:
     """Return the data, and how probable each of its classes is in what a training learnt."""
     try:
-        recipe = (training.get("averaged") or [training])[0]["recipe"]
+        record = (training.get("averaged") or [training])[0]
+        recipe = record["recipe"]
         votes, balance = float(recipe["votes"]), float(recipe.get("balance", 0.0))
         holdout = float(recipe["holdout"])
         size = (int(recipe["size"][0]), int(recipe["size"][1]))
@@ -102,7 +104,7 @@ def _learnt(training: Any, data_path: Path, where: str) -> tuple[Dataset, NDArra
         raise ConfigError(
             f"{where}: its manifest has no record of training: {type(e).__name__} {e}"
         ) from e
-    data = open_sized(data_path, size)
+    data = as_trained(open_sized(data_path, size), record)
     try:
         train, _, _ = prepare(data, votes=votes, balance=balance, holdout=holdout)
     except ValueError as e:

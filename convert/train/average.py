@@ -15,6 +15,7 @@ from convert.data import DataError, open_sized
 from convert.files import alone_in, write_text
 from convert.train.checkpoint import STATE
 from convert.train.command import choose_backend, save_whole
+from convert.train.holdout import PERSON, as_trained
 from convert.train.options import BACKENDS
 from convert.train.record import KEPT, MODEL, RECORD, versions
 from convert.train.teacher import described
@@ -132,8 +133,11 @@ def _held_out(
         values = [r["recipe"][key] for r in records]
         if any(v != values[0] for v in values):
             raise ConfigError(f"average: {key} differs: {', '.join(map(str, values))}")
+    if len({r["data"].get("held_out_by") == PERSON for r in records}) > 1:
+        raise ConfigError("average: some of them held out people, the others faces")
     try:
-        _, choose, counts = prepare(data, votes=recipe["votes"], holdout=recipe["holdout"])
+        same = as_trained(data, records[0])
+        _, choose, counts = prepare(same, votes=recipe["votes"], holdout=recipe["holdout"])
     except ValueError as e:
         raise ConfigError(f"{path}: {e}") from e
     for record in records:

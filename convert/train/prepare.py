@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from convert.data.dataset import TEST_SPLITS, Dataset, Faces
 from convert.train.expected import expected_labels
+from convert.train.holdout import SPLIT, held_out_by, hold_out
 
 Floats = NDArray[np.float32]
 
@@ -50,8 +51,9 @@ class Counts:
     train: int
     validation: int
     identical_to_test: int
-    identical_to_validation: int  # of a `validation` split, and to no test face
+    identical_to_validation: int  # to a face that is chosen by, and to no test face
     without_target: int
+    held_out_by: str  # `face` or `person`; `split`: none were, for there is a split
     unlabelled: int = 0  # faces more, of which only teachers say anything
 
 
@@ -113,9 +115,10 @@ def prepare(
 ) -> tuple[Part, Part, Counts]:
     """Split training faces into a part to train on and a part to choose by.
 
-    A training face that is pixel-identical to one of a test or validation split is left out. Faces
-    are held out by a digest of their pixels: identical faces go to the same side, whatever their
-    order. Where the data has a `validation` split, that is the part to choose by.
+    A training face that is pixel-identical to one of a test split, or to one that is chosen by, is
+    left out. People are held out by a digest of their names, faces of nobody known by a digest of
+    their pixels: identical ones go to the same side, whatever their order. Where the data has a
+    `validation` split, that is the part to choose by.
 
     Args:
         data: any data set with a `train` split.
@@ -139,14 +142,16 @@ def prepare(
     targets, usable = targets_of(train, votes=votes, expected=expected, smoothing=smoothing)
     without = int((fresh & ~usable).sum())
     keep = np.flatnonzero(fresh & usable)
+    identical = int(chosen_by.sum())
     if "validation" in data.splits:
-        choose = data.split("validation")
-        held = np.zeros(len(keep), bool)
+        choose, used, by = data.split("validation"), keep, SPLIT
     else:
-        rank = np.array([int.from_bytes(keys[i][:4], "big") / 2**32 for i in keep])
-        held = rank < holdout
-        choose = train.select(keep[held])
-    used = keep[~held]
+        people = None if train.groups is None else [train.groups[i] for i in keep]
+        held = hold_out([keys[i] for i in keep], people, holdout)
+        choose, used, by = train.select(keep[held]), keep[~held], held_out_by(people)
+        known = {keys[i] for i in keep[held]}
+        also = np.array([keys[i] in known for i in used], bool)  # of another person
+        used, identical = used[~also], int(also.sum())
     if limit is not None:
         used = used[stratified(targets[used].argmax(axis=1), limit, seed)]
     if not len(used) or not len(choose):
@@ -170,7 +175,7 @@ def prepare(
             _votes(learnt),
         ),
         evaluation_part(choose, votes=votes),
-        Counts(len(used), len(choose), int(tested.sum()), int(chosen_by.sum()), without),
+        Counts(len(used), len(choose), int(tested.sum()), identical, without, by),
     )
 
 

@@ -53,6 +53,7 @@ def test_the_three_masks_leave_out_what_cannot_be_right(tmp_path: Path) -> None:
     assert data.labels is not None and data.labels.tolist() == [0, 1, 0]
     assert data.faces().shape == (3, 48, 48)
     assert data.splits[0] == data.splits[2]  # one person is on one side
+    assert data.groups == ("Ann", "Bob", "Ann")
     assert open_dataset(tmp_path / "imdb.mat").names == data.names
 
 

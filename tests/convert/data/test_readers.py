@@ -94,6 +94,7 @@ def test_kdef_names_say_emotion_sex_and_angle(tmp_path: Path) -> None:
     }  # fmt: skip
     assert data.attributes["sex"] == ("female", "female", "male")
     assert data.attributes["angle"] == ("front", "full right", "half left")
+    assert data.groups == ("F01", "F02", "M29")
     assert data.splits == ("train", "train", "test")
     assert [Path(s.file).name for s in data.skipped] == ["README.png"]
 
@@ -111,7 +112,18 @@ def test_table_of_paths_and_labels_with_more_columns(tmp_path: Path) -> None:
     assert data.classes == ("happy", "sad")
     assert data.labels is not None and data.labels.tolist() == [1, 0, 1]
     assert data.attributes == {"age": ("under 30", "over 30", "under 30")}
+    assert data.groups is None
     np.testing.assert_array_equal(data.faces(), faces(3))
+
+
+def test_a_column_of_a_table_says_who_is_shown(tmp_path: Path) -> None:
+    names = ("Ann", "", "Ann")
+    rows: list[list[object]] = [[f"{k}.png", "sad", name] for k, name in enumerate(names)]
+    for k in range(3):
+        save(tmp_path / f"{k}.png", faces(3)[k])
+    data = open_dataset(write_rows(tmp_path / "mine.csv", ["path", "label", "person"], rows))
+    assert data.groups == names
+    assert data.select(np.array([1, 2])).groups == ("", "Ann")
 
 
 def test_a_portrait_is_cut_to_its_middle_square(tmp_path: Path) -> None:

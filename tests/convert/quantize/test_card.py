@@ -81,12 +81,15 @@ def test_a_card_counts_the_faces_that_were_left_out() -> None:
     text = card(MANIFEST, data_name="own")
     assert "; 2 training faces that are identical to a test face were left out. Seed 3." in text
     record = dict(cast("dict[str, object]", MANIFEST.provenance["training"]))
-    record["data"] = {"identical_to_test": 2, "identical_to_validation": 4}
+    record["data"] = {"identical_to_test": 2, "identical_to_validation": 4, "held_out_by": "person"}
     manifest = msgspec.structs.replace(
         MANIFEST, provenance={**MANIFEST.provenance, "training": record}
     )
     words = "identical to a test face were left out, and 4 to a validation face. Seed 3."
     assert words in card(manifest, data_name="own")
+    assert "held out to choose by, of people it did not learn from; 2 training faces" in card(
+        manifest, data_name="own"
+    )
 
 
 def test_a_card_lists_the_trainings_that_were_averaged() -> None:

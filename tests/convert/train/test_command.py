@@ -14,7 +14,7 @@ import pytest
 
 from convert.cli import main
 from convert.files import alone_in
-from tests.convert.data.samples import faces, mosaic
+from tests.convert.data.samples import faces, mosaic, write_rows
 from tests.convert.detector.pictures import archive, portrait
 from tests.convert.train.networks import need_keras
 
@@ -186,6 +186,19 @@ def test_other_validation_faces_are_another_training(
     cv2.imwrite(str(data / "validation" / "cat" / "0.png"), faces(1, seed=99)[0])
     words = fails(65, "train", data, "--out", out, *TINY)
     assert "state.npz: was made with validation_faces = " in words
+
+
+def test_a_record_says_that_people_were_held_out(tmp_path: Path) -> None:
+    pictures, people = faces(40), ("Ann", "Bob", "Cem", "Dea")
+    for i, face in enumerate(pictures):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), face)
+    rows: list[list[object]] = [
+        [f"{i}.png", ("cat", "dog")[i % 2], people[i // 10]] for i in range(40)
+    ]
+    table = write_rows(tmp_path / "own.csv", ["path", "label", "person"], rows)
+    assert main(["train", str(table), "--out", str(tmp_path / "run"), *TINY]) == 0
+    said = record(tmp_path / "run")["data"]
+    assert (said["held_out_by"], said["train"], said["validation"]) == ("person", 30, 10)
 
 
 def test_what_cannot_end_well_is_refused_before_it_begins(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from convert.data import open_dataset
 from convert.data.dataset import Dataset
 from convert.train.expected import expected_labels
+from convert.train.holdout import as_trained
 from convert.train.prepare import class_weights, pixel_keys, prepare, targets_of
 from tests.convert.data.samples import faces, kaggle, mosaic, real_data
 
@@ -53,6 +55,58 @@ def test_the_order_of_the_data_does_not_change_what_is_held_out() -> None:
     turned = data.select(np.arange(80)[::-1].astype(np.intp))
     one, other = (set(pixel_keys(prepare(d, holdout=0.2)[1].faces)) for d in (data, turned))
     assert one == other
+
+
+def people(pixels: np.ndarray, names: list[str]) -> Dataset:
+    n = len(pixels)
+    return replace(dataset(pixels, [0, 1] * (n // 2), ["train"] * n), groups=tuple(names))
+
+
+def test_a_person_is_either_learnt_from_or_held_out() -> None:
+    names = [f"p{i % 20}" for i in range(200)]
+    pixels = faces(200)
+    train, choose, counts = prepare(people(pixels, names), holdout=0.3)
+    who = dict(zip(pixel_keys(pixels), names, strict=True))
+    learnt, held = ({who[k] for k in pixel_keys(part.faces)} for part in (train, choose))
+    assert learnt | held == set(names) and not learnt & held
+    assert len(held) == 6
+    assert (len(train.faces) + len(choose.faces), counts.held_out_by) == (200, "person")
+
+
+def test_identical_faces_of_two_people_are_not_both_learnt_and_chosen_by() -> None:
+    names = [f"p{i % 20}" for i in range(200)]
+    pixels = np.concatenate([faces(100), faces(100)[::-1]])  # each is there twice, of two people
+    train, choose, counts = prepare(people(pixels, names), holdout=0.3)
+    assert not set(pixel_keys(train.faces)) & set(pixel_keys(choose.faces))
+    assert counts.identical_to_validation == 200 - len(train.faces) - len(choose.faces) > 0
+
+
+@pytest.mark.parametrize("holdout", [0.001, 0.999])
+def test_of_few_people_there_is_one_on_each_side(holdout: float) -> None:
+    data = people(faces(40), [name for name in ("Ann", "Bob", "Cem", "Dea") for _ in range(10)])
+    train, choose, _ = prepare(data, holdout=holdout)
+    assert {len(train.faces), len(choose.faces)} == {10, 30}
+
+
+def test_of_one_person_and_of_nobody_known_faces_are_held_out_as_ever() -> None:
+    pixels = faces(80)
+    usual = prepare(dataset(pixels, [0, 1] * 40, ["train"] * 80), holdout=0.2)
+    for names in (["Ann"] * 80, [""] * 80):
+        found = prepare(people(pixels, names), holdout=0.2)
+        assert found[0].digest() == usual[0].digest() and found[1].digest() == usual[1].digest()
+        assert found[2] == usual[2] and found[2].held_out_by == "face"
+    some = prepare(people(pixels, ["Ann", "Bob"] + [""] * 78), holdout=0.2)[1]
+    others = set(pixel_keys(pixels[2:]))
+    unknown = [set(pixel_keys(part.faces)) & others for part in (some, usual[1])]
+    assert unknown[0] == unknown[1], "whom nobody knows is held out by the face"
+
+
+def test_a_record_that_knows_no_people_is_believed() -> None:
+    data = people(faces(40), ["Ann", "Bob", "Cem", "Dea"] * 10)
+    assert as_trained(data, {}).groups == data.groups, "no record: as `train` does now"
+    assert as_trained(data, {"data": {"held_out_by": "person"}}).groups == data.groups
+    for record in ({"recipe": {}}, {"data": {"train": 30}}, {"data": {"held_out_by": "face"}}):
+        assert as_trained(data, record).groups is None
 
 
 def test_a_validation_split_is_what_is_chosen_by() -> None:
