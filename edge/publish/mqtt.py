@@ -25,6 +25,7 @@ from edge.publish.jsonl import JsonLines, LinesAside, lines_wanted
 from edge.publish.link import Link
 from edge.publish.open_tracks import OpenTracks
 from edge.publish.outbox import Outbox
+from edge.publish.pause import Pause
 from edge.publish.requests import Requests
 from edge.publish.traffic import Traffic
 from edge.publish.writer import Writer
@@ -64,6 +65,7 @@ class MqttPublisher:
         self._lines = LinesAside(self._json_lines) if lines_wanted(config) else None
         self._builder = EventBuilder(identity, clock, rng)
         self._outbox = Outbox(path, config.outbox, identity.boot_id, clock)
+        self._pause = Pause(control, path)
         self._now: State | None = None
         self._shown: tuple[object, ...] | None = None  # of the state last published
         self._shown_t = 0.0
@@ -71,7 +73,7 @@ class MqttPublisher:
         self._traffic = Traffic(
             identity,
             self._outbox,
-            Requests(control, lambda: self._now),
+            Requests(self._pause, lambda: self._now),
             config.outbox.resend_rate,
             clock,
             discovery(identity, config.homeassistant.prefix)
@@ -192,6 +194,7 @@ class MqttPublisher:
         return rows
 
     def _kept(self, rows: Sequence[Row]) -> None:
+        self._pause.keep()
         self._audience.write(over=True)
         self._link.wake()
         lines = self._lines  # `configure`, in another thread, may take it away

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import msgspec
 
 from edge.contract import Request, Response, State, decode_request, encode
-from edge.stages import Control
+from edge.publish.pause import Pause
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ _ANSWERABLE = re.compile(r"[a-z]{1,16}")  # another verb gets no answer: it woul
 class Requests:
     """Acts on requests and holds the answers until they are sent. For one thread."""
 
-    def __init__(self, control: Control, state: Callable[[], State | None]) -> None:
-        self._control = control
+    def __init__(self, pause: Pause, state: Callable[[], State | None]) -> None:
+        self._pause = pause
         self._state = state
         self._answers: collections.deque[tuple[str, bytes]] = collections.deque(maxlen=ANSWERS_MOST)
         self._tokens = BURST
@@ -76,10 +76,7 @@ class Requests:
             if state is None:
                 return _error("no state yet", request.transaction)
             return Response(status="ok", transaction=request.transaction, state=state)
-        paused = verb == "pause" and request.on
-        if self._control.paused != paused:
-            log.info("request: %s", "pause" if paused else "resume")
-            self._control.paused = paused
+        self._pause.set(verb == "pause" and request.on)
         return Response(status="ok", transaction=request.transaction)
 
     def _answer(self, verb: str, response: Response) -> None:

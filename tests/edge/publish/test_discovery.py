@@ -19,6 +19,7 @@ from edge.configfile import load
 from edge.contract import ModelInfo
 from edge.publish import Identity
 from edge.publish.discovery import discovery, object_id
+from edge.publish.pause import Pause
 from edge.publish.requests import Requests
 from edge.stages import Control, Publisher
 from edge.tools.analyze.summary import Spans
@@ -219,7 +220,7 @@ def test_the_switch_pauses_and_resumes() -> None:
     switch = message()["components"]["pause"]
     assert switch["command_topic"] == "emotion/kiosk/request/pause"
     control = Control()
-    requests = Requests(control, lambda: None)
+    requests = Requests(Pause(control, None), lambda: None)
     for payload, paused in (("payload_on", True), ("payload_off", False)):
         requests.on_message("pause", switch[payload].encode(), now=0.0)
         assert control.paused is paused

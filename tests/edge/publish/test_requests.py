@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.contract import Response, State
+from edge.publish.pause import Pause
 from edge.publish.requests import ANSWERS_MOST, BURST, MAX_BYTES, VERBS, Requests
 from edge.stages import Control
 
@@ -21,7 +22,7 @@ def answers(requests: Requests) -> list[tuple[str, bytes]]:
 
 
 def answer(verb: str, payload: bytes, control: Control | None = None) -> Response:
-    requests = Requests(control or Control(), lambda: NOW)
+    requests = Requests(Pause(control or Control(), None), lambda: NOW)
     requests.on_message(verb, payload, 0.0)
     ((name, encoded),) = answers(requests)
     assert name == f"response/{verb}"
@@ -42,7 +43,7 @@ def test_state_answers_with_the_present() -> None:
 
 
 def test_state_before_there_is_one() -> None:
-    requests = Requests(Control(), lambda: None)
+    requests = Requests(Pause(Control(), None), lambda: None)
     requests.on_message("state", b'{"transaction":"x"}', 0.0)
     ((_, encoded),) = answers(requests)
     assert json.loads(encoded)["error"] == "no state yet"
@@ -77,14 +78,14 @@ def test_an_unknown_verb_is_told_what_there_is() -> None:
 
 @pytest.mark.parametrize("verb", ["", "a/b", "../state", "PAUSE", "p" * 17, "pause\n", "état"])
 def test_what_is_no_verb_gets_no_answer(verb: str) -> None:
-    requests = Requests(Control(), lambda: NOW)
+    requests = Requests(Pause(Control(), None), lambda: NOW)
     requests.on_message(verb, b"", 0.0)
     assert answers(requests) == []
 
 
 def test_a_flood_is_told_once_and_then_ignored_until_it_ebbs() -> None:
     control = Control()
-    requests = Requests(control, lambda: NOW)
+    requests = Requests(Pause(control, None), lambda: NOW)
     for _ in range(1000):
         requests.on_message("state", b"", 0.0)
     told = [json.loads(a) for _, a in answers(requests)]
@@ -96,7 +97,7 @@ def test_a_flood_is_told_once_and_then_ignored_until_it_ebbs() -> None:
 
 def test_answers_that_a_broker_never_takes_do_not_pile_up_and_pause_is_still_heard() -> None:
     control = Control()
-    requests = Requests(control, lambda: NOW)
+    requests = Requests(Pause(control, None), lambda: NOW)
     for second in range(1000):
         requests.on_message("state", b"", float(second))
     requests.on_message("pause", b'{"transaction":"last"}', 1000.0)
@@ -108,7 +109,7 @@ def test_answers_that_a_broker_never_takes_do_not_pile_up_and_pause_is_still_hea
 
 def _throw_at_it(verb: str, payload: bytes, now: float) -> None:
     control = Control()
-    requests = Requests(control, lambda: NOW)
+    requests = Requests(Pause(control, None), lambda: NOW)
     requests.on_message(verb, payload, now)
     for name, encoded in answers(requests):
         assert name.count("/") == 1

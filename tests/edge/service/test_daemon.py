@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.broker import Broker, Subscriber
+from tests.broker import Broker, Message, Subscriber, subscribed
 from tests.conftest import DEMO_CLIP
 from tests.waiting import PATIENCE_S, wait_until
 
@@ -84,6 +84,32 @@ def test_a_face_becomes_events_state_health_and_info_on_a_broker(
     assert sub.on("state")[-1].json["status"] == "stopped"
     assert sub.seqs() == list(range(1, len(sub.seqs()) + 1))
     sub.close()
+
+
+def test_a_pause_outlives_a_kill_and_a_restart_until_resume(broker: Broker, tmp_path: Path) -> None:
+    box = tmp_path / "outbox.db"
+    sets = ["mqtt.host=127.0.0.1", f"mqtt.port={broker.port}", f"outbox.path={box}"]
+    with subscribed(broker) as sub, daemon(tmp_path / "log", *sets) as process:
+        wait_until(sub.events, "somebody is in view")
+        sub.publish("emotion/kiosk/request/pause")
+        wait_until(lambda: sub.on("response/pause"), "an answer")
+        process.kill()
+    with subscribed(broker) as sub, daemon(tmp_path / "log", *sets) as process:
+
+        def said() -> list[Message]:
+            return [m for m in sub.on("health") if not m.retain]
+
+        wait_until(said, "it is back")
+        assert said()[0].json["status"] == "paused"
+        assert "paused" in said()[0].json["reasons"]
+        assert {m.json["status"] for m in sub.on("state") if not m.retain} == {"paused"}
+        assert "still paused" in (tmp_path / "log").read_text()
+        assert "face_appeared" not in [e["data"]["event_type"] for e in sub.events()]
+        sub.publish("emotion/kiosk/request/resume")
+        wait_until(lambda: sub.on("response/resume"), "an answer")
+        process.kill()
+    with subscribed(broker) as sub, daemon(tmp_path / "log", *sets):
+        wait_until(lambda: "face_appeared" in [e["data"]["event_type"] for e in sub.events()], "it")
 
 
 def test_without_a_broker_events_are_lines_on_standard_output(tmp_path: Path) -> None:
