@@ -59,13 +59,14 @@ class AudienceCounter:
         retain: Callable[[bytes], None],
         lost_s: float = LONGEST_STEP_S,
     ) -> None:
-        """Go on with the hours that the file beside `outbox` holds; None: kept nowhere.
+        """Go on with the hours that the file beside `outbox` holds; None: kept nowhere as yet.
 
         `retain` is given an hour that is over, and the next one when `hours` was told that the
         broker has it.
         """
-        self._path = outbox.with_name(outbox.name + SUFFIX) if outbox is not None else None
-        self._count = count = self._read() if config.enabled else None
+        self._path = _beside(outbox) if outbox is not None else None
+        self._late: tuple[Path, Count | None] | None = None  # see `attach`
+        self._count = count = _read(self._path) if config.enabled and self._path else None
         self.hours = Hours(retain, count.over if count is not None else ())
         self._tracks: dict[str, bool] = {}  # in view: whether it was counted as one who looked
         self._until: dict[str, float] = {}  # in view: s, up to when its dwell was counted
@@ -84,6 +85,14 @@ class AudienceCounter:
             self._tracks.clear()
             self._until.clear()
 
+    def attach(self, outbox: Path) -> None:
+        """Keep the counts beside `outbox` from the next `update` on, and go on with what is there.
+
+        In the thread that writes.
+        """
+        path = _beside(outbox)
+        self._late = path, _read(path) if self._config.enabled else None
+
     def update(self, wall: float, estimates: Sequence[Estimate], *, synced: bool) -> None:
         """Take who is in view now.
 
@@ -94,6 +103,10 @@ class AudienceCounter:
         """
         if not self._config.enabled:
             return
+        if self._late is not None:
+            (self._path, found), self._late = self._late, None
+            if found is not None:
+                self._go_on(found, synced=synced)
         count = self._hour(wall, synced=synced)
         living = [e for e in estimates if not e.track.still]
         for e in living:
@@ -137,6 +150,21 @@ class AudienceCounter:
             attention_s=round(count.attention_s, DIGITS),
         )
 
+    def _go_on(self, found: Count, *, synced: bool) -> None:
+        """Take what an earlier run had counted."""
+        count, earlier = self._count, found.over
+        if count is None:
+            self._count = found
+        elif count.hour == found.hour:
+            count.begin = min(count.begin, found.begin)
+            count.seen += found.seen
+            count.looked += found.looked
+            count.dwell_s += found.dwell_s
+            count.attention_s += found.attention_s
+        else:
+            earlier = [*earlier, _told(found, synced=synced)]
+        self.hours.before(earlier)
+
     def _hour(self, wall: float, *, synced: bool) -> Count:
         """Return the count of the present hour; hand on the one that is over."""
         hour = int(wall // HOUR_S) * HOUR_S
@@ -172,17 +200,20 @@ class AudienceCounter:
             with contextlib.suppress(OSError):
                 new.unlink(missing_ok=True)
 
-    def _read(self) -> Count | None:
-        if self._path is None:
-            return None
-        try:
-            with self._path.open("rb") as f:
-                return msgspec.json.decode(f.read(MAX_BYTES), type=Count)
-        except FileNotFoundError:
-            return None
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as e:
-            log.warning("%s: %s; this hour is counted anew", self._path, e)
-            return None
+
+def _beside(outbox: Path) -> Path:
+    return outbox.with_name(outbox.name + SUFFIX)
+
+
+def _read(path: Path) -> Count | None:
+    try:
+        with path.open("rb") as f:
+            return msgspec.json.decode(f.read(MAX_BYTES), type=Count)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as e:
+        log.warning("%s: %s; this hour is counted anew", path, e)
+        return None
 
 
 def _looks(estimate: Estimate) -> bool:

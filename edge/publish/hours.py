@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 
 from edge.contract import AudienceHour, encode
+
+log = logging.getLogger(__name__)
 
 MOST = 168  # hours that wait, a week of them; the oldest go
 
@@ -26,6 +29,7 @@ class Hours:
         self._lock = threading.Lock()
         self._waiting = deque(left_behind, maxlen=MOST)
         self._acknowledged = False  # the first of `_waiting`; then it is the last as well
+        self._told = False  # the broker has had one of this run
         with self._lock:
             self._hand_over()
 
@@ -38,11 +42,25 @@ class Hours:
             self._waiting.append(hour)
             self._hand_over()
 
+    def before(self, earlier: Iterable[AudienceHour]) -> None:
+        """Take hours of an earlier run that were found late, the oldest first.
+
+        Once the broker has a later one they are dropped: what is retained does not go back.
+        """
+        hours = list(earlier)
+        with self._lock:
+            if self._told and hours:
+                log.info("audience: %d earlier hours were found too late to be told", len(hours))
+            elif hours:
+                self._waiting = deque([*hours, *self._waiting], maxlen=MOST)
+                self._hand_over()
+
     def acknowledged(self, payload: bytes) -> None:
         """Note that the broker has an hour that was handed over."""
         with self._lock:
             if not self._waiting or payload != encode(self._waiting[0]):
                 return  # it had waited for too long, and went meanwhile
+            self._told = True
             self._acknowledged = len(self._waiting) == 1
             if not self._acknowledged:
                 self._waiting.popleft()

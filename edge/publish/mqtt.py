@@ -92,10 +92,11 @@ class MqttPublisher:
             waits or Waits(),
         )
         # A second process beside the one that has the outbox must not end that one's visits.
-        ours = Problem.OUTBOX_MEMORY not in self._outbox.stats().problems
-        self._open_tracks = OpenTracks(path if ours else None)
+        ours = path if self._has_disk() else None
+        self._late = path if ours is None else None  # the outbox, until its file is ours
+        self._open_tracks = OpenTracks(ours)
         self._audience = AudienceCounter(
-            config.audience, path if ours else None, self._hour_over, config.track.lost_s
+            config.audience, ours, self._hour_over, config.track.lost_s
         )
         left_behind = self._open_tracks.left_behind(clock.now())
         self._writer = Writer(self._outbox, self._append, self._kept, self._present)
@@ -127,10 +128,12 @@ class MqttPublisher:
         wall = self._clock.wall()
         synced = self._builder.synced(self._clock.now())
         self._audience.update(wall, estimates, synced=synced)
+        in_view = sum(not e.track.still for e in estimates)
+        for event in self._open_tracks.left_behind(self._clock.now(), in_view):
+            self.publish(event)
         signature = (status, self._audience.hour, tuple(map(_shown, estimates)))
         same = signature == self._shown
-        living = any(not e.track.still for e in estimates)
-        if same and (not living or t - self._shown_t < self._config.output.state_s):
+        if same and (not in_view or t - self._shown_t < self._config.output.state_s):
             return
         self._shown, self._shown_t = signature, t
         self._writer.state(self._builder.state(t, estimates, status, self._audience.now()))
@@ -186,6 +189,17 @@ class MqttPublisher:
         self._traffic.retain("state", encode(state))
         self._link.wake()
 
+    def _has_disk(self) -> bool:
+        return Problem.OUTBOX_MEMORY not in self._outbox.stats().problems
+
+    def _attach(self) -> None:
+        """Keep beside the outbox what goes there, once its file could be opened."""
+        if self._late is not None and self._has_disk():
+            path, self._late = self._late, None
+            self._pause.look()
+            self._open_tracks.attach(path)
+            self._audience.attach(path)
+
     def _append(self, events: Sequence[tuple[Event, float]]) -> list[Row]:
         self._open_tracks.before(event for event, _ in events)
         rows = self._outbox.append(events)
@@ -194,6 +208,7 @@ class MqttPublisher:
         return rows
 
     def _kept(self, rows: Sequence[Row]) -> None:
+        self._attach()
         self._pause.keep()
         self._audience.write(over=True)
         self._link.wake()

@@ -53,22 +53,35 @@ class OpenTracks:
     """The open visits of this run. For one thread; never raises for a disk."""
 
     def __init__(self, outbox: Path | None) -> None:
-        """Keep them beside the file `outbox`; None: nowhere."""
-        self._path = outbox.with_name(outbox.name + SUFFIX) if outbox is not None else None
+        """Keep them beside the file `outbox`; None: nowhere, until `attach`."""
+        self._path: Path | None = None
         self._tracks: dict[str, OpenTrack] = {}
         self._written: dict[str, OpenTrack] | None = None
+        self._left: dict[str, OpenTrack] = {}  # of these, an earlier run's; not ended yet
         self._failed = False
+        if outbox is not None:
+            self.attach(outbox)
 
-    def left_behind(self, t: float) -> list[PipelineEvent]:
-        """Return the events that end what an earlier run left open, at the time `t` (s).
+    def attach(self, outbox: Path) -> None:
+        """Keep them beside the file `outbox` from now on, with what an earlier run left there."""
+        self._path = outbox.with_name(outbox.name + SUFFIX)
+        left = self._written = self._read()
+        self._tracks = left | self._tracks
+        self._write()
+        self._left = left  # last: `left_behind` may be another thread's
 
-        How long those visits lasted, and what the faces showed at the end, nobody knows.
+    def left_behind(self, t: float, in_view: int = 0) -> list[PipelineEvent]:
+        """Return the events that end what an earlier run left open, at the time `t` (s); once.
+
+        How long those visits lasted, and what the faces showed at the end, nobody knows. `in_view`
+        counts the faces of this run. May be called in another thread than the rest.
         """
-        self._tracks = self._read()
-        self._written = dict(self._tracks)
+        if not self._left:
+            return []
+        tracks, self._left = self._left, {}
         events = []
-        for left, (name, track) in enumerate(self._tracks.items(), 1):
-            faces, nothing = len(self._tracks) - left, _unknown(name, track, t)
+        for gone, (name, track) in enumerate(tracks.items(), 1):
+            faces, nothing = len(tracks) - gone + in_view, _unknown(name, track, t)
             events += [
                 PipelineEvent(ENDS[began], t, nothing, None, faces)
                 for began in track.conditions

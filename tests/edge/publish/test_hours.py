@@ -1,4 +1,4 @@
-"""Hours of an audience that end while the broker is away come when it is back."""
+"""Hours of an audience outlive a broker that is away, and a disk that comes late."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from edge.publish.audience import HOUR_S
+from edge.publish.audience import HOUR_S, SUFFIX
+from edge.publish.disk import RETRY_DISK_S
+from edge.publish.mqtt import MqttPublisher
 from tests.broker import Broker, Subscriber, subscribed
-from tests.edge.publish.rig import estimate, publishing
+from tests.edge.publish.rig import change, estimate, publishing
 from tests.fakes import FakeClock
 from tests.waiting import wait_until
 
@@ -84,3 +87,47 @@ def test_hours_that_end_without_a_broker_come_one_after_the_other(tmp_path: Path
             assert told(s) == [("22:00", 1), ("23:00", 1), ("00:00", 1), ("00:00", 1)]
     finally:
         late.kill()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_state_folder_that_comes_late_is_gone_on_with_and_no_hour_follows_a_later_one(
+    broker: Broker, tmp_path: Path, ended: bool
+) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    outbox = folder / "outbox.db"
+    clock = FakeClock(now=time.monotonic(), wall=float(FIRST))
+    sets = {"state__enabled": True, "audience__enabled": True}
+
+    def seen(p: MqttPublisher, *names: str) -> None:
+        p.state(clock.now(), [estimate(track=n, t=clock.now()) for n in names], "running")
+
+    with publishing(broker.port, outbox, clock=clock, **sets) as p:
+        seen(p, "a")
+    folder.rename(tmp_path / "away")
+    with subscribed(broker) as s, publishing(broker.port, outbox, clock=clock, **sets) as p:
+        assert "outbox_memory" in p.stats().problems
+        seen(p, "b", "c")
+        if ended:
+            clock.advance(HOUR_S)
+            seen(p, "d")
+            wait_until(lambda: told(s), "an hour without the first visitor")
+        (tmp_path / "away").rename(folder)
+        clock.advance(RETRY_DISK_S)
+        wait_until(lambda: "outbox_memory" not in p.stats().problems, "the disk is back")
+        file = outbox.with_name(outbox.name + SUFFIX)
+        present = FIRST + HOUR_S * ended
+
+        def kept() -> bool:
+            seen(p, "e")
+            p.publish(change(clock.now()))
+            kept = msgspec.json.decode(file.read_bytes())
+            return bool(kept["hour"] == present and kept["seen"] == (2 if ended else 4))
+
+        wait_until(kept, "what is counted now is kept")
+    with subscribed(broker) as s, publishing(broker.port, outbox, clock=clock, **sets) as p:
+        clock.advance(HOUR_S)
+        seen(p)
+        last = ("23:00", 2) if ended else ("22:00", 4)
+        wait_until(lambda: told(s) and told(s)[-1] == last, "the next healthy start goes on")
+        assert set(told(s)) <= {("22:00", 2), last}

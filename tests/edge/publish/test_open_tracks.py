@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge.contract import Event
 from edge.messages import EventType, PipelineEvent
+from edge.publish.disk import RETRY_DISK_S
 from edge.publish.event_builder import EventBuilder
+from edge.publish.mqtt import MqttPublisher
 from edge.publish.open_tracks import SUFFIX, OpenTracks
-from tests.edge.publish.rig import WHO, estimate
+from tests.broker import Broker, subscribed
+from tests.edge.publish.rig import WHO, estimate, publishing
 from tests.fakes import FakeClock
+from tests.waiting import wait_until
 
 BUILDER = EventBuilder(WHO, FakeClock(), random.Random(1))
 
@@ -166,3 +172,38 @@ def test_a_disk_that_refuses_is_said_once_and_stops_nothing(tmp_path: Path, capl
 def test_without_an_outbox_nothing_is_kept(tmp_path: Path) -> None:
     told(OpenTracks(None), (EventType.FACE_APPEARED, "a"))
     assert OpenTracks(None).left_behind(0.0) == []
+
+
+def test_a_disk_that_is_there_late_ends_what_was_left_and_keeps_what_is_open(
+    broker: Broker, tmp_path: Path
+) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    outbox = folder / "outbox.db"
+    clock = FakeClock(now=time.monotonic())
+
+    def appears(p: MqttPublisher, track: str) -> None:
+        t = clock.now()
+        p.publish(PipelineEvent(EventType.FACE_APPEARED, t, estimate(track=track, t=t), None, 1))
+
+    with publishing(broker.port, outbox, clock=clock) as p:
+        appears(p, "a")
+    folder.rename(tmp_path / "away")
+    with subscribed(broker) as s, publishing(broker.port, outbox, clock=clock) as p:
+        appears(p, "b")
+        wait_until(lambda: len(s.events()) == 1, "the one in view")
+        (tmp_path / "away").rename(folder)
+        clock.advance(RETRY_DISK_S)
+
+        def left() -> bool:
+            p.state(clock.now(), [estimate(track="b", t=clock.now())], "running")
+            return len(s.events()) >= 2
+
+        wait_until(left, "the one of the last run has left")
+        data = s.events()[1]["data"]
+        assert [data[k] for k in ("event_type", "track", "reason", "faces")] == [
+            *("face_left", "a", "lost", 1)
+        ]
+        file = outbox.with_name(outbox.name + SUFFIX)
+        wait_until(lambda: list(msgspec.json.decode(file.read_bytes())) == ["b"], "it is kept")
+    assert ends(outbox) == [("face_left", "b", "lost", 0)]
