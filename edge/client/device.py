@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 
@@ -20,10 +21,10 @@ from edge.contract import (
     decode_info,
     decode_state,
 )
+from edge.era import jumped
 from edge.messages import Reason, Status
 
 IDS_KEPT = 1000  # of events, to know one that comes again; a broker resends its last few
-JUMP = 1_000_000_000  # of `seq`: a device without its disk counts on from the clock's milliseconds
 MISSING_MOST = 2000  # of `seq` remembered as missing; the lowest are forgotten first
 # These tell of who stands before the camera, not of the device.
 FACE_REASONS = frozenset(
@@ -155,7 +156,7 @@ class Device:
             self.last = event
         elif seq > last.data.seq:
             gap = range(max(last.data.seq + 1, seq - MISSING_MOST), seq)
-            if gap and seq - last.data.seq < JUMP:
+            if gap and not jumped(last.data.seq, seq, _elapsed_s(last, event)):
                 kept = sorted(self.missing.union(gap))[-MISSING_MOST:]
                 self.missing = frozenset(kept)
             self.last = event
@@ -171,3 +172,14 @@ def _began_anew(last: Event, event: Event) -> bool:
     if event.data.boot_id == last.data.boot_id:
         return event.data.uptime_s > last.data.uptime_s
     return event.time > last.time  # RFC 3339 in UTC with the same digits: sorts as text
+
+
+def _elapsed_s(last: Event, event: Event) -> float:
+    """Return the seconds between two events; 0 where their times are none."""
+    if event.data.boot_id == last.data.boot_id:
+        return event.data.uptime_s - last.data.uptime_s
+    try:
+        elapsed = datetime.fromisoformat(event.time) - datetime.fromisoformat(last.time)
+    except (ValueError, TypeError):
+        return 0.0
+    return elapsed.total_seconds()

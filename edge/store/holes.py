@@ -15,9 +15,10 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, update
 
+from edge.era import JUMP
 from edge.store.models import Batch, Event
 from edge.store.rows import change
-from edge.store.streams import JUMP, Stream
+from edge.store.streams import Stream
 
 # What a hole is given. A recorder that stores and digests in turn, held to a quarter of a core, is
 # behind the others by less than two seconds.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-JUMP = 1_000_000_000  # of `seq`: a device without its disk counts on from the clock's milliseconds
+from edge.era import jumped
 
 
 class Step(NamedTuple):
@@ -83,12 +83,11 @@ class Stream:
             self.eras.append(Era(0, step.seq, step))
             return
         era = self.eras[-1]
-        ahead = step.seq - era.last.seq
-        if 0 < ahead < JUMP:
+        if step.seq > era.last.seq and not _began_anew(era.last, step):
             era.extend(step)
         elif era.missing(step.seq):
             era.fill(step)
-        elif ahead >= JUMP or _began_anew(era.last, step):
+        elif _began_anew(era.last, step):
             self.eras.append(Era(era.number + 1, step.seq, step))
         elif (older := next((e for e in self.eras[:-1] if e.missing(step.seq)), None)) is not None:
             older.fill(step)
@@ -97,7 +96,9 @@ class Stream:
 
 
 def _began_anew(last: Step, step: Step) -> bool:
-    """Whether a later event has a number that is not higher: the device's counter was lost."""
-    if step.boot_id == last.boot_id:
-        return step.uptime_s > last.uptime_s
-    return step.time > last.time
+    """Whether the device's counter was lost before a step with another number."""
+    same = step.boot_id == last.boot_id
+    elapsed_s = step.uptime_s - last.uptime_s if same else (step.time - last.time).total_seconds()
+    if step.seq > last.seq:
+        return jumped(last.seq, step.seq, elapsed_s)
+    return elapsed_s > 0

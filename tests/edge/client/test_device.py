@@ -61,6 +61,28 @@ def test_a_device_that_counts_on_by_the_clock_has_lost_nothing() -> None:
     assert d.missing == {jumped + 1}
 
 
+def test_a_device_that_loses_its_disk_at_each_start_has_lost_nothing() -> None:
+    d = Device("kiosk")
+    noon = 1_763_640_000_000  # 2025-11-20 12:00 UTC
+    day = 86_400_000
+    old = [event(noon + n, t=60 + n, time=f"2025-11-20T12:00:0{n}.000Z") for n in (1, 2, 3)]
+    new = event(noon + day + 1, t=60, boot=NEXT_BOOT, time="2025-11-21T12:00:00.000Z")
+    assert told(d, *old, new) == [e.data.seq for e in (*old, new)]
+    assert d.missing == set()
+    same_boot = event(noon + day + 9001, t=69, boot=NEXT_BOOT, time="2025-11-21T12:00:09.000Z")
+    told(d, same_boot)
+    assert d.missing == set()
+    told(d, event(noon + day + 9005, t=70, boot=NEXT_BOOT, time="2025-11-21T12:00:10.000Z"))
+    assert len(d.missing) == 3, "what is missing there is told as ever"
+
+
+def test_events_of_the_clock_without_a_time_are_borne() -> None:
+    d = Device("kiosk")
+    one = event(1_763_640_000_001, t=60, time="noon")
+    told(d, one, event(1_763_640_000_005, t=60, boot=NEXT_BOOT, time="2025-11-20"))
+    assert len(d.missing) == 3
+
+
 def test_order_lost_at_the_very_beginning_is_no_gap() -> None:
     d = Device("kiosk")
     assert told(d, event(12), event(11), event(13)) == [12, 11, 13]

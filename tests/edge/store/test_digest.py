@@ -255,6 +255,24 @@ def test_a_device_without_its_disk_leaves_no_gap_of_billions(store: Store) -> No
     assert gaps(store) == []
 
 
+def test_a_device_that_loses_its_disk_at_each_start_leaves_no_gap_of_millions(
+    store: Store,
+) -> None:
+    device = Device()
+    began = 1_772_000_000_000
+    for start, after_s in enumerate((0, 3, 86_400, 90_000)):
+        device.boot_id = f"boot-{max(start, 1)}"  # the second is a restart of the daemon alone
+        device.seq = began + after_s * 1000
+        device.tell(after_s, "face_appeared", f"t{start}")
+        device.tell(after_s + 1, "face_left", f"t{start}", duration_s=1.0)
+    last = device.seq
+    device.seq += 4
+    device.tell(90_010, "face_appeared", "u")
+    keep(store, device, device.sent[:3])
+    keep(store, device)
+    assert gaps(store) == [(last + 1, last + 4)], "these have not come"
+
+
 def test_losses_that_the_device_tells_of_are_rows(store: Store) -> None:
     device = Device()
     device.tell(0, "face_appeared", "a")
