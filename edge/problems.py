@@ -102,7 +102,8 @@ REASONS: dict[str, Help] = {
         "watch the SD card; `outbox_lost` says how many; a restart clears this word",
     ),
     Problem.METRICS_UNAVAILABLE: Help(
-        "metrics are enabled and cannot be served", "the log says why"
+        "metrics are enabled and cannot be served; an address or port is tried again",
+        "the log says why",
     ),
     Problem.THROTTLED: Help(
         "the firmware holds the processor back", "cooling; a stronger power supply"

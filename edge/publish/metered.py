@@ -8,14 +8,13 @@ from collections.abc import Callable, Sequence
 
 from edge import config
 from edge.contract import Health
-from edge.errors import EdgeError
 from edge.messages import Estimate, PipelineEvent, Status
+from edge.problems import Problem
 from edge.publish.identity import Identity
 from edge.stages import OutboxStats, Publisher
 
 log = logging.getLogger(__name__)
 
-UNAVAILABLE = "metrics_unavailable"  # reason in `health`
 MISSING = (
     "the library prometheus-client is missing or too old; "
     "pip install 'emotion-edge[metrics]', or systemd/install --extras metrics"
@@ -27,7 +26,7 @@ Maker = Callable[[Identity], Publisher]
 def metered(maker: Maker, settings: config.Metrics) -> Maker:
     """Return a maker that puts the Prometheus endpoint before its publisher.
 
-    Without the library, or with an address that cannot be used, the publisher works on and
+    Without the library, and as long as the address cannot be used, the publisher works on and
     `metrics_unavailable` is among the reasons of `health`.
     """
 
@@ -38,11 +37,8 @@ def metered(maker: Maker, settings: config.Metrics) -> Maker:
 
             return MeteredPublisher(inner, identity, settings)
         except ImportError as e:
-            why = f"metrics.enabled: {MISSING} ({e})"
-        except EdgeError as e:
-            why = str(e)
-        log.warning("no metrics, all else goes on: %s", why)
-        return Unmetered(inner)
+            log.warning("no metrics, all else goes on: metrics.enabled: %s (%s)", MISSING, e)
+            return Unmetered(inner)
 
     return make
 
@@ -72,7 +68,7 @@ class Unmetered:
     def stats(self) -> OutboxStats:
         """Return the counts of the publisher behind, and that there are no metrics."""
         stats = self._inner.stats()
-        return dataclasses.replace(stats, problems=(*stats.problems, UNAVAILABLE))
+        return dataclasses.replace(stats, problems=(*stats.problems, Problem.METRICS_UNAVAILABLE))
 
     def close(self, timeout_s: float, /) -> None:
         """Close the publisher behind."""

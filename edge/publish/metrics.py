@@ -6,7 +6,10 @@ Needs the extra `[metrics]`. Names follow https://prometheus.io/docs/practices/n
 from __future__ import annotations
 
 import collections
+import dataclasses
 import logging
+import random
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -17,7 +20,9 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from edge import config
+from edge.backoff import Backoff, Waits
 from edge.contract import Health
+from edge.errors import UnavailableError
 from edge.messages import ConditionKind, Estimate, EventType, FaceState, PipelineEvent, Status
 from edge.problems import Problem
 from edge.publish import Identity
@@ -26,6 +31,8 @@ from edge.stages import OutboxStats, Publisher
 
 log = logging.getLogger(__name__)
 
+WAITS = Waits(first_s=1.0, most_s=30.0)  # between two tries to listen
+JOIN_S = 0.5  # s that `close` waits for a try
 # Reasons in `stats`.
 AWAY = frozenset({Problem.BROKER_AWAY, Problem.BROKER_REFUSED, Problem.CLIENT_ID_TAKEN})
 
@@ -33,19 +40,43 @@ AWAY = frozenset({Problem.BROKER_AWAY, Problem.BROKER_REFUSED, Problem.CLIENT_ID
 class MeteredPublisher:
     """A `Publisher` that counts what passes and serves it beside publishing it."""
 
-    def __init__(self, inner: Publisher, identity: Identity, settings: config.Metrics) -> None:
-        """Listen.
-
-        Raises:
-            UnavailableError: the address cannot be used.
-        """
+    def __init__(
+        self,
+        inner: Publisher,
+        identity: Identity,
+        settings: config.Metrics,
+        waits: Waits = WAITS,
+    ) -> None:
+        """Listen; an address that cannot be used, as before DHCP has given it, is tried again."""
         self._inner = inner
         self._collector = HealthCollector(identity, inner)
-        registry = CollectorRegistry()
-        registry.register(self._collector)
-        ProcessCollector(registry=registry)
-        self._server = MetricsServer(registry, settings.address, settings.port)
+        self._registry = CollectorRegistry()
+        self._registry.register(self._collector)
+        ProcessCollector(registry=self._registry)
+        self._settings = settings
+        self._backoff = Backoff(waits, random.Random())
+        self._server: MetricsServer | None = None
+        self._closing = threading.Event()
+        self._retry: threading.Thread | None = None
+        if not self._listen(logging.WARNING):
+            self._retry = threading.Thread(target=self._try_again, name="metrics", daemon=True)
+            self._retry.start()
+
+    def _listen(self, level: int) -> bool:
+        try:
+            self._server = MetricsServer(
+                self._registry, self._settings.address, self._settings.port
+            )
+        except UnavailableError as e:
+            log.log(level, "no metrics, all else goes on: %s; tried again", e)
+            return False
         log.info("metrics on %s", self._server.url)
+        return True
+
+    def _try_again(self) -> None:
+        while not self._closing.wait(self._backoff.next()):
+            if self._listen(logging.DEBUG):
+                return
 
     def configure(self, config: config.Config, /) -> None:
         """Hand on."""
@@ -74,13 +105,20 @@ class MeteredPublisher:
         self._inner.health(health)
 
     def stats(self) -> OutboxStats:
-        """Return the counts of the publisher behind."""
-        return self._inner.stats()
+        """Return the counts of the publisher behind, and whether there are no metrics."""
+        stats = self._inner.stats()
+        if self._server is not None:
+            return stats
+        return dataclasses.replace(stats, problems=(*stats.problems, Problem.METRICS_UNAVAILABLE))
 
     def close(self, timeout_s: float, /) -> None:
         """Close the publisher behind, then stop listening."""
+        self._closing.set()
         self._inner.close(timeout_s)
-        self._server.close()
+        if self._retry is not None:
+            self._retry.join(JOIN_S)
+        if self._server is not None:
+            self._server.close()
 
 
 class HealthCollector(Collector):

@@ -18,6 +18,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from edge.backoff import Waits
 from edge.clock import SystemClock
 from edge.config import Metrics
 from edge.contract import Health
@@ -238,6 +239,21 @@ def test_port_in_use_is_told_and_all_else_goes_on(
             wait_until(lambda: subscriber.events() and subscriber.on("health"), "events, health")
         assert f"no metrics, all else goes on: metrics: 127.0.0.1:{port}: Add" in log.read_text()
     assert "metrics_unavailable" in subscriber.on("health")[-1].json["reasons"]
+
+
+def test_an_address_that_becomes_free_is_served_and_the_reason_goes() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = Metrics(enabled=True, port=port)
+        metered = MeteredPublisher(Silent(), WHO, settings, Waits(first_s=0.02, most_s=0.1))
+        metered.publish(change(SystemClock().now()))
+        assert metered.stats().problems == ("metrics_unavailable",)
+    try:
+        wait_until(lambda: not metered.stats().problems, "it listens")
+        v = values(scrape(port))
+        assert v["emotion_edge_events_total{event_type=emotion_changed}"] == 1, "since the start"
+    finally:
+        metered.close(0.1)
 
 
 def test_without_the_library_events_go_on_and_health_says_so(
