@@ -30,6 +30,7 @@ from edge.store.incoming import NewEvent, read_event
 from edge.store.models import Recorder as RecorderRow
 from edge.store.presence import KINDS, Presence
 from edge.store.purge import purge
+from edge.store.subscriptions import earlier
 from edge.store.turns import EVENTS
 from edge.store.write import Writer
 
@@ -122,6 +123,11 @@ class Recorder:
     """One recorder. `run` in one thread; the connection has its own."""
 
     def __init__(self, mqtt: Mqtt, store: Store, settings: Settings) -> None:
+        """Be ready to connect.
+
+        Raises:
+            UnavailableError: the database is away.
+        """
         self._store = store
         self._settings = settings
         self._base = mqtt.base
@@ -137,8 +143,9 @@ class Recorder:
         self._fault = ""  # of ours, that was told last
         self.counts = Counts()
         events = f"{mqtt.base}/+/event"
-        shared = f"$share/{settings.group}/{events}"
-        steps: list[list[Filter]] = [[(shared if settings.group else events, 1)]]
+        wanted = f"$share/{settings.group}/{events}" if settings.group else events
+        leave = {*earlier(store, settings.name, wanted), events} - {wanted}
+        steps: list[list[Filter]] = [[(wanted, 1)]]
         steps += [[(f"{mqtt.base}/+/{kind}", 0)] for kind in KINDS]
         self._connection = Connection(
             mqtt,
@@ -148,7 +155,7 @@ class Recorder:
             settings.session_s,
             hold=self._hold,
             unacknowledged=AHEAD,
-            leave=[events] if settings.group else [],  # or all of them would come as well
+            leave=sorted(leave),  # or what it brings would come as well
         )
 
     def start(self, timeout_s: float) -> None:

@@ -124,6 +124,25 @@ def test_two_recorders_share_and_one_that_dies_loses_nothing(
         assert 0 < int(two.log.read_text().partition("stopped: ")[2].split()[0]) < len(device.sent)
 
 
+@pytest.mark.slow
+def test_a_recorder_whose_group_changes_gets_nothing_of_the_old_one(
+    broker: Broker, store: Store, address: str, tmp_path: Path
+) -> None:
+    device = Device()
+    for group in ("one", "two", "", "one"):
+        options = ("--name", "r", *(("--share", group) if group else ()))
+        with recording(tmp_path / "r", broker.port, address, *options) as recorder:
+            before = len(device.sent)
+            device.crowd(3, random.Random(before))
+            new = device.sent[before:]
+            send(broker.port, "front", new)
+            wait_until(lambda: stored(store) == len(device.sent), "all are stored")
+            assert recorder.stop() == 0
+            said = recorder.log.read_text().rpartition("stopped: ")[2]
+            assert said.startswith(f"{len(new)} events stored, 0 known already"), group
+            recorder.log.unlink()
+
+
 @pytest.fixture
 def own_server() -> Iterator[postgresql.PostgreSQL]:
     with postgresql.running() as server:
