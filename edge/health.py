@@ -10,7 +10,7 @@ from edge import host
 from edge.clock import rfc3339
 from edge.config import Output
 from edge.contract import Health
-from edge.messages import CameraLost, Estimate, Frame, Reason, Status
+from edge.messages import CameraLost, CameraSilent, Estimate, Frame, Reason, Status
 from edge.problems import Problem
 from edge.stages import Camera, Clock, Publisher
 
@@ -90,6 +90,10 @@ class HealthMonitor:
         self._faces = 0
         self._become(Status.CAMERA_LOST, f"camera lost: {lost.why}")
         self._tick(lost.t)
+
+    def camera_silent(self, silent: CameraSilent) -> None:
+        """Note that no frame has come for a while, which is borne: the loop does not hang."""
+        self._tick(silent.t)
 
     def paused(self, t: float) -> None:
         """Count a frame that was not processed, on request."""

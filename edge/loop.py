@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edge.health import HealthMonitor
-from edge.messages import CameraLost, Estimate, Frame, Reason, Status
+from edge.messages import CameraLost, CameraSilent, Estimate, Frame, Reason, Status
 from edge.pipeline import Pipeline
 from edge.stages import Clock, Control
 
@@ -31,6 +31,8 @@ def run(
         elif control.paused:
             estimates = _lose_sight(p, frame.t, Reason.PAUSED, Status.PAUSED)
             health.paused(frame.t)
+        elif isinstance(frame, CameraSilent):
+            health.camera_silent(frame)
         else:
             began = clock.now()
             if p.motion.should_process(frame, len(estimates)):
@@ -38,7 +40,7 @@ def run(
             for observer in p.observers:
                 observer.frame(frame, estimates)
             ended = clock.now()
-            # The only other thing that feeds the watchdog is a camera known to be away.
+            # Else only a camera known to be silent or away feeds the watchdog.
             health.frame_done(
                 frame, busy_s=ended - began, latency_s=ended - frame.t, estimates=estimates
             )

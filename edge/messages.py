@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import numpy as np
 from msgspec import Meta, Struct
@@ -82,6 +82,17 @@ class CameraLost:
     t: float  # s, monotonic
     since: float  # s, monotonic: when the last frame came
     why: str  # for the log and `health`; never a picture, never a secret
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSilent:
+    """Yielded by a camera about once a second while a frame is late, and it is not lost yet."""
+
+    t: float  # s, monotonic
+    since: float  # s, monotonic: when the last frame came
+
+
+FromCamera: TypeAlias = Frame | CameraLost | CameraSilent
 
 
 @dataclass(frozen=True, slots=True)

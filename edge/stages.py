@@ -14,10 +14,10 @@ from edge.config_face import State
 from edge.contract import Health
 from edge.errors import EdgeError
 from edge.messages import (
-    CameraLost,
     Estimate,
     Face,
     Frame,
+    FromCamera,
     PipelineEvent,
     Reason,
     Scores,
@@ -52,11 +52,12 @@ class CameraStats:
 class Camera(Protocol):
     """A source of frames."""
 
-    def frames(self) -> Iterator[Frame | CameraLost]:
+    def frames(self) -> Iterator[FromCamera]:
         """Yield frames, newest only for live sources; ends with a file, or after `close()`.
 
         A live source never ends and never raises for a camera that went away: it yields
-        `CameraLost` about once a second until frames come again.
+        `CameraSilent` about once a second for `camera.stall_s`, and then `CameraLost` until frames
+        come again.
 
         Raises:
             NoInputError: a file, folder or first frame that cannot be had and never will be.

@@ -13,15 +13,15 @@ from edge.camera.framecheck import FrameCheck
 from edge.camera.opencv import Luma, turned
 from edge.camera.slot import Slot
 from edge.camera.source import LiveSource, SourceLostError
-from edge.messages import CameraLost, Frame
+from edge.messages import CameraLost, CameraSilent, Frame, FromCamera
 from edge.stages import CameraStats, Clock
 
 log = logging.getLogger(__name__)
 
-LOST_EVERY_S = 1.0  # s between two `CameraLost`
+LOST_EVERY_S = 1.0  # s between two `CameraLost` or `CameraSilent`: a watchdog waits for progress
 STEADY_S = 5.0  # s of frames after which a lost camera counts as back, for back-off and log
-# s without a frame after which the taker hears of it, whatever is configured: a watchdog waits for
-# progress or for a reason (WatchdogSec of the unit is 15).
+# s to the first frame after which the taker hears that there is none, whatever is configured: who
+# started us waits for that frame or for a reason (TimeoutStartSec of the unit is 90).
 SILENT_S = 10.0
 JOIN_S = 0.8  # s that `close` waits for the thread; a driver may hold it longer
 # s without a sign of life from the thread: longer than any time limit of a source, name look-ups
@@ -61,8 +61,12 @@ class LiveCamera:
         self._failing: float | None = None  # s: since when, until frames are steady again
         self._reopened = 0
 
-    def frames(self) -> Iterator[Frame | CameraLost]:
-        """Yield the newest frame as it comes; ends after `close()` only."""
+    def frames(self) -> Iterator[FromCamera]:
+        """Yield the newest frame as it comes; ends after `close()` only.
+
+        A camera that is silent for long, yet not for `stall_s`, is no loop that hangs: whoever
+        takes frames hears of it each second, as of one that is lost.
+        """
         if self._thread is None and not self._closing.is_set():
             self._last = self._alive = self._clock.now()
             thread = threading.Thread(target=self._capture, name="camera", daemon=True)
@@ -77,7 +81,9 @@ class LiveCamera:
                 continue
             now = self._clock.now()
             why = taken or self._why
-            patience_s = min(SILENT_S, self._patience_s(first=self._seq == 0))
+            first = self._seq == 0
+            patience_s = self._patience_s(first=first)
+            patience_s = min(SILENT_S, patience_s) if first else patience_s
             if why is None and now - self._last > patience_s:
                 # The thread is in a call that has not returned; its time limit will end that.
                 why = f"no frame for {now - self._last:.1f} s"
@@ -86,6 +92,8 @@ class LiveCamera:
                 self._wait_hung(now)
             elif why is not None:
                 yield CameraLost(now, self._last, why)
+            elif not first:
+                yield CameraSilent(now, self._last)
 
     def stats(self) -> CameraStats:
         """Return the counts so far."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from edge import host
 from edge.config import Config
-from edge.messages import CameraLost, Estimate, Frame
+from edge.messages import Estimate, Frame, FromCamera
 from edge.pipeline import Pipeline
 from edge.stages import Camera, CameraStats, Clock, Control
 from edge.tools.bench_report import Report, StageCost, advise, spread
@@ -87,7 +87,7 @@ class Meter:
             if (stage := getattr(p, attribute)) is not None:
                 setattr(p, attribute, Timed(stage, method, self.samples[name]))
 
-    def frames(self) -> Iterator[Frame | CameraLost]:
+    def frames(self) -> Iterator[FromCamera]:
         """Yield the camera's frames until there are enough."""
         frames = iter(self._camera.frames())
         take = self.samples["camera"].timed(lambda: next(frames, None))

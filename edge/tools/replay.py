@@ -10,7 +10,7 @@ from typing import TextIO
 from msgspec import to_builtins
 
 from edge.contract import Event, encode
-from edge.messages import CameraLost, Estimate, Frame, rounded
+from edge.messages import Estimate, Frame, FromCamera, rounded
 from edge.stages import Camera, CameraStats
 
 EPOCH = 0.0  # s since 1970: a recording has no date, so its first frame is at the beginning of time
@@ -48,7 +48,7 @@ class ClockedCamera:
         self._camera = camera
         self._clock = clock
 
-    def frames(self) -> Iterator[Frame | CameraLost]:
+    def frames(self) -> Iterator[FromCamera]:
         """Yield the camera's frames."""
         for frame in self._camera.frames():
             self._clock.set(frame.t)

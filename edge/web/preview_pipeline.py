@@ -12,7 +12,7 @@ import msgspec
 from edge.camera.opencv import turned
 from edge.config import Alert, Config, Mqtt
 from edge.contract import Health
-from edge.messages import CameraLost, Estimate, Frame, PipelineEvent, Status
+from edge.messages import Estimate, Frame, FromCamera, PipelineEvent, Status
 from edge.stages import Camera, CameraStats, OutboxStats
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class RotatedCamera:
         self._camera = camera
         self.rotate = config.camera.rotate
 
-    def frames(self) -> Iterator[Frame | CameraLost]:
+    def frames(self) -> Iterator[FromCamera]:
         """Yield the camera's frames, turned."""
         for item in self._camera.frames():
             if isinstance(item, Frame):

@@ -14,7 +14,16 @@ from edge.events import EventRules
 from edge.geometry import Box
 from edge.health import HealthMonitor
 from edge.loop import run
-from edge.messages import CameraLost, Estimate, Frame, PipelineEvent, Scores, Track
+from edge.messages import (
+    CameraLost,
+    CameraSilent,
+    Estimate,
+    Frame,
+    FromCamera,
+    PipelineEvent,
+    Scores,
+    Track,
+)
 from edge.motion import MotionGate
 from edge.pipeline import Pipeline
 from edge.rates import BudgetKeeper, RateLimiter, RateScale
@@ -29,7 +38,7 @@ class ScriptedCamera:
     def __init__(self, clock: FakeClock, script: Sequence[str], control: Control) -> None:
         self.clock, self.script, self.control = clock, script, control
 
-    def frames(self) -> Iterator[Frame | CameraLost]:
+    def frames(self) -> Iterator[FromCamera]:
         for n, step in enumerate(self.script):
             self.clock.advance(0.1)
             now = self.clock.now()
@@ -39,6 +48,9 @@ class ScriptedCamera:
                 self.control.paused = False
             elif step == "stop":
                 self.control.stopping = True
+            if step == "silent":
+                yield CameraSilent(now, now - 1)
+                continue
             yield CameraLost(now, now - 1, "unplugged") if step == "lost" else Frame(n, now, GREY)
 
     def stats(self) -> CameraStats:
@@ -151,6 +163,20 @@ def test_a_lost_camera_lets_faces_leave_and_the_daemon_stays_up_and_alive() -> N
     assert len(rig.progress) == 5
     assert rig.face.resets == 3
     assert rig.lines == ["running", "camera lost: unplugged", "running"]
+
+
+def test_a_camera_that_is_silent_for_a_while_changes_nothing_and_the_watchdog_is_fed() -> None:
+    rig = Rig("frame", "silent", "silent", "frame")
+    assert rig.kinds() == ["face_appeared"]
+    assert rig.notes.states == [("running", 1)] * 2
+    assert len(rig.progress) == 4
+    assert rig.lines == ["running"]
+    assert rig.face.resets == 0
+
+
+def test_a_pause_holds_while_the_camera_is_silent() -> None:
+    rig = Rig("frame", "pause", "silent")
+    assert rig.notes.states == [("running", 1), ("paused", 0), ("paused", 0)]
 
 
 def test_while_paused_nothing_is_looked_at_and_the_watchdog_is_fed() -> None:

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from edge.config import Camera as Config
-from edge.messages import CameraLost, Frame
+from edge.messages import CameraLost, CameraSilent, Frame, FromCamera
 from edge.stages import Camera
 from tests.waiting import PATIENCE_S, wait_until
 
@@ -88,7 +88,7 @@ class Watcher:
 
     def __init__(self, camera: Camera) -> None:
         self.camera = camera
-        self.seen: list[Frame | CameraLost] = []
+        self.seen: list[FromCamera] = []
         self._looked_at = 0  # of `seen`, by the waits so far
         self.error: BaseException | None = None
         self._thread = threading.Thread(target=self._watch, name="watcher")
@@ -109,6 +109,10 @@ class Watcher:
     def lost(self) -> list[CameraLost]:
         return [m for m in self.seen if isinstance(m, CameraLost)]
 
+    @property
+    def silent(self) -> list[CameraSilent]:
+        return [m for m in self.seen if isinstance(m, CameraSilent)]
+
     def wait_frames(self, more: int = 3) -> None:
         """Wait for `more` frames after what an earlier wait saw."""
         for _ in range(more):
@@ -122,8 +126,8 @@ class Watcher:
         assert isinstance(lost, CameraLost)
         return lost
 
-    def _next(self, wanted: Callable[[Frame | CameraLost], bool], what: str) -> Frame | CameraLost:
-        found: list[Frame | CameraLost] = []
+    def _next(self, wanted: Callable[[FromCamera], bool], what: str) -> FromCamera:
+        found: list[FromCamera] = []
 
         def came() -> bool:
             while not found and self._looked_at < len(self.seen):

@@ -250,6 +250,22 @@ def test_a_read_that_hangs_is_said_and_then_no_longer_kept_alive(
         w.wait_frames(1)
 
 
+def test_a_camera_is_not_lost_before_stall_s_and_the_taker_hears_that_it_is_silent() -> None:
+    release = threading.Event()
+    source = Scripted([picture(4, 4, 1), release, *[picture(4, 4, i) for i in range(2, 9)]])
+    config = Config(source="0", stall_s=40.0, backoff_min_s=0.02, backoff_max_s=0.1)
+    clock = FakeClock()
+    with watching(live(config, source, clock)) as w:
+        w.wait_frames(1)
+        clock.advance(39.0)
+        wait_until(lambda: w.silent and w.silent[-1].t - w.silent[-1].since >= 39.0, "it is told")
+        assert not w.lost
+        clock.advance(2.0)
+        w.wait_lost("no frame for 41")
+        release.set()
+        w.wait_frames(1)
+
+
 def test_close_before_during_and_after() -> None:
     camera = live(ffmpeg_camera())
     camera.close()
