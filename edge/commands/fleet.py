@@ -5,9 +5,14 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from typing import TYPE_CHECKING
 
 from edge.commands.watch import add_broker_options, broker
-from edge.errors import NoInputError, UsageError
+from edge.errors import NoInputError, UnavailableError, UsageError
+
+if TYPE_CHECKING:
+    from edge.client import Device
+    from edge.config import Config
 
 WELL, PROBLEMS = 0, 1
 CONNECT_S = 10.0
@@ -77,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
         client.wait_retained(settle_s=SETTLE_S, most_s=args.wait)
         devices = client.devices
     if args.forget:
+        # First: `info`, which is gone afterwards, says where.
+        _take_back(Config(mqtt=mqtt), args.forget, devices.get(args.forget))
         for name in RETAINED:
             retain_once(Config(mqtt=mqtt), f"{mqtt.base}/{args.forget}/{name}", b"")
         if args.forget not in devices:
@@ -90,3 +97,24 @@ def run(args: argparse.Namespace) -> int:
     for line in [encode(row).decode() for row in found] if args.json else fleet.table(found):
         print(line)
     return WELL if found and not any(row.problems for row in found) else PROBLEMS
+
+
+def _take_back(config: Config, name: str, device: Device | None) -> None:
+    """Remove what a device has announced to Home Assistant, or might have.
+
+    Raises:
+        UnavailableError: the broker refuses, of a device that announces itself.
+    """
+    from edge.publish.discovery import announced_at
+    from edge.publish.probe import retain_once
+
+    section = device.info.config.get("homeassistant") if device and device.info else None
+    told = section if isinstance(section, dict) else {}
+    prefix = told.get("prefix")
+    if not isinstance(prefix, str) or not prefix or set(prefix) & set("+#\0"):
+        prefix = config.homeassistant.prefix
+    try:
+        retain_once(config, announced_at(prefix, config.mqtt.base, name), b"")
+    except UnavailableError:
+        if told.get("enabled") is True:  # others may have no login for it, and need none
+            raise

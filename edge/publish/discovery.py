@@ -38,9 +38,9 @@ class Discovery:
     birth_topic: str  # send again when BIRTH comes here
 
 
-def object_id(who: Identity) -> str:
+def object_id(base: str, device: str) -> str:
     """Return the device's id in Home Assistant: letters, digits, `_` and `-` only."""
-    plain = f"emotion-edge-{who.base}-{who.device}"
+    plain = f"emotion-edge-{base}-{device}"
     fit = re.sub(r"[^a-zA-Z0-9_-]", "_", plain)
     if fit == plain:
         return fit
@@ -48,9 +48,14 @@ def object_id(who: Identity) -> str:
     return f"{fit}_{hashlib.sha256(plain.encode()).hexdigest()[:8]}"
 
 
+def announced_at(prefix: str, base: str, device: str) -> str:
+    """Return the topic of a device's message; `prefix` is Home Assistant's."""
+    return f"{prefix}/device/{object_id(base, device)}/config"
+
+
 def discovery(who: Identity, prefix: str) -> Discovery:
     """Return the message of a device; `prefix` is Home Assistant's, `homeassistant` by default."""
-    own = object_id(who)
+    own = object_id(who.base, who.device)
     components = _components(who)
     message = {
         "device": {
@@ -67,7 +72,9 @@ def discovery(who: Identity, prefix: str) -> Discovery:
         },
     }
     return Discovery(
-        f"{prefix}/device/{own}/config", msgspec.json.encode(message), f"{prefix}/status"
+        announced_at(prefix, who.base, who.device),
+        msgspec.json.encode(message),
+        f"{prefix}/status",
     )
 
 

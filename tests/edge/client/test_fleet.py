@@ -14,9 +14,10 @@ from edge import cli
 from edge.client import Device, fleet
 from edge.client.text import span
 from edge.clock import SystemClock, rfc3339
+from edge.configfile import effective
 from edge.contract import Health, ModelInfo, State, encode
 from tests.broker import Broker, passwords, running, subscribed
-from tests.edge.publish.rig import WHO, estimate, publishing
+from tests.edge.publish.rig import WHO, config, estimate, publishing
 from tests.edge.publish.test_metrics import HEALTH
 from tests.waiting import free_port, wait_until
 
@@ -195,6 +196,41 @@ def test_forgotten_device_is_gone(broker: Broker, capsys: pytest.CaptureFixture[
     assert "{" not in capsys.readouterr().out
     assert ask(broker.port, "--forget", "kiosk") == 66
     assert "--forget: got 'kiosk', which has left nothing there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("prefix", ["homeassistant", "ha/home"])
+def test_forgotten_device_is_gone_from_home_assistant_too(broker: Broker, prefix: str) -> None:
+    on = {"homeassistant__enabled": True, "homeassistant__prefix": prefix}
+    who = dataclasses.replace(WHO, config=effective(config(broker.port, **on)))
+    with publishing(broker.port, who=who, **on), subscribed(broker) as everything:
+        wait_until(lambda: everything.on("config"), "it is announced")
+    assert ask(broker.port, "--forget", "kiosk") == 0
+    with subscribed(broker, "#") as afterwards:
+        afterwards.publish("last")  # behind what is retained
+        wait_until(lambda: any(m.topic == "last" for m in afterwards.messages), "all that is there")
+        assert [m.topic for m in afterwards.messages if m.retain] == []
+
+
+def test_forgetting_needs_no_right_at_home_assistant_where_nothing_is_announced(
+    tmp_path: Path,
+) -> None:
+    settings = passwords(tmp_path / "b", {"o": "o"}, "user o\ntopic readwrite emotion/#\n")
+    secret = tmp_path / "password"
+    secret.write_text("o\n")
+    secret.chmod(0o600)
+    login = ("--username", "o", "--password-file", str(secret))
+    with running(tmp_path / "b", settings) as broker, subscribed(broker, login=("o", "o")) as s:
+        told = {"enabled": False}
+        s.publish("emotion/kiosk/info", _info(told), retain=True)
+        assert ask(broker.port, *login, "--forget", "kiosk") == 0
+        told["enabled"] = True
+        s.publish("emotion/kiosk/info", _info(told), retain=True)
+        assert ask(broker.port, *login, "--forget", "kiosk") == 69
+
+
+def _info(homeassistant: dict[str, object]) -> bytes:
+    who = dataclasses.replace(WHO, config={"homeassistant": homeassistant})
+    return encode(who.info(GOOD.time))
 
 
 def test_broker_away(capsys: pytest.CaptureFixture[str]) -> None:

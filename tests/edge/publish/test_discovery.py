@@ -205,7 +205,7 @@ def test_enum_sensor_has_no_class_that_home_assistant_refuses() -> None:
 
 @pytest.mark.parametrize("name", ["büro", "tür 1", "x.y", "a$b"])
 def test_id_has_only_what_home_assistant_takes(name: str) -> None:
-    assert re.fullmatch(r"[a-zA-Z0-9_-]+", object_id(_named(name)))
+    assert re.fullmatch(r"[a-zA-Z0-9_-]+", object_id("emotion", name))
 
 
 def _named(device: str) -> Identity:
@@ -213,7 +213,7 @@ def _named(device: str) -> Identity:
 
 
 def test_names_that_differ_only_in_strange_characters_are_two_devices() -> None:
-    assert object_id(_named("büro")) != object_id(_named("bäro"))
+    assert object_id("emotion", "büro") != object_id("emotion", "bäro")
 
 
 def test_the_switch_pauses_and_resumes() -> None:
