@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convert.detector.photos import SURE, load_photos, person, split
+from convert.detector.photos import KEPT_SOURCES, SURE, load_photos, person, split
 from edge.errors import ConfigError, NoInputError
+from tests.convert.data.samples import real_data
 from tests.convert.detector.pictures import archive, peopled, portrait, scene
 
 
@@ -85,3 +86,17 @@ def test_a_source_that_is_kept_out_is_held_out_whole(tmp_path: Path) -> None:
     train, held = split(load_photos(sourced(tmp_path / "a.npz")), kept=["two"])
     assert {p.source for p in train} <= {"one"}
     assert [p.source for p in held if p.source == "two"] == ["two", "two"]
+
+
+@pytest.mark.slow
+def test_how_many_people_are_held_out_in_one_archive_and_trained_on_in_another() -> None:
+    """As docs/detector.md says of its figures: each archive is split by itself."""
+    names = [real_data("lfw") / "lfw_faces.npz", real_data("photos") / "positives.npz"]
+    (train, held), (others, held_others) = (split(load_photos(path)) for path in names)
+    learnt, learnt_others = {person(p) for p in train}, {person(p) for p in others}
+    by_chance = {person(p) for p in held_others if p.source not in KEPT_SOURCES}
+    both = ({person(p) for p in held} & learnt_others) | (by_chance & learnt)
+    assert len(both) == 33
+    assert (sum(person(p) in learnt_others for p in held), len(held)) == (30, 757)
+    celebrities = [person(p) in learnt for p in held_others if p.kind == "celebrity"]
+    assert (sum(celebrities), len(celebrities)) == (56, 58)
