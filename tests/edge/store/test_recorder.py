@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import pytest
 from sqlalchemy import func, select
 
 from edge.cli import main
+from edge.config import Mqtt
 from edge.messages import Status
 from edge.store import Store, open_store
+from edge.store import recorder as recorder_module
 from edge.store.models import Availability, Event, Gap, Hour, Visit
 from edge.store.models import Device as DeviceRow
 from edge.store.models import Recorder as RecorderRow
@@ -23,7 +26,7 @@ from tests.broker import Broker, passwords, running, subscribed
 from tests.edge.publish.rig import change, estimate, publishing
 from tests.edge.store.sender import Device, read
 from tests.recorder import recording, send, sending
-from tests.waiting import free_port, wait_until
+from tests.waiting import PATIENCE_S, free_port, wait_until
 
 
 def stored(store: Store) -> int:
@@ -288,3 +291,39 @@ def test_a_file_with_the_url_is_refused_where_all_can_read_it(
     url.chmod(0o644)
     assert main(["record", "--to-file", str(url)]) == 78
     assert "mode 0644" in capsys.readouterr().err
+
+
+def test_a_fault_in_the_digest_stops_no_events_and_is_told_once(
+    broker: Broker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failed: list[float] = []
+
+    def digest(*given: object) -> int:
+        if len(failed) < 3:
+            failed.append(0.0)
+            raise OverflowError("date value out of range")
+        return real(*given)
+
+    real = recorder_module.digest
+    monkeypatch.setattr(recorder_module, "digest", digest)
+    device = Device()
+    device.crowd(5, random.Random(7))
+    with open_store(str(tmp_path / "h.db")) as store:
+        mqtt = Mqtt(host="127.0.0.1", port=broker.port)
+        recorder = recorder_module.Recorder(mqtt, store, recorder_module.Settings("r"))
+        recorder.start(PATIENCE_S)
+        thread = threading.Thread(target=recorder.run)
+        thread.start()
+        try:
+            send(broker.port, "front", device.sent)
+            wait_until(lambda: visitors(store) == 5, "it is tried again until it works")
+        finally:
+            recorder.stop()
+            thread.join()
+        assert stored(store) == len(device.sent)
+    assert len(failed) == 3 and recorder.counts.failures == 3
+    told = [r for r in caplog.records if "date value out of range" in r.getMessage()]
+    assert [r.levelname for r in told].count("ERROR") == 1
