@@ -43,7 +43,7 @@ class HealthMonitor:
             progress: called with the time whenever there was progress: the watchdog.
             on_status: called with a line when the state changes: the service manager's status.
             rate_scale: fraction of the configured rates that the budget leaves.
-            on_problems: called with the publisher's problems, every `PROBLEMS_S` at most.
+            on_problems: called with the problems, every `PROBLEMS_S` at most.
         """
         self._camera = camera
         self._publisher = publisher
@@ -63,11 +63,17 @@ class HealthMonitor:
         self._busy_s = 0.0
         self._faces = 0
         self._reasons: set[str] = set()
+        self._reload_problems: Sequence[Problem] = ()
 
     def configure(self, output: Output) -> None:
         """Go on by other settings; the next message comes at once."""
         self._interval_s = output.health_s
         self._next = min(self._next, self._clock.now())
+
+    def reloaded(self, problems: Sequence[Problem]) -> None:
+        """Tell from now on what the last reload left wrong; the next message comes at once."""
+        self._reload_problems = problems
+        self._look = self._next = min(self._next, self._clock.now())
 
     def frame_done(
         self, frame: Frame, *, busy_s: float, latency_s: float, estimates: Sequence[Estimate]
@@ -110,7 +116,7 @@ class HealthMonitor:
     def _tick(self, t: float) -> None:
         now = self._clock.now()
         if now >= self._look:
-            self._on_problems(self._publisher.stats().problems)
+            self._on_problems([*self._publisher.stats().problems, *self._reload_problems])
             self._look = now + PROBLEMS_S
         if now >= self._next:
             self._publisher.health(self.message(now))
@@ -127,7 +133,8 @@ class HealthMonitor:
         reasons = sorted(str(r) for r in self._reasons)
         if self._status in (Status.CAMERA_LOST, Status.PAUSED):
             reasons.append(self._status)
-        reasons += list(outbox.problems) + ([Problem.THROTTLED] if throttled else [])
+        reasons += [*outbox.problems, *self._reload_problems]
+        reasons += [Problem.THROTTLED] if throttled else []
         return Health(
             time=rfc3339(self._clock.wall()),
             uptime_s=round(now - self._started, 3),

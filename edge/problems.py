@@ -23,6 +23,8 @@ class Problem(StrEnum):
     OUTBOX_STALLED = "outbox_stalled"
     OUTBOX_CORRUPT = "outbox_corrupt"
     METRICS_UNAVAILABLE = "metrics_unavailable"
+    RELOAD_REFUSED = "reload_refused"
+    RESTART_PENDING = "restart_pending"
     THROTTLED = "throttled"
 
 
@@ -104,6 +106,14 @@ REASONS: dict[str, Help] = {
     Problem.METRICS_UNAVAILABLE: Help(
         "metrics are enabled and cannot be served; an address or port is tried again",
         "the log says why",
+    ),
+    Problem.RELOAD_REFUSED: Help(
+        "a reload was refused: the configuration has mistakes, the old one stays",
+        "the log or `emotion-edge check` names them; mend and reload",
+    ),
+    Problem.RESTART_PENDING: Help(
+        "the configuration was changed in what takes a restart",
+        "restart it when that disturbs nobody; the log says which keys",
     ),
     Problem.THROTTLED: Help(
         "the firmware holds the processor back", "cooling; a stronger power supply"

@@ -9,6 +9,7 @@ from edge.config import Config
 from edge.errors import EdgeError
 from edge.health import HealthMonitor
 from edge.pipeline import Pipeline
+from edge.problems import Problem
 from edge.service import logs
 from edge.service.notify import Notifier
 from edge.stages import Clock
@@ -39,6 +40,7 @@ class Reloader:
         self._clock = clock
         self._restart_for = restart_for
         self._asked = False
+        self._restart: tuple[str, ...] = ()
 
     def ask(self, *_: object) -> None:
         """Have the next `poll` read the configuration; a signal handler."""
@@ -55,13 +57,21 @@ class Reloader:
         except EdgeError as e:
             for line in str(e).splitlines():
                 log.error("not reloaded, the old configuration stays: %s", line)
+            self._tell(Problem.RELOAD_REFUSED)
         else:
             config = self._pipeline.config
             self._health.configure(config.output)
             logs.setup(config.log.level)
             log.info("reloaded: %s", ", ".join(result.live) or "nothing to change live")
-            self._restart_for(result.restart)
+            self._restart = tuple(result.restart)
+            self._restart_for(self._restart)
+            self._tell()
             if result.restart:
                 log.warning("changed, but takes a restart: %s", ", ".join(result.restart))
         finally:
             self._notifier.ready()
+
+    def _tell(self, *problems: Problem) -> None:
+        """Put what is wrong into `health`; keys of before still wait after a refusal."""
+        waiting = (Problem.RESTART_PENDING,) if self._restart else ()
+        self._health.reloaded((*problems, *waiting))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from edge.problems import REASONS
+from edge.problems import REASONS, Problem
 
 
 class StatusLine:
@@ -25,7 +25,9 @@ class StatusLine:
 
     def problems(self, reasons: Sequence[str]) -> None:
         """Say what is wrong, by the reasons of `health`; none: all is well."""
-        self._wrong = [REASONS[r].means if r in REASONS else r for r in reasons]
+        # `restart_for` names the keys
+        wrong = [r for r in reasons if r != Problem.RESTART_PENDING]
+        self._wrong = [REASONS[r].means if r in REASONS else r for r in wrong]
         self._update()
 
     def restart_for(self, keys: Sequence[str]) -> None:

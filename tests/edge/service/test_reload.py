@@ -64,20 +64,33 @@ def test_a_reload_acts_at_once_is_announced_and_refuses_what_does_not_fit(
         config: dict[str, dict[str, object]] = sub.on("info")[-1].json["config"]
         return config
 
+    def told() -> set[str]:
+        return {"reload_refused", "restart_pending"} & set(sub.on("health")[-1].json["reasons"])
+
     daemon.write("[output]\nhealth_s = 0.2\n[track]\nconfirm = 2\n[motion]\ngate = false")
     daemon.reload("reloaded: ")
     wait_until(lambda: announced()["track"]["confirm"] == 2, "info with the new value")
     before = len(sub.on("health"))
     wait_until(lambda: len(sub.on("health")) > before + 3, "health comes more often")
+    assert told() == set()
 
     daemon.write('[alert]\nenabled = true\nemotions = ["typo"]\n[track]\nconfirm = 5')
     daemon.reload("not reloaded, the old configuration stays: alert.emotions: got typo; allowed: ")
     assert announced()["track"]["confirm"] == 2
+    wait_until(lambda: told() == {"reload_refused"}, "health tells of the refusal")
 
     daemon.write("[classify]\nthreads = 2\n[track]\nconfirm = 4")
     daemon.reload("changed, but takes a restart: classify.threads")
     wait_until(lambda: announced()["track"]["confirm"] == 4, "info with the newest value")
     assert announced()["classify"]["threads"] == 1
+    wait_until(lambda: told() == {"restart_pending"}, "health tells that a restart is due")
+
+    daemon.write("[classify]\nthreads = 3\nnonsense = 1")
+    daemon.reload("not reloaded, the old configuration stays: classify.nonsense")
+    wait_until(lambda: told() == {"reload_refused", "restart_pending"}, "health tells of both")
+    daemon.write()
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: told() == set(), "health tells of nothing")
 
     daemon.process.send_signal(signal.SIGTERM)
     assert daemon.process.wait(PATIENCE_S) == 0
