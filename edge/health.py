@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from edge import host
 from edge.clock import rfc3339
-from edge.config import Output
+from edge.config_publish import Output
 from edge.contract import Health
 from edge.messages import CameraLost, CameraSilent, Estimate, Frame, Reason, Status
 from edge.problems import Problem

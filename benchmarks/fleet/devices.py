@@ -19,7 +19,8 @@ from typing import Any
 import msgspec
 
 from edge.clock import SystemClock
-from edge.config import Config, Mqtt, Outbox
+from edge.config import Config
+from edge.config_publish import Mqtt, Outbox
 from edge.contract import Health, ModelInfo
 from edge.geometry import Box
 from edge.messages import Estimate, EventType, PipelineEvent, Track

@@ -16,8 +16,8 @@ from convert.files import alone_in, write_text
 from convert.train.checkpoint import STATE
 from convert.train.command import choose_backend, save_whole
 from convert.train.holdout import PERSON, as_trained
-from convert.train.options import BACKENDS
 from convert.train.record import KEPT, MODEL, RECORD, versions
+from convert.train.runfile import BACKENDS
 from convert.train.teacher import described
 from edge.errors import ConfigError, NoInputError, StorageError, UsageError
 from edge.model.manifest import sha256_of

@@ -20,8 +20,9 @@ from convert.files import alone_in, replacing, write_text
 from convert.labels import check_device_labels
 from convert.train.begin import load_begun, model_file
 from convert.train.checkpoint import STATE
-from convert.train.options import CONFIG, Plan, add_options, config_text, plan_from
+from convert.train.options import Plan, add_options, plan_from
 from convert.train.record import MODEL, RECORD, versions
+from convert.train.runfile import CONFIG, config_text
 from convert.train.teacher import described, load_teachers, taking_turns
 from convert.train.tensorboard import event_files
 from convert.train.unlabelled import origins, read_unlabelled, with_unlabelled
@@ -218,7 +219,7 @@ class _Work:
                 "ImageNet",
                 file=sys.stderr,
             )
-        write_text(plan.out / CONFIG, config_text(plan))
+        write_text(plan.out / CONFIG, config_text(plan.config))
         teacher = taking_turns(self.teachers) if self.teachers else None
         with event_files(plan.tensorboard, plan.out, training.history, "epoch") as log:
             training.run(self.train, self.choose, plan.out, teacher=teacher, log=log)

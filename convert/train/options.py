@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from convert.arch import NAMES
+from convert.train.defaults import DEFAULTS, RECIPES
 from convert.train.recipe import (
     CHANGES,
     OPTIMIZERS,
@@ -24,35 +24,10 @@ from convert.train.recipe import (
     Recipe,
     recipe_from,
 )
+from convert.train.runfile import BACKENDS, CONFIG, absolute, check_names, check_types, read_config
 from convert.train.tensorboard import HELP
-from convert.train.unused import TEACHER_WEIGHT, check_used
-from edge.errors import ConfigError, NoInputError, UsageError
-
-LISTS = {"teacher": "models", "unlabelled": "folders and archives"}
-BACKENDS = ("tensorflow", "torch", "jax")
-CONFIG = "run.toml"
-
-# The classic projects' own settings, so that their figures can be had again.
-RECIPES: dict[str, dict[str, Any]] = {
-    # The four-convolution network of many FER2013 tutorials of about 2018.
-    "plain_cnn_2018": {
-        "arch": "plain_cnn", "optimizer": "adam", "rate": 1e-4, "schedule": "constant",
-        "warmup": 0.0, "epochs": 65, "batch": 64, "averaging": 0.0, "augment": 0.0, "votes": 0.0,
-    },
-    # oarriaga/face_classification, train_emotion_classifier.py: Adam, batches of 32, 64x64, a tenth
-    # of the rate where the loss stays; faces mirrored, turned by 10 degrees, moved and scaled by a
-    # tenth (ours: 12 degrees, 8 and 12 %). Its published weights are of epoch 102.
-    "mini_xception_2017": {
-        "arch": "mini_xception", "size": "64x64", "optimizer": "adam", "rate": 1e-3,
-        "schedule": "plateau", "warmup": 0.0, "epochs": 102, "batch": 32, "averaging": 0.0,
-        "augment": 1.0, "changes": "moves", "votes": 0.0, "holdout": 0.2,
-    },
-    # A backbone from ImageNet with a new head, trained as a whole at a small rate.
-    "transfer_2019": {
-        "arch": "vgg16", "optimizer": "adam", "rate": 1e-4, "schedule": "cosine", "warmup": 0.0,
-        "epochs": 30, "batch": 64, "averaging": 0.0, "votes": 0.0,
-    },
-}  # fmt: skip
+from convert.train.unused import check_used
+from edge.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +63,6 @@ class Plan:
     tensorboard: bool
     config: Mapping[str, Any]
     given: frozenset[str]
-
-
-# The usual value of every option that has one.
-DEFAULTS: dict[str, Any] = {
-    "arch": USUAL.arch, "votes": None, "expected": USUAL.expected, "smoothing": USUAL.smoothing,
-    "balance": USUAL.balance, "teacher": [], "teacher_weight": TEACHER_WEIGHT, "unlabelled": [],
-    "from": None, "weights": None, "freeze": False, "seed": USUAL.seed,
-    "epochs": USUAL.epochs, "batch": USUAL.batch,
-    "optimizer": USUAL.optimizer, "rate": USUAL.rate, "schedule": USUAL.schedule,
-    "warmup": None, "weight_decay": None, "averaging": USUAL.averaging,
-    "augment": 1.0, "changes": "all", "holdout": USUAL.holdout, "limit": None, "size": "48x48",
-    "precision": USUAL.precision, "backend": None, "test": False,
-    "tensorboard": False,
-}  # fmt: skip
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -277,13 +238,13 @@ def plan_from(args: argparse.Namespace) -> Plan:
     if data is None:
         raise UsageError("data: missing; name a data set, or a --config that does")
     config.pop("data", None)
-    _check_types(config, args.config)
+    check_types(config, args.config)
     if config["warmup"] is None:
         config["warmup"] = min(USUAL.warmup_epochs, config["epochs"] / 5)
     elif "warmup" in file and "epochs" in given and "warmup" not in given:
         config["warmup"] = min(config["warmup"], config["epochs"] / 5)  # the run, but shorter
-    whole = {"data": str(data.resolve()), **{k: _absolute(k, v) for k, v in config.items()}}
-    _check_names(whole)
+    whole = {"data": str(data.resolve()), **{k: absolute(k, v) for k, v in config.items()}}
+    check_names(whole)
     wanted = recipe_from(config)
     check_used(config, given)
     return Plan(
@@ -316,89 +277,3 @@ def _check_agree(
         raise UsageError(
             f"--recipe {name}: --config {path} says {', '.join(other)}; allowed: one of the two"
         )
-
-
-def _check_names(config: Mapping[str, Any]) -> None:
-    """Refuse what the run's file, which is TOML and thus UTF-8, cannot hold.
-
-    Raises:
-        UsageError: names the first of them.
-    """
-    for key, value in config.items():
-        for name in value if isinstance(value, list) else [value]:
-            if isinstance(name, str) and any("\ud800" <= c <= "\udfff" for c in name):
-                raise UsageError(f"{key}: got {name!r}; allowed: a name in UTF-8")
-
-
-def _absolute(key: str, value: Any) -> Any:
-    """Return paths such that they mean the same from another folder; shipped names stay."""
-    if key in ("from", "weights", "teacher", "unlabelled") and value:
-        many = value if isinstance(value, list) else [value]
-        out = [str(Path(v).resolve()) if Path(v).exists() else v for v in many]
-        return out if isinstance(value, list) else out[0]
-    return value
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """Return the options in a file.
-
-    Raises:
-        ConfigError: it is not TOML, or has a key that is no option; both name the file.
-        NoInputError: it is not there.
-    """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as e:
-        raise NoInputError(f"--config {path}: no such file") from e
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise ConfigError(f"--config {path}: not TOML: {e}") from e
-    allowed = ("data", *DEFAULTS)
-    unknown = [k for k in content if k not in allowed]
-    if unknown:
-        raise ConfigError(
-            f"--config {path}: {', '.join(unknown)}: no such option; allowed: {', '.join(allowed)}"
-        )
-    if not isinstance(content.get("data", ""), str):
-        raise ConfigError(f"--config {path}: data: got {content['data']!r}; allowed: a path")
-    return content
-
-
-def config_text(plan: Plan) -> str:
-    """Return the file that makes the same training again."""
-    lines = ["# Every option of this run. Again: emotion-convert train --config THIS --out FOLDER"]
-    # JSON's numbers, strings and lists are TOML's too; what is None is left out.
-    for key, value in plan.config.items():
-        if value is not None:
-            lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
-    return "\n".join(lines) + "\n"
-
-
-def _check_types(config: Mapping[str, Any], path: Path | None) -> None:
-    """Refuse values of a file that are of another type than the option's.
-
-    Raises:
-        ConfigError: names each of them.
-    """
-    numbers = ("votes", "weight_decay", "limit", "warmup")
-    texts = ("from", "weights", "backend")
-    choices = {
-        "arch": NAMES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS,
-        "changes": CHANGES, "backend": BACKENDS,
-    }  # fmt: skip
-    wrong = []
-    for key, value in config.items():
-        usual = DEFAULTS[key]
-        kind: Any
-        if key in numbers or isinstance(usual, float):
-            kind = int if key == "limit" else (int, float)
-        else:
-            kind = str if key in texts else type(usual)
-        boolean = isinstance(value, bool) and kind is not bool
-        if value is not None and (boolean or not isinstance(value, kind)):
-            wrong.append(f"{key}: got {value!r}; allowed: another type")
-        elif key in choices and value is not None and value not in choices[key]:
-            wrong.append(f"{key}: got {value!r}; allowed: {', '.join(choices[key])}")
-        elif key in ("teacher", "unlabelled") and not all(isinstance(v, str) for v in value or ()):
-            wrong.append(f"{key}: got {value!r}; allowed: a list of {LISTS[key]}")
-    if wrong:
-        raise ConfigError(f"--config {path}: " + "\n".join(wrong))

@@ -15,7 +15,7 @@ import msgspec
 from edge.client.connection import Connection, Filter
 from edge.client.device import Device
 from edge.client.inventory import RETAINED, Inventory, Message
-from edge.config import Mqtt
+from edge.config_publish import Mqtt
 from edge.contract import Event, Request, Response, decode_response, encode
 
 Verb = Literal["pause", "resume", "state"]

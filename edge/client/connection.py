@@ -15,7 +15,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.backoff import Backoff, Waits
 from edge.client.bulk import BulkClient
-from edge.config import Mqtt
+from edge.config_publish import Mqtt
 from edge.errors import UnavailableError
 from edge.publish import reasons, session
 from edge.publish.reasons import Failure

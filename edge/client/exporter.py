@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from edge.client.client import Client
 from edge.client.device import Device
 from edge.client.inventory import Message
-from edge.config import Mqtt
+from edge.config_publish import Mqtt
 from edge.messages import ConditionKind, EventType, Status
 
 MAX_REASONS = 16  # of a device: each is a series

@@ -18,7 +18,7 @@ from edge.client.client import Client
 from edge.client.device import Device
 from edge.client.inventory import Message
 from edge.client.text import plain
-from edge.config import Mqtt
+from edge.config_publish import Mqtt
 from edge.messages import FaceState
 
 REDRAW_S = 0.5  # shortest time between two pictures of the table

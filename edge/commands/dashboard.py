@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     import time
 
     from edge.client import Client, Device, Message
-    from edge.config import Mqtt
+    from edge.config_publish import Mqtt
     from edge.report.period import zone as zone_of
     from edge.service import logs
     from edge.service.stopper import stop_signal

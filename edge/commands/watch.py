@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edge.errors import UsageError
 
 if TYPE_CHECKING:
-    from edge.config import Mqtt
+    from edge.config_publish import Mqtt
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,7 +41,7 @@ def broker(args: argparse.Namespace) -> Mqtt:
     Raises:
         UsageError: a value makes no sense.
     """
-    from edge.config import Mqtt
+    from edge.config_publish import Mqtt
     from edge.config_rules import no_host, without_login
 
     login = "--username and --password-file"

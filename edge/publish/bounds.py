@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edge import config
+from edge import config_publish
 from edge.publish.frames import Row
 from edge.publish.ledger import Ledger
 from edge.publish.store import Store
@@ -19,7 +19,7 @@ class Bounds:
     """Says which events must go."""
 
     def __init__(
-        self, limits: config.Outbox, boot: str, clock: Clock, trusted: Callable[[], bool]
+        self, limits: config_publish.Outbox, boot: str, clock: Clock, trusted: Callable[[], bool]
     ) -> None:
         self.limits = limits
         self._boot = boot

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edge import config
+from edge import config_publish
 from edge.problems import Problem
 from edge.publish import repair
 from edge.publish.bounds import Bounds
@@ -31,7 +31,7 @@ class Keeper:
     def __init__(
         self,
         path: Path | None,
-        limits: config.Outbox,
+        limits: config_publish.Outbox,
         boot: str,
         clock: Clock,
         trusted: Callable[[], bool],

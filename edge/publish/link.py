@@ -22,7 +22,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.backoff import Backoff, Waits
-from edge.config import Mqtt
+from edge.config_publish import Mqtt
 from edge.errors import ConfigError
 from edge.problems import Problem
 from edge.publish import reasons, session

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 
-from edge import config
+from edge import config, config_publish
 from edge.contract import Health
 from edge.messages import Estimate, PipelineEvent, Status
 from edge.problems import Problem
@@ -23,7 +23,7 @@ MISSING = (
 Maker = Callable[[Identity], Publisher]
 
 
-def metered(maker: Maker, settings: config.Metrics) -> Maker:
+def metered(maker: Maker, settings: config_publish.Metrics) -> Maker:
     """Return a maker that puts the Prometheus endpoint before its publisher.
 
     Without the library, and as long as the address cannot be used, the publisher works on and

@@ -19,7 +19,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from edge import config
+from edge import config, config_publish
 from edge.backoff import Backoff, Waits
 from edge.contract import Health
 from edge.errors import UnavailableError
@@ -44,7 +44,7 @@ class MeteredPublisher:
         self,
         inner: Publisher,
         identity: Identity,
-        settings: config.Metrics,
+        settings: config_publish.Metrics,
         waits: Waits = WAITS,
     ) -> None:
         """Listen; an address that cannot be used, as before DHCP has given it, is tried again."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge import config
+from edge import config_publish
 from edge.contract import Event, encode
 from edge.publish.frames import Row
 from edge.publish.keeper import Keeper
@@ -33,7 +33,7 @@ class Outbox:
     def __init__(
         self,
         path: Path | None,
-        limits: config.Outbox,
+        limits: config_publish.Outbox,
         boot: str,
         clock: Clock,
         trusted: Callable[[], bool] = time_synced,

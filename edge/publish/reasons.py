@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.config import Mqtt
+from edge.config_publish import Mqtt
 
 QUICK_DROPS = 3  # connections that broke soon, one after the other
 # MQTT 5, 2.4 Reason Code; paho translates the return codes of 3.1.1 into these.

@@ -15,7 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from edge.config import Mqtt
+from edge.config_publish import Mqtt
 from edge.errors import ConfigError
 from edge.publish.reasons import ProtocolError
 from edge.redact import remember

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from edge.backoff import Backoff, Waits
 from edge.client.connection import Connection, Filter, Token
-from edge.config import Mqtt
+from edge.config_publish import Mqtt
 from edge.store.alone import end_silent
 from edge.store.database import Store, why
 from edge.store.digest import digest

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from edge.config import Metrics
+from edge.config_publish import Metrics
 from edge.publish.metrics import MeteredPublisher
 from tests.edge.publish.rig import WHO, change
 from tests.edge.publish.test_metrics import HEALTH, Silent

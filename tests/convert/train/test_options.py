@@ -7,8 +7,10 @@ import pytest
 
 from convert.train import command
 from convert.train.augment import Augmentation
-from convert.train.options import RECIPES, Plan, config_text, plan_from
+from convert.train.defaults import RECIPES
+from convert.train.options import Plan, plan_from
 from convert.train.recipe import size_of
+from convert.train.runfile import config_text
 from convert.train.unused import check_used
 from edge.errors import ConfigError, EdgeError, UsageError
 
@@ -99,7 +101,7 @@ def test_a_file_that_says_what_does_nothing_makes_its_run_again(tmp_path: Path) 
     assert len(check_used(again.config, again.given)) == 2, "said, not refused"
     with pytest.raises(UsageError, match=r"--expected: got 0\.3 .*; allowed: with --votes below 1"):
         plan("--config", str(file), "--votes", "1")
-    file.write_text(config_text(plan()))
+    file.write_text(config_text(plan().config))
     usual = plan("--config", str(file))
     assert usual.config["teacher_weight"] == 0.5 and not check_used(usual.config, usual.given)
 
@@ -118,16 +120,16 @@ def test_a_run_is_a_file_that_makes_the_same_run_again(tmp_path: Path) -> None:
         "--limit", "40", "--test", "--votes", "0.25",
     )  # fmt: skip
     file = tmp_path / "run.toml"
-    file.write_text(config_text(first))
+    file.write_text(config_text(first.config))
     again = plan("--config", str(file))
     assert (again.recipe, again.teachers, again.limit, again.test) == (
         first.recipe, first.teachers, first.limit, first.test,
     )  # fmt: skip
     assert plan("--config", str(file), "--seed", "8").recipe.seed == 8
-    file.write_text(config_text(plan("--epochs", "60")))
+    file.write_text(config_text(plan("--epochs", "60").config))
     assert plan("--config", str(file), "--epochs", "1").recipe.warmup_epochs == 0.2, "but shorter"
     assert plan("--config", str(file), "--epochs", "90").recipe.warmup_epochs == 2
-    file.write_text(config_text(first))
+    file.write_text(config_text(first.config))
     parser = argparse.ArgumentParser()
     command.add_parser(parser.add_subparsers())
     without = parser.parse_args(["train", "--out", "out", "--config", str(file)])
@@ -136,7 +138,7 @@ def test_a_run_is_a_file_that_makes_the_same_run_again(tmp_path: Path) -> None:
 
 def test_a_recipe_and_a_file_that_says_something_else(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
-    file.write_text(config_text(plan("--recipe", "mini_xception_2017")))
+    file.write_text(config_text(plan("--recipe", "mini_xception_2017").config))
     with pytest.raises(UsageError, match=r"--recipe plain_cnn_2018: --config .*arch = \"mini_xc"):
         plan("--config", str(file), "--recipe", "plain_cnn_2018")
     same = plan("--config", str(file), "--recipe", "mini_xception_2017", "--epochs", "3")
@@ -148,7 +150,7 @@ def test_a_recipe_and_a_file_that_says_something_else(tmp_path: Path) -> None:
 def test_a_name_that_the_file_cannot_hold_is_refused(tmp_path: Path) -> None:
     (tmp_path / "faces\udcff").mkdir()
     args = parse("--unlabelled", "f\u00e9\u00a0s", "--teacher", "emotion")
-    assert "f\u00e9\u00a0s" in config_text(plan_from(args))
+    assert "f\u00e9\u00a0s" in config_text(plan_from(args).config)
     args.data = tmp_path / "faces\udcff"
     with pytest.raises(UsageError, match=r"data: got '.*faces.udcff'; allowed: a name in UTF-8"):
         plan_from(args)

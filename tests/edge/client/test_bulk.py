@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edge.client.connection import Connection, Token
-from edge.config import Mqtt
+from edge.config_publish import Mqtt
 from edge.publish import session
 from tests.broker import Broker, subscribed
 from tests.waiting import PATIENCE_S, wait_until

@@ -15,7 +15,7 @@ from edge.backoff import Waits
 from edge.client import Client, device_of
 from edge.client.connection import Connection
 from edge.clock import SystemClock
-from edge.config import Mqtt
+from edge.config_publish import Mqtt
 from edge.errors import UnavailableError
 from edge.stages import Control
 from tests.broker import Broker, passwords, refusing, running, wait_saved

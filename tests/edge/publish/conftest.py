@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Outbox as Limits
+from edge.config_publish import Outbox as Limits
 from edge.publish.event_builder import EventBuilder
 from edge.publish.outbox import Outbox
 from tests.edge.publish.rig import WHO, change

@@ -14,7 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from edge.config import Outbox as Limits
+from edge.config_publish import Outbox as Limits
 from edge.publish.disk import RETRY_DISK_S
 from tests.edge.publish.conftest import Box
 from tests.edge.publish.test_outbox_damage import Made, made

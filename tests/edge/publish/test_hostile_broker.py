@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge.client.connection import Connection
-from edge.config import Mqtt
+from edge.config_publish import Mqtt
 from edge.publish import session
 from tests.edge.publish.rig import QUICK, change, publishing
 from tests.waiting import PATIENCE_S, wait_until

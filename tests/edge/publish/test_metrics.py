@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from edge.backoff import Waits
 from edge.clock import SystemClock
-from edge.config import Metrics
+from edge.config_publish import Metrics
 from edge.contract import Health
 from edge.messages import Estimate, Eyes, FaceState, PipelineEvent
 from edge.publish.metrics import MeteredPublisher
@@ -158,7 +158,7 @@ def test_a_broker_that_is_away_is_a_gauge() -> None:
 FEW = """
 import resource, sys, time
 resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
-from edge.config import Metrics
+from edge.config_publish import Metrics
 from edge.publish.metrics import MeteredPublisher
 from edge.publish.metrics_server import MetricsServer
 from tests.edge.publish.rig import WHO

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.backoff import Backoff, Waits
-from edge.config import Mqtt
+from edge.config_publish import Mqtt
 from edge.errors import ConfigError
 from edge.publish.session import read_login, tls_context
 from tests.certificates import Authority

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import func, select
 
 from edge.cli import main
-from edge.config import Mqtt
+from edge.config_publish import Mqtt
 from edge.messages import Status
 from edge.store import Store, open_store
 from edge.store import recorder as recorder_module
@@ -187,7 +187,7 @@ def test_an_event_that_the_database_refuses_does_not_hold_up_the_others(
 ) -> None:
     from msgspec.structs import replace
 
-    from edge.config import Mqtt
+    from edge.config_publish import Mqtt
     from edge.store.recorder import Recorder, Settings
 
     device = Device()
