@@ -1,8 +1,8 @@
 """Single events and visits as Parquet files, one a device and day. Needs the extra [parquet].
 
 The folders are Hive's: `events/device=kiosk/date=2026-11-16/events.parquet`. A file is whole or not
-there: it is written beside its place and moved. Exported again, a day's file is replaced; what the
-store has deleted since (`record --keep`) stays exported.
+there: it is written beside its place and moved. Exported again, a day's file is replaced; rows that
+the store has deleted since (`record --keep`) are taken over from the file that was there.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, Select, select
 
@@ -24,7 +25,8 @@ from edge.report.period import Period
 from edge.report.query import ROWS, devices_of
 from edge.store import Store
 from edge.store.database import unavailable
-from edge.store.models import Event, Visit
+from edge.store.digest import PURGED
+from edge.store.models import Event, Setting, Visit
 
 _TIME = pa.timestamp("us", tz="UTC")
 _TEXT = pa.string()
@@ -91,10 +93,13 @@ def export(store: Store, folder: Path, names: Sequence[str], period: Period) -> 
     try:
         with unavailable(store.name), store.connect() as c:
             devices = devices_of(c, names)
+            told = c.scalar(select(Setting.value).where(Setting.name == PURGED))
+            purged = datetime.fromisoformat(told) if told else None
             for day in period.dates():
                 span = _span(day, period)
-                done.events += _events(c, folder, devices, day, span, done)
-                done.visits += _visits(c, folder, devices, day, span, done)
+                lost = purged if purged and span[0] < purged else None
+                done.events += _events(c, folder, devices, day, span, lost, done)
+                done.visits += _visits(c, folder, devices, day, span, lost, done)
     except OSError as e:
         raise StorageError(f"--export: {e.filename or folder}: {e.strerror or e}") from e
     return done
@@ -111,13 +116,14 @@ def _events(
     devices: dict[int, str],
     day: date,
     span: tuple[datetime, datetime],
+    lost: datetime | None,
     done: Done,
 ) -> int:
     columns = [getattr(Event, _COLUMNS.get(name, name)) for name in EVENTS.names]
     query = select(Event.device_id, *columns).where(Event.time >= span[0], Event.time < span[1])
     query = query.order_by(Event.device_id, Event.time, Event.seq)
     rows = _of(c, query, devices, Event)
-    return _write(rows, folder / "events", devices, day, EVENTS, done)
+    return _write(rows, folder / "events", devices, day, EVENTS, ("id", "time"), lost, done)
 
 
 def _visits(
@@ -126,6 +132,7 @@ def _visits(
     devices: dict[int, str],
     day: date,
     span: tuple[datetime, datetime],
+    lost: datetime | None,
     done: Done,
 ) -> int:
     columns = (Visit.track, Visit.started, Visit.ended, Visit.dwell_ms, Visit.attention_ms)
@@ -142,7 +149,7 @@ def _visits(
         )
         for v in _of(c, query, devices, Visit)
     )
-    return _write(rows, folder / "visits", devices, day, VISITS, done)
+    return _write(rows, folder / "visits", devices, day, VISITS, ("track", "started"), lost, done)
 
 
 def _of(
@@ -159,22 +166,38 @@ def _write(
     devices: dict[int, str],
     day: date,
     schema: Any,
+    keys: tuple[str, str],
+    lost: datetime | None,
     done: Done,
 ) -> int:
-    """Write rows that come device after device; their first column is the device."""
+    """Write rows that come device after device; their first column is the device.
+
+    Where the store has deleted rows of this day, those before `lost`, they stay as they were
+    written before. `keys` name the column that tells rows apart, and that of their time.
+    """
     written = 0
+    name, when = (schema.get_field_index(key) for key in keys)
     for device, some in itertools.groupby(rows, key=lambda row: row[0]):
         # As Hive writes what a folder's name cannot hold, and as readers of it read it.
         place = folder / f"device={quote(devices[device], safe='')}" / f"date={day}"
         place.mkdir(parents=True, exist_ok=True)
         path = place / f"{folder.name}.parquet"
         aside = place / f".{folder.name}.parquet.new"
+        have: list[str] = []  # of what is before `lost`: only visits that go on, and their events
         with pq.ParquetWriter(aside, schema, compression="zstd") as writer:
             while part := list(itertools.islice(some, ROWS)):
                 columns = list(zip(*part, strict=True))[1:]
                 arrays = [pa.array(v, t.type) for v, t in zip(columns, schema, strict=True)]
                 writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
                 written += len(part)
+                if lost is not None:
+                    times = zip(columns[name], columns[when], strict=True)
+                    have += [key for key, time in times if time < lost]
+            if lost is not None and path.exists():
+                for batch in pq.ParquetFile(path).iter_batches(ROWS):
+                    known = pc.is_in(batch[keys[0]], value_set=pa.array(have, _TEXT))
+                    gone = pc.less(batch[keys[1]], pa.scalar(lost, _TIME))
+                    writer.write_batch(batch.filter(pc.and_not(gone, known)))
         aside.replace(path)
         done.files += 1
     return written

@@ -6,12 +6,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from edge.cli import main
 from edge.report.period import Period
 from edge.store import Store, open_store
 from edge.store.models import Event, Visit
+from edge.store.purge import purge
 from tests.edge.report.rows import at, device
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
@@ -95,6 +96,24 @@ def test_exported_again_nothing_stands_twice(store: Store, tmp_path: Path) -> No
         export(store, tmp_path, ("kiosk",), PERIOD)
     assert len(read(tmp_path / "events")) == 1
     assert not list(tmp_path.rglob(".*"))
+
+
+def test_what_the_store_deleted_of_a_day_stays_exported(store: Store, tmp_path: Path) -> None:
+    for hour in range(1, 24, 2):
+        visit(store, f"2026-11-10T{hour:02}:00", f"t{hour}", "kiosk" if hour != 5 else "gone")
+    assert export(store, tmp_path, (), PERIOD).events == 12
+    with store.begin() as c:
+        c.execute(update(Visit).values(ended=Visit.last))
+        c.execute(update(Visit).where(Visit.track == "t3").values(last=at("2026-11-10T20:00")))
+    assert purge(store, at("2026-11-10T12:00")) == (5, 5)
+    done = export(store, tmp_path, (), PERIOD)
+    assert (done.events, done.visits) == (7, 7)  # of the store, which still has the third hour's
+    for kind in ("events", "visits"):
+        rows = read(tmp_path / kind)
+        assert sorted(str(r["track"]) for r in rows) == sorted(f"t{h}" for h in range(1, 24, 2))
+    visits = {v["track"]: v for v in read(tmp_path / "visits")}
+    assert visits["t1"]["ended"] is None  # as it was known when it was written
+    assert visits["t13"]["ended"] == at("2026-11-10T13:00")
 
 
 def test_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
