@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from edge.service.unit import Unit
 
 
-def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--config` and `--set`."""
+def add_config_options(
+    parser: argparse.ArgumentParser,
+    default: str = "$EMOTION_EDGE_CONFIG, else /etc/emotion-edge/config.toml where it exists",
+) -> None:
+    """Add `--config`, which is by `default` what the command makes of it, and `--set`."""
     parser.add_argument(
         "--config",
         type=Path,
         metavar="FILE",
-        help="configuration (default: $EMOTION_EDGE_CONFIG, else /etc/emotion-edge/config.toml "
-        "where it exists)",
+        help=f"configuration (default: {default})",
     )
     parser.add_argument(
         "--set",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.commands.common import add_config_options, load_config
+from edge.commands.common import add_config_options
 
 if TYPE_CHECKING:
     from edge.config import Config
@@ -26,23 +27,27 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "demo", help="show events of a real face from a clip that comes with the program"
     )
-    parser.add_argument("--broker", metavar="HOST[:PORT]", help="publish to this broker as well")
+    parser.add_argument(
+        "--broker", metavar="HOST[:PORT]", help="publish to this broker as well, as device 'demo'"
+    )
     parser.add_argument("--json", action="store_true", help="events as JSON Lines")
     parser.add_argument("--loop", action="store_true", help="until Ctrl-C")
-    add_config_options(parser)
+    add_config_options(parser, "none: that of a service on this machine is not read")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Play the clip through the pipeline and show what it publishes."""
-    sets = [f"camera.source={CLIP}", "outbox.path=memory", "log.level=warning"]
+    # A device with a service on it stays out of this: its broker, its name, its turned camera.
+    sets = ["mqtt.host=", "device.name=demo", f"camera.source={CLIP}", "camera.rotate=0"]
+    sets += ["outbox.path=memory", "log.level=warning"]
     sets += ["camera.loop=true"] if args.loop else []
     if args.broker:
         host, _, port = args.broker.partition(":")
         sets += [f"mqtt.host={host}", f"mqtt.port={port or 1883}", "output.stdout=off"]
-    config = load_config(args, sets)
 
     from edge.clock import SystemClock
+    from edge.configfile import load
     from edge.publish import open_publisher
     from edge.publish.event_builder import EventBuilder
     from edge.publish.jsonl import EventsOnly
@@ -50,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from edge.service.serve import fresh_rng, serve
     from edge.stages import Control
 
+    config = load(args.config, os.environ, [*sets, *args.sets])
     logs.setup(config.log.level)
     clock, control, rng = SystemClock(), Control(), fresh_rng()
     beside: list[Publisher] = []  # the broker

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from edge import cli
+from tests.broker import Broker, Subscriber
 from tests.conftest import DEMO_CLIP
-from tests.waiting import free_port
+from tests.waiting import free_port, wait_until
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 
@@ -165,6 +166,30 @@ def test_demo_does_not_say_that_a_broker_has_what_it_has_not() -> None:
     assert done.returncode == 0, done.stderr
     assert re.search(rf"; {broker} has not taken \d+ of the events\.$", done.stdout.strip())
     assert "published" not in done.stdout
+
+
+def test_demo_leaves_the_service_of_this_machine_alone(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        'device.name = "kiosk"\ncamera.rotate = 90\nclassify.enabled = false\n'
+        f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n'
+        'username = "x"\npassword_file = "/nowhere"\n'
+    )
+    monkeypatch.setenv("EMOTION_EDGE_CONFIG", str(file))
+    sub = Subscriber(broker.port)
+    try:
+        done = edge("demo", "--set", "camera.every_frame=true")
+        assert done.returncode == 0, done.stderr
+        assert "face_left" in done.stdout and "happy" in done.stdout
+        to = f"127.0.0.1:{broker.port}"
+        done = edge("demo", "--broker", to, "--set", "camera.every_frame=true")
+        assert done.returncode == 0, done.stderr
+        wait_until(sub.events, "what was asked for")
+        assert {m.topic.split("/")[1] for m in sub.messages} == {"demo"}
+    finally:
+        sub.close()
 
 
 @pytest.mark.parametrize(
