@@ -72,7 +72,9 @@ class Presence:
             DBAPIError: the database is away; all of it is written the next time. What it refuses
                 of one device is left out, and does not hold up the others.
         """
-        told = {d.name: _known(d) for d in self._inventory.devices.values()}
+        # Who was removed from the broker is not known any more; the last word would hold for ever.
+        told = {name: _Known() for name in self._written}
+        told |= {d.name: _known(d) for d in self._inventory.devices.values()}
         changed = {n: k for n, k in told.items() if self._written.get(n) != k}
         heard = {n: self._heard[n] for n in list(self._heard)} if seen else {}
         ids = writer.devices({*changed, *heard}, now)

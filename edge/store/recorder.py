@@ -140,6 +140,7 @@ class Recorder:
         self._outage = _Outage(store.name)
         self._owed = 0  # events stored since we digested last
         self._row: int | None = None  # in the table of recorders
+        self._noted: datetime | None = None  # when that was last written
         self._fault = ""  # of ours, that was told last
         self.counts = Counts()
         events = f"{mqtt.base}/+/event"
@@ -316,8 +317,11 @@ class Recorder:
             pass
 
     def _note(self, now: datetime) -> None:
+        """Write that a recorder listens; a row of its own after a time in which it did not."""
+        far = timedelta(seconds=2 * SEEN_S)
+        goes_on = self._noted is not None and timedelta(0) <= now - self._noted <= far
         with self._store.begin() as c:
-            if self._row is None:
+            if self._row is None or not goes_on:
                 made = c.execute(
                     insert(RecorderRow)
                     .values(name=self._settings.name, began=now, seen=now)
@@ -326,3 +330,4 @@ class Recorder:
                 self._row = made.scalar_one()
             else:
                 c.execute(update(RecorderRow).where(RecorderRow.id == self._row).values(seen=now))
+        self._noted = now

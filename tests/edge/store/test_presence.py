@@ -44,6 +44,23 @@ def test_text_that_no_column_takes_is_taken_without_it(store: Store) -> None:
     assert (found["bad"].version, found["bad"].tags) == ("1.0", ["ab", "x" * 200])
 
 
+def test_who_was_removed_from_the_broker_is_not_known_any_more(store: Store) -> None:
+    presence, writer = Presence(store, "emotion"), Writer(store)
+
+    def told() -> list[bool | None]:
+        with store.connect() as c:
+            rows = select(Availability.online).order_by(Availability.id)
+            return list(c.scalars(rows))
+
+    for payload in (b"online", b"offline", b"", b""):
+        presence.take("emotion/old/availability", payload, NOW)
+        presence.write(writer, NOW, seen=True)
+    assert told() == [True, False, None]
+    presence.take("emotion/old/availability", b"online", NOW)
+    presence.write(writer, NOW, seen=True)
+    assert told() == [True, False, None, True]
+
+
 def test_a_device_that_the_database_refuses_is_left_out_alone(store: Store) -> None:
     with store.begin() as c:  # as a database may that somebody else looks after
         name = "bad' BEGIN SELECT RAISE(ABORT, 'no'); END"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,21 @@ def test_an_event_that_the_database_refuses_does_not_hold_up_the_others(
     assert recorder.counts.refused == 1
     assert stored(store) == len(events) - 1
     assert events[3].id in caplog.text
+
+
+def test_a_time_in_which_nobody_listened_is_none_in_which_one_did(store: Store) -> None:
+    from edge.config_publish import Mqtt
+    from edge.store.recorder import Recorder, Settings
+
+    recorder = Recorder(Mqtt(), store, Settings(name="r"))
+    begun = datetime(2026, 9, 1, tzinfo=UTC)
+    seconds = (0, 30, 60, 12 * 3600, 12 * 3600 + 30, 3600)  # the last: a clock set back
+    for s in seconds:
+        recorder._note(begun + timedelta(seconds=s))
+    with store.connect() as c:
+        rows = c.execute(select(RecorderRow.began, RecorderRow.seen).order_by(RecorderRow.id)).all()
+    since = [tuple(round((t - begun).total_seconds()) for t in row) for row in rows]
+    assert since == [(0, 60), (12 * 3600, 12 * 3600 + 30), (3600, 3600)]
 
 
 def test_nothing_of_a_text_stops_the_database(store: Store) -> None:
