@@ -14,6 +14,10 @@ class Sums:
     looked: int = 0  # of them, those who looked at the screen
     dwell_ms: int = 0  # length of those that have ended, together
     attention_ms: int = 0
+    # The same of the devices that tell of attention: the others' visitors say nothing of it.
+    watched: int = 0
+    watched_left: int = 0  # of them, those whose visit has ended
+    watched_ms: int = 0
     stays: dict[int, int] = field(default_factory=dict)  # visits by `edge.store.buckets`
     emotions: dict[str, int] = field(default_factory=dict)  # ms of each
 
@@ -23,6 +27,9 @@ class Sums:
         self.looked += other.looked
         self.dwell_ms += other.dwell_ms
         self.attention_ms += other.attention_ms
+        self.watched += other.watched
+        self.watched_left += other.watched_left
+        self.watched_ms += other.watched_ms
         for bucket, visits in other.stays.items():
             self.stays[bucket] = self.stays.get(bucket, 0) + visits
         for label, ms in other.emotions.items():

@@ -162,13 +162,14 @@ def _cell(name: str, sums: Sums, shown: Shown, k: int, watched: bool) -> Cell:
         return Cell(name=name, shown=shown.value, visitors=n)
     ms = sum(sums.emotions.values())
     enough = sums.left >= max(k, 1)
+    known = sums.watched_left >= max(k, 1)
     quartiles = [quantile_s(sums.stays, q) or 0.0 for q in QUARTILES] if enough else None
     return Cell(
         name=name,
         shown=shown.value,
         visitors=n,
         dwell_s=[round(q, 1) for q in quartiles] if quartiles else None,
-        attention=_share(sums.attention_ms, sums.dwell_ms) if watched and enough else None,
+        attention=_share(sums.attention_ms, sums.watched_ms) if watched and known else None,
         emotions={e: round(m / ms, 3) for e, m in sorted(sums.emotions.items()) if ms},
         emotions_s=round(ms / 1000),
     )
@@ -176,12 +177,12 @@ def _cell(name: str, sums: Sums, shown: Shown, k: int, watched: bool) -> Cell:
 
 def _looked(sums: Sums, k: int) -> float | None:
     """Return the share of those who looked, where neither they nor the others are few."""
-    others = sums.visitors - sums.looked
-    if not sums.attention_ms or not sums.visitors or others < 0:
+    others = sums.watched - sums.looked
+    if not sums.attention_ms or not sums.watched or others < 0:
         return None
-    if any(alone(n, k) is not Shown.YES for n in (sums.visitors, sums.looked, others)):
+    if any(alone(n, k) is not Shown.YES for n in (sums.watched, sums.looked, others)):
         return None
-    return round(sums.looked / sums.visitors, 3)
+    return round(sums.looked / sums.watched, 3)
 
 
 def _share(part: float, whole: float) -> float | None:

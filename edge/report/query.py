@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, type_coerce
+from sqlalchemy import Connection, Select, case, func, select, type_coerce
 from sqlalchemy.types import NullType
 
 from edge.errors import UsageError
@@ -30,6 +30,10 @@ from edge.store.models import (
 
 HALF_HOUR = timedelta(minutes=30)
 ROWS = 10_000  # held at once
+_NUMBERS = (
+    *("visitors", "looked", "dwell_ms", "attention_ms"),
+    *("watched", "watched_left", "watched_ms"),
+)
 
 
 def read(store: Store, names: Sequence[str], period: Period, until: float) -> Facts:
@@ -80,6 +84,7 @@ class _Period:
         local = datetime.fromtimestamp(end, period.zone)
         if local == local.replace(minute=0, second=0, microsecond=0):
             self._hours_end -= HALF_HOUR  # an hour belongs to where its middle is
+        self._watching: set[int] = set()  # devices that tell of attention
         self._by_hour = [Sums() for _ in range(24)]
         self._by_day: dict[date, Sums] = {}
         self._places: dict[object, tuple[Sums, Sums]] = {}
@@ -87,9 +92,13 @@ class _Period:
     def facts(self) -> Facts:
         """Return all of it."""
         totals = {name: Sums() for name in self._devices.values()}
-        query = select(Hour.device_id, func.sum(Hour.visitors)).group_by(Hour.device_id)
-        for device_id, visitors in self._of_hours(query, Hour):
+        query = select(Hour.device_id, func.sum(Hour.visitors), func.sum(Hour.attention_ms))
+        for device_id, visitors, attention_ms in self._of_hours(
+            query.group_by(Hour.device_id), Hour
+        ):
             totals[self._devices[device_id]].visitors = int(visitors)
+            if attention_ms:
+                self._watching.add(device_id)
         self._sums()
         return Facts(
             hours=self._by_hour,
@@ -108,13 +117,15 @@ class _Period:
         return ends[0].timestamp(), ends[1].timestamp()
 
     def _sums(self) -> None:
-        numbers = (Hour.visitors, Hour.looked, Hour.dwell_ms, Hour.attention_ms)
-        for hour, visitors, looked, dwell_ms, attention_ms in self._added(Hour, (), numbers):
+        of_them: tuple[Any, ...] = (Hour.visitors, Hour.left, Hour.dwell_ms)
+        if not self._watching >= self._devices.keys():
+            them = Hour.device_id.in_(sorted(self._watching))
+            of_them = tuple(case((them, n), else_=0) for n in of_them)
+        numbers = (Hour.visitors, Hour.looked, Hour.dwell_ms, Hour.attention_ms, *of_them)
+        for hour, *found in self._added(Hour, (), numbers):
             for sums in self._place(hour):
-                sums.visitors += int(visitors)
-                sums.looked += int(looked)
-                sums.dwell_ms += int(dwell_ms)
-                sums.attention_ms += int(attention_ms)
+                for name, n in zip(_NUMBERS, found, strict=True):
+                    setattr(sums, name, getattr(sums, name) + int(n))
         dwells = self._added(HourDwell, (HourDwell.bucket,), (HourDwell.visits,))
         for hour, bucket, visits in dwells:
             for sums in self._place(hour):

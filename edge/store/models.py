@@ -193,7 +193,7 @@ class Hour(Base):
     left: Mapped[int]  # of these, those that ended and whose length is known
     dwell_ms: Mapped[int] = mapped_column(BigInteger)  # of `left`, whole visits
     looked: Mapped[int]  # of the visitors, those who looked at the screen
-    attention_ms: Mapped[int] = mapped_column(BigInteger)  # of the visitors, whole visits
+    attention_ms: Mapped[int] = mapped_column(BigInteger)  # of `left`, whole visits
 
     __table_args__ = (Index("ix_hours_hour", "hour"),)
 

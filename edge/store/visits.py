@@ -170,6 +170,7 @@ class Sums:
                 self.dwells[device, hour, bucket(visit.dwell_ms)] += sign
             if visit.attention_ms:
                 row[3] += sign
+            if visit.dwell_ms is not None:  # it is a share of that
                 row[4] += sign * visit.attention_ms
             for emotion, began, ended in visit.spans:
                 while began < ended:

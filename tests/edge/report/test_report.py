@@ -104,6 +104,17 @@ def test_how_many_looked_is_told_only_where_neither_side_is_few(store: Store) ->
     assert told(store).now.looked == 0.5
 
 
+def test_who_is_seen_by_a_device_that_tells_no_attention_is_not_counted_as_looking_away(
+    store: Store,
+) -> None:
+    hour(store, "2026-11-09T09:00", 100, looked=50)
+    hour(store, "2026-11-09T09:00", 100, "plain", dwell_s=40.0)
+    r = told(store)
+    assert (r.now.total.visitors, r.now.total.attention, r.now.looked) == (200, 0.5, 0.5)
+    hour(store, "2026-11-10T09:00", 2, "few", looked=2)
+    assert told(store, names=("plain", "few")).now.total.attention is None  # that of two people
+
+
 @pytest.mark.parametrize(("k", "ended"), [(5, "5 visits have ended"), (1, "a visit has ended")])
 def test_why_visits_that_go_on_have_no_dwell_is_said(store: Store, k: int, ended: str) -> None:
     hour(store, "2026-11-09T09:00", 30)

@@ -125,6 +125,8 @@ def test_attention_is_added_up_until_the_visit_says_its_sum(store: Store) -> Non
     device.tell(9, "attention_ended", "a", seconds=1.5)
     keep(store, device)
     assert one(store, Visit).attention_ms == 4_000
+    assert one(store, Hour).attention_ms == 0  # a share of a length that nobody knows yet
+    assert one(store, Hour).looked == 1
     device.tell(20, "face_left", "a", duration_s=18.0, sums={"looked_s": 5.0})
     keep(store, device, device.sent[-1:])
     assert one(store, Visit).attention_ms == 5_000
