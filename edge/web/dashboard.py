@@ -29,6 +29,7 @@ class DashboardHub(Hub):
         self._history = history
         self._trouble = ""
         self._told = 0.0
+        self._lost = False
 
     def joined(self, socket: Viewer) -> None:
         """Tell all there is."""
@@ -36,6 +37,10 @@ class DashboardHub(Hub):
 
     def tick(self) -> None:
         """Tell what is new."""
+        lost = bool(self._client.trouble)
+        if lost and not self._lost:
+            self._devices.unheard(time.time())
+        self._lost = lost
         changes = self._devices.changes()
         now, trouble = time.time(), self._trouble_now()
         if changes is None and trouble == self._trouble and now - self._told < ALIVE_S:

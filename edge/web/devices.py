@@ -25,6 +25,10 @@ MAX_TEXT = 80  # characters of a label, a reason, a name
 MAX_STEPS = 2000  # of one device's timeline
 MAX_ALL_STEPS = 300_000  # of all: about 60 MB
 LOG = 12  # events remembered a device
+# s without its face in `state` until an alert is over whose end we did not hear: longer than a
+# device follows a face that it does not see (`track.lost_s`, at most 30).
+GONE_S = 35.0
+UNHEARD = "unheard"  # in a timeline: nobody listened
 OF_HEALTH = (
     "uptime_s",
     "busy",
@@ -49,6 +53,7 @@ class History:
     heard: float = 0.0  # s since 1970, here: the last message that was not a retained one
     offline_at: float = 0.0  # s since 1970, here: when it went; 0: that was before we listened
     alerts: dict[tuple[str, str], Plain] = field(default_factory=dict)  # by track and name
+    missing: dict[str, float] = field(default_factory=dict)  # tracks with alerts: not seen since
     log: deque[Plain] = field(default_factory=lambda: deque(maxlen=LOG))
     steps: deque[Step] = field(default_factory=deque)
     fresh: list[Step] = field(default_factory=list)  # not yet told
@@ -90,6 +95,7 @@ class Devices:
             history.heard = history.heard if message.retained else now
             if message.kind == "state":
                 history.state_at = now
+                _end_alerts(history, now)
             elif message.kind == "availability" and device.online is False:
                 history.offline_at = 0.0 if message.retained else now
                 history.alerts.clear()  # whatever began, nobody watches it any more
@@ -105,11 +111,22 @@ class Devices:
                 self._steps -= len(history.steps)
                 self._gone.add(message.name)
 
+    def unheard(self, now: float) -> None:
+        """Note that from now on nothing is heard of any device, until one speaks again."""
+        with self._lock:
+            for name, history in self._all.items():
+                self._note(history, now, (), UNHEARD)
+                self._changed.add(name)
+
     def _step(self, h: History, now: float) -> None:
-        """Note what is in view, if that is news; forget what is older than `keep_s`."""
+        """Note what is in view."""
         status, state = h.status, h.device.state
         faces = state.faces if state is not None and status == Status.RUNNING else []
         emotions = tuple(sorted({_short(f.emotion) for f in faces[:MAX_FACES]}))
+        self._note(h, now, emotions, status)
+
+    def _note(self, h: History, now: float, emotions: tuple[str, ...], status: str) -> None:
+        """Add a step, if it is news; forget what is older than `keep_s`."""
         if h.steps and h.steps[-1][1:] == (emotions, status):
             return
         h.steps.append((now, emotions, status))
@@ -176,6 +193,25 @@ def _event(history: History, data: EventData, time: str, now: float) -> None:
     elif data.event_type == "face_left":
         for key in [k for k in history.alerts if k[0] == track]:
             del history.alerts[key]
+
+
+def _end_alerts(history: History, now: float) -> None:
+    """End alerts of faces that have gone without our being told: the broker was away, say."""
+    state = history.device.state
+    if state is None or not history.alerts:
+        return
+    seen = {_short(f.track) for f in state.faces}
+    for key in list(history.alerts):
+        track = key[0]
+        if track in seen:
+            history.missing.pop(track, None)
+            continue
+        since = history.missing.setdefault(track, now)
+        if now - since >= GONE_S or state.status != Status.RUNNING:
+            del history.alerts[key]
+            history.changed.add("event")
+    tracks = {track for track, _ in history.alerts}
+    history.missing = {t: since for t, since in history.missing.items() if t in tracks}
 
 
 def _plain(h: History, kinds: frozenset[str] | set[str], steps: list[Step]) -> Plain:

@@ -134,6 +134,11 @@ class Viewer(Socket):
             sent.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
+def _every(host: str) -> str | None:
+    """Return what binds IPv4 too where `host` is every address of IPv6: Tornado parts them."""
+    return None if host == "::" else host
+
+
 class WebServer:
     """One page with its assets and its WebSocket `/live`."""
 
@@ -153,7 +158,7 @@ class WebServer:
             UnavailableError: the address is taken or not ours.
         """
         try:
-            self._sockets = tornado.netutil.bind_sockets(listen.port, listen.host)
+            self._sockets = tornado.netutil.bind_sockets(listen.port, _every(listen.host))
         except OSError as e:
             raise UnavailableError(
                 f"--listen: {listen.host}:{listen.port}: {e.strerror or e}"

@@ -19,6 +19,7 @@ let keep = 600; // s of timeline
 let view = null; // "cards" or "table"
 let order = ORDERS.name;
 let connected = true;
+let apart = ""; // why not, where that is known
 let words = ""; // what is wrong with the broker
 let lost = false; // whether what is shown is old
 let opened = null; // the card in the dialog
@@ -147,7 +148,8 @@ function heard(message) {
 }
 
 function trouble() {
-  const said = connected ? words : "No connection to emotion-edge dashboard. What is shown is old.";
+  const old = `No connection to emotion-edge dashboard${apart ? ` (${apart})` : ""}. What is shown is old.`;
+  const said = connected ? words : old;
   text($("trouble"), said);
   $("trouble").hidden = !said;
   document.body.classList.toggle("old", !connected || lost);
@@ -214,7 +216,7 @@ function alerts() {
         glyph(a.emotion),
         el("strong", {}, `${a.name}: ${a.emotion}`),
         " ",
-        el("span", {}, `alert${a.alert ? ` ${a.alert}` : ""}, grade ${a.grade || "unknown"}, for `, el("span", { "data-since": a.since })),
+        el("span", {}, `alert${a.alert ? ` ${a.alert}` : ""}, grade ${a.grade || "unknown"}, for `, el("span", { "data-since": a.since, "aria-hidden": "true" })),
       ),
     );
     if (all.length > shown.length) rows.push(el("p", { class: "alert" }, `+${all.length - shown.length} more alerts`));
@@ -276,8 +278,9 @@ setInterval(() => {
 live({
   onText: heard,
   onBinary: () => {},
-  onState: (up) => {
+  onState: (up, why) => {
     connected = up;
+    apart = why;
     trouble();
   },
 });

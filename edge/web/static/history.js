@@ -17,7 +17,7 @@ async function refresh() {
   if (!answer?.ok) return; // what is shown stays: it says when it was made
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   const opened = [...document.querySelectorAll("details[open] summary")].map((e) => e.textContent);
-  for (const part of ["main", "footer"]) {
+  for (const part of ["main", "footer", "#trouble"]) {
     document.querySelector(part).replaceWith(fresh.querySelector(part));
   }
   for (const e of document.querySelectorAll("summary")) {

@@ -77,6 +77,8 @@ export class Bars {
   }
 }
 
+const FULL_MS = 20000;
+
 // The socket to the command that served this page; comes back by itself.
 export function live({ onText, onBinary, onState }) {
   let wait = 500;
@@ -86,15 +88,21 @@ export function live({ onText, onBinary, onState }) {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     socket = new WebSocket(`${scheme}//${location.host}${location.pathname.replace(/[^/]*$/, "")}live`);
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => {
-      wait = 500;
-      onState(true);
+    let heard = false;
+    socket.onmessage = ({ data }) => {
+      if (!heard) {
+        // A server that is full opens, says so and closes: only a word counts.
+        heard = true;
+        wait = 500;
+        onState(true);
+      }
+      if (typeof data === "string") onText(JSON.parse(data));
+      else onBinary(data);
     };
-    socket.onmessage = ({ data }) =>
-      typeof data === "string" ? onText(JSON.parse(data)) : onBinary(data);
-    socket.onclose = () => {
-      onState(false);
-      if (!over) setTimeout(open, wait);
+    socket.onclose = ({ code, reason }) => {
+      const full = code === 1013; // "try again later"
+      onState(false, full ? `${reason}; tried again every ${FULL_MS / 1000} s` : "");
+      if (!over) setTimeout(open, full ? FULL_MS : wait);
       wait = Math.min(wait * 1.7, 8000);
     };
   };
@@ -110,7 +118,10 @@ export function live({ onText, onBinary, onState }) {
 
 // The token was in the address; now a cookie has it, and the address need not show it.
 export function hideToken() {
-  if (location.search.includes("token=")) history.replaceState(null, "", location.pathname);
+  const address = new URL(location);
+  if (!address.searchParams.has("token")) return;
+  address.searchParams.delete("token");
+  history.replaceState(null, "", address);
 }
 
 // What was chosen, over visits; in private browsing as long as the page.

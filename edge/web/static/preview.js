@@ -22,11 +22,11 @@ let noFaceSince = null;
 const socket = live({
   onText: heard,
   onBinary: pictured,
-  onState: (up) => {
+  onState: (up, why) => {
     if (up) socket.send("next");
     else {
       blank();
-      text($("notice"), "No connection to emotion-edge preview.");
+      text($("notice"), `No connection to emotion-edge preview${why ? ` (${why})` : ""}.`);
     }
   },
 });
@@ -200,7 +200,7 @@ function notice() {
   if (status && status.status !== "running") words = `No picture: ${status.line}.`;
   else if (noFaceSince !== null && performance.now() - noFaceSince > 3000) {
     words =
-      `No face for ${duration((performance.now() - noFaceSince) / 1000)}. ` +
+      "No face. " +
       (last.brightness < 40 ? "The picture is dark: more light on the faces. " : "") +
       "Faces must look towards the camera, upright, and be high enough: see detect.min_face.";
   }

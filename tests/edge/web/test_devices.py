@@ -229,3 +229,40 @@ def test_hostile_messages_take_little_memory() -> None:
     assert refused > 0
     assert used < 500e6
     assert told < 20e6
+
+
+def test_an_alert_whose_end_nobody_heard_ends() -> None:
+    b = Broker()
+    b.says("state", state("sad", "sad"))
+    for track in ("0", "1"):
+        b.says("event", event("alert_began", track=track))
+    b.says("state", state("sad"))
+    b.t += 20  # a device may not see a face for a while, and follow it all the same
+    b.says("state", state("sad"))
+    assert len(b.device()["alerts"]) == 2
+    b.says("state", state("sad", "sad"))
+    b.t += 40
+    b.says("state", state("sad"))
+    assert len(b.device()["alerts"]) == 2
+    b.t += 40
+    b.news()
+    b.says("state", state("sad"))
+    assert len(b.device()["alerts"]) == 1
+    assert len(b.news()["devices"]["pi"]["alerts"]) == 1
+    b.says("state", state(status="camera_lost"))
+    assert b.device()["alerts"] == []
+
+
+def test_a_time_in_which_nobody_listened_is_none_in_which_a_face_was_seen() -> None:
+    b = Broker()
+    b.says("state", state("happy"))
+    b.t = 2000.0
+    b.devices.unheard(b.t)
+    b.devices.unheard(b.t + 1)
+    b.t = 2100.0
+    b.says("state", state("happy"))
+    assert b.device()["steps"] == [
+        (1000.0, ("happy",), "running"),
+        (2000.0, (), "unheard"),
+        (2100.0, ("happy",), "running"),
+    ]

@@ -89,6 +89,12 @@ def test_from_now_to_the_last_weeks(dashboard: Command, page: Any) -> None:
     expect(page.get_by_role("alert")).to_have_text("The history knows no such device.")
 
 
+def test_a_token_in_the_address_takes_nothing_else_with_it(dashboard: Command, page: Any) -> None:
+    page.goto(dashboard.url() + "history?token=x&days=28&device=lobby")
+    expect(page.locator(".tile").nth(0)).to_contain_text("9")
+    page.wait_for_url("**/history?days=28&device=lobby")
+
+
 @pytest.mark.parametrize("page", [{}, DARK, PHONE], ids=["light", "dark", "phone"], indirect=True)
 def test_the_page_is_for_everybody(dashboard: Command, page: Any) -> None:
     page.goto(dashboard.url() + "history")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from edge.errors import ConfigError, UsageError
 from edge.web.listen import TOKEN, is_loopback, parse
+from edge.web.server import Hub, WebServer
 
 
 @pytest.mark.parametrize(
@@ -80,3 +82,13 @@ def test_names_of_this_machine(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "localhost.evil.com", "127.0.0.1.evil.com", ""])
 def test_names_that_only_look_like_it(host: str) -> None:
     assert not is_loopback(host)
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6")
+def test_every_address_is_those_of_ipv4_too() -> None:
+    server = WebServer(parse("[::]:0", 0, None), "dashboard.html", Hub(), 1.0)
+    server.start()
+    try:
+        socket.create_connection(("127.0.0.1", server.port), 10).close()
+    finally:
+        server.stop()
