@@ -6,6 +6,7 @@ import argparse
 
 from edge.commands.preview import add_web_options, needs_web
 from edge.commands.report import (
+    K,
     add_reading_options,
     add_store_option,
     check_few,
@@ -76,7 +77,6 @@ def run(args: argparse.Namespace) -> int:
     mqtt = broker(args)
     listen = parse(args.listen, PORT, args.token_file)
     keep_s = 60 * args.minutes
-    zone, zone_name = zone_of(args.zone)
     devices = Devices(keep_s)
 
     def heard(message: Message, device: Device | None) -> None:
@@ -86,11 +86,16 @@ def run(args: argparse.Namespace) -> int:
     title = f"Emotions on {mqtt.host}" + (f":{args.port}" if args.port else "")
     if mqtt.base != Mqtt().base:
         title += f", {mqtt.base}/"
+    if not named_history(args):
+        for option, given in (("--zone", args.zone is not None), ("--few", args.few != K)):
+            if given:
+                raise UsageError(f"{option}: is for the history's page; allowed: with --store")
     pages, store = [], None
     if named_history(args):
         from edge.web.history import History, HistoryPage
 
         store = open_history(args)
+        zone, zone_name = zone_of(args.zone)
         history = History(store, zone, zone_name, args.few)
         pages = [(r"/history", HistoryPage, {"history": history})]
     hub = DashboardHub(client, devices, title, keep_s, history=store is not None)

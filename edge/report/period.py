@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ def zone(name: str | None) -> tuple[tzinfo, str]:
     """Return a time zone and its name; None: that of this machine.
 
     Raises:
-        UsageError: there is none of this name.
+        UsageError: there is none of this name, or `TZ` of the environment is not understood.
     """
     if name is None:
         return _local()
@@ -129,19 +130,24 @@ def zone(name: str | None) -> tuple[tzinfo, str]:
 def _local() -> tuple[tzinfo, str]:
     """Return the machine's own zone, with its rules for summer where they can be found."""
     said = os.environ.get("TZ", "").removeprefix(":")
-    names = [said] if said else []
-    link = os.path.realpath("/etc/localtime")
-    if not said and "/zoneinfo/" in link:
-        names.append(link.split("/zoneinfo/", 1)[1])
-    for name in names:
+    if said and not said.startswith("/"):
         try:
-            return ZoneInfo(name), name
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            continue
-    if not said and Path("/etc/localtime").is_file():
-        try:
-            with Path("/etc/localtime").open("rb") as f:
-                return ZoneInfo.from_file(f), "local time"
-        except (ValueError, OSError):
-            pass
+            return zone(said)
+        except UsageError:
+            raise UsageError(
+                f"TZ: got {said!r}; allowed: a name such as Europe/Berlin, or say --zone"
+            ) from None
+    file = Path(said or "/etc/localtime")
+    link = os.path.realpath(file)
+    if "/zoneinfo/" in link:
+        with contextlib.suppress(UsageError):
+            return zone(link.split("/zoneinfo/", 1)[1])
+    try:
+        with file.open("rb") as f:
+            return ZoneInfo.from_file(f), "local time"
+    except (ValueError, OSError) as e:
+        if said:
+            raise UsageError(
+                f"TZ: got {said!r}: {e}; allowed: a name such as Europe/Berlin, or say --zone"
+            ) from e
     return UTC, "UTC"

@@ -80,10 +80,11 @@ class _Period:
         self._some = some
         self._zone = period.zone
         self._start, self._end = period.start, end
-        self._hours_end = _time(end)
+        # An hour belongs to where its middle is, also the one that goes on.
+        self._hours_end = min(_time(end), _time(period.end) - HALF_HOUR)
         local = datetime.fromtimestamp(end, period.zone)
         if local == local.replace(minute=0, second=0, microsecond=0):
-            self._hours_end -= HALF_HOUR  # an hour belongs to where its middle is
+            self._hours_end = _time(end) - HALF_HOUR
         self._watching: set[int] = set()  # devices that tell of attention
         self._by_hour = [Sums() for _ in range(24)]
         self._by_day: dict[date, Sums] = {}

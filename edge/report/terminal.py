@@ -48,7 +48,9 @@ def _lines(r: Report) -> Iterator[str]:
     if 7 < len(r.now.days) <= DAYS_MOST:
         yield ""
         days = [structs.replace(c, name=words.day(c.name, r)) for c in r.now.days]
-        yield from _table("By day", days, [], r)
+        pairs = zip(days, r.before.days, strict=False)
+        before = [structs.replace(b, name=c.name) for c, b in pairs]
+        yield from _table("By day", days, before, r)
     yield ""
     yield from _completeness(r)
     yield ""

@@ -97,7 +97,8 @@ def title(report: Report) -> str:
 def compared(report: Report) -> str:
     """Return with what it is compared."""
     side = report.before
-    days = side.first if side.first == side.last else f"{side.first} to {side.last}"
+    last = side.until[:10] if side.until else side.last
+    days = side.first if side.first == last else f"{side.first} to {last}"
     return days + (f", until {side.until[11:16]}" if side.until else "")
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -79,6 +80,26 @@ def test_a_zone_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     found, name = zone(None)
     assert name == "Asia/Kolkata"
     assert datetime(2026, 1, 1, tzinfo=found).utcoffset().total_seconds() == 5.5 * 3600  # type: ignore[union-attr]
+
+
+def test_a_zone_that_is_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TZ", ":/usr/share/zoneinfo/Asia/Kolkata")
+    assert zone(None) == (ZoneInfo("Asia/Kolkata"), "Asia/Kolkata")
+    copy = tmp_path / "clock"
+    copy.write_bytes(Path("/usr/share/zoneinfo/Asia/Kolkata").read_bytes())
+    monkeypatch.setenv("TZ", str(copy))
+    found, name = zone(None)
+    assert name == "local time"
+    assert datetime(2026, 1, 1, tzinfo=found).utcoffset().total_seconds() == 5.5 * 3600  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("said", ["CET-1CEST,M3.5.0,M10.5.0/3", "Berlin", "/nowhere", "/etc/hosts"])
+def test_a_zone_of_the_environment_that_is_not_understood_is_not_utc(
+    said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", said)
+    with pytest.raises(UsageError, match=f"TZ: got '{said}'.*--zone"):
+        zone(None)
 
 
 @pytest.mark.parametrize("name", ["Berlin", "", "../../etc/passwd", "a\0b", "Europe"])

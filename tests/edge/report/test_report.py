@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete
 
 from edge.errors import UsageError
-from edge.report import words
+from edge.report import terminal, words
 from edge.report.figures import Report, report
 from edge.report.period import Period
 from edge.report.query import read
@@ -164,6 +164,26 @@ def test_of_an_hour_that_is_not_over_all_there_is_counts(
     r = told(store, MONDAY, MONDAY, zone=ZoneInfo(zone), wall=wall)
     assert r.now.total.visitors == (30 if minute else 20)
     assert r.events == 2 * r.now.total.visitors
+
+
+def test_an_hour_whose_middle_is_tomorrow_is_not_todays(store: Store) -> None:
+    hour(store, f"{MONDAY}T10:00", 20)
+    hour(store, f"{MONDAY}T18:00", 50)  # from 23:30 to 0:30
+    wall = datetime(2026, 11, 9, 18, 20, tzinfo=UTC).timestamp()
+    r = told(store, MONDAY, MONDAY, zone=ZoneInfo("Asia/Kolkata"), wall=wall)
+    assert [r.now.total.visitors, *(c.visitors for c in r.now.devices)] == [20, 20]
+    assert sum(c.visitors or 0 for c in r.now.hours) == 20
+    assert r.events == 2 * 20
+
+
+def test_of_a_month_that_is_not_over_the_same_days_are_compared(store: Store) -> None:
+    hour(store, "2026-10-12T09:00", 10)
+    hour(store, "2026-11-09T09:00", 20)
+    wall = datetime(2026, 11, 11, 14, 20, tzinfo=UTC).timestamp()
+    r = told(store, "2026-11-09", "2026-11-30", wall=wall)
+    assert words.compared(r) == "2026-10-12 to 2026-10-14, until 14:00"
+    lines = terminal.lines(r)
+    assert any(line.split()[:3] == ["2026-11-09", "20", "10"] for line in lines), lines
 
 
 def test_of_the_time_before_only_whole_hours_are_compared(store: Store) -> None:
