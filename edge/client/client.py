@@ -210,6 +210,15 @@ class Client:
     def request(self, device: str, verb: Verb, timeout_s: float = 5.0) -> Response:
         """Ask a device for something and wait for its answer.
 
+        What has not left when the time is up never does. What the broker has by then may still
+        arrive: with MQTT 5 it keeps it for `timeout_s` (whole seconds), with 3.1.1 for as long
+        as it likes.
+
+        Args:
+            device: its name.
+            verb: what it is to do.
+            timeout_s: longest wait, for a connection too.
+
         Raises:
             TimeoutError: none came.
         """
@@ -217,12 +226,14 @@ class Client:
         answer: queue.Queue[Response] = queue.Queue(1)
         self._waiting[transaction] = answer
         payload = encode(Request(transaction=transaction))
-        self._connection.publish(f"{self._base}/{device}/request/{verb}", payload)
+        topic = f"{self._base}/{device}/request/{verb}"
+        number = self._connection.publish(topic, payload, timeout_s)
         try:
             return answer.get(timeout=timeout_s)
         except queue.Empty:
             raise TimeoutError(f"{device}: no answer to {verb} in {timeout_s:g} s") from None
         finally:
+            self._connection.withdraw(number)
             del self._waiting[transaction]
 
     # Everything below belongs to the connection's thread.

@@ -15,6 +15,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.backoff import Backoff, Waits
 from edge.client.bulk import BulkClient
+from edge.client.outgoing import Outgoing, expiring
 from edge.config_publish import Mqtt
 from edge.errors import UnavailableError
 from edge.publish import reasons, session
@@ -83,7 +84,7 @@ class Connection:
         self._came = 0  # messages
         self._owed = 0  # acknowledgements, on this connection
         self._acks: deque[Token] = deque()
-        self._outgoing: deque[tuple[str, bytes]] = deque()
+        self._outgoing = Outgoing()
         self._stop = threading.Event()
         self._subscribed = threading.Event()
         self._tried = threading.Event()
@@ -147,9 +148,22 @@ class Connection:
         """Return the error that says why there is no connection."""
         return UnavailableError(f"broker {reasons.where(self.mqtt)}: {self._trouble.text}")
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        """Send a message with QoS 1, as soon as there is a connection; from any thread."""
-        self._outgoing.append((topic, payload))
+    def publish(self, topic: str, payload: bytes, within_s: float) -> int:
+        """Send a message with QoS 1 as soon as there is a connection; from any thread.
+
+        Args:
+            topic: where to.
+            payload: what.
+            within_s: not sent later; with MQTT 5 the broker, too, keeps it no longer.
+
+        Returns:
+            A number to `withdraw` it by.
+        """
+        return self._outgoing.put(topic, payload, within_s)
+
+    def withdraw(self, number: int) -> None:
+        """Do not send what `publish` was given, if it has not been yet; from any thread."""
+        self._outgoing.withdraw(number)
 
     def acknowledge(self, tokens: Iterable[Token]) -> None:
         """Tell the broker that these messages are safe; in the order they came; from any thread."""
@@ -232,8 +246,9 @@ class Connection:
             self._subscribed.set()
             self._tried.set()
             while not self._stop.is_set() and self._loop(client):
-                while self._outgoing:
-                    client.publish(*self._outgoing.popleft(), qos=1)
+                for topic, payload, left_s in self._outgoing.take():
+                    properties = expiring(left_s) if self.mqtt.version == "5" else None
+                    client.publish(topic, payload, qos=1, properties=properties)
             if self._stop.is_set():
                 self._send_acks(client)
                 client.disconnect()

@@ -9,16 +9,19 @@ import threading
 from pathlib import Path
 from typing import Literal
 
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edge.backoff import Waits
 from edge.client import Client, device_of
 from edge.client.connection import Connection
+from edge.client.outgoing import expiring
 from edge.clock import SystemClock
 from edge.config_publish import Mqtt
 from edge.errors import UnavailableError
 from edge.stages import Control
-from tests.broker import Broker, passwords, refusing, running, wait_saved
+from tests.broker import Broker, passwords, refusing, running, subscribed, wait_saved
 from tests.edge.publish.rig import change, estimate, publishing
 from tests.waiting import PATIENCE_S, free_port, wait_until
 
@@ -168,6 +171,65 @@ def test_request_to_nobody_times_out(broker: Broker) -> None:
         client.wait_connected(PATIENCE_S)
         with pytest.raises(TimeoutError, match="nobody"):
             client.request("nobody", "state", timeout_s=0.3)
+
+
+def test_a_request_that_was_given_up_is_never_carried_out(broker: Broker) -> None:
+    """Nor do they pile up: the broker is away, and a board asks again and again."""
+    client = Client("127.0.0.1", broker.port)  # no connection yet
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            client.request("kiosk", "pause", timeout_s=0.05)
+    with subscribed(broker, "emotion/+/request/+") as others, client:
+        with pytest.raises(TimeoutError):
+            client.request("kiosk", "state", timeout_s=2.0)
+        wait_until(lambda: others.on("state"), "the one that was made in time has come")
+        assert others.on("pause") == []
+
+
+def test_what_waited_too_long_for_a_connection_is_not_sent(broker: Broker) -> None:
+    connection = Connection(Mqtt(host="127.0.0.1", port=broker.port), "x", [], lambda *_: None)
+    connection.publish("a/late", b"", within_s=0.0)
+    connection.withdraw(connection.publish("a/withdrawn", b"", within_s=PATIENCE_S))
+    connection.publish("a/sent", b"", within_s=PATIENCE_S)
+    with subscribed(broker, "a/+") as others:
+        connection.start()
+        wait_until(lambda: others.on("sent"), "it is sent")
+        connection.close()
+        assert [m.topic for m in others.messages] == ["a/sent"]
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_the_broker_keeps_a_request_no_longer_than_somebody_waits(
+    broker: Broker, version: Literal["5", "3.1.1"]
+) -> None:
+    kept: list[int | None] = []
+    ready = threading.Event()
+    listener = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+    listener.on_connect = lambda *_: listener.subscribe("emotion/+/request/+", qos=1)
+    listener.on_subscribe = lambda *_: ready.set()
+    listener.on_message = lambda _c, _u, m: kept.append(
+        getattr(m.properties, "MessageExpiryInterval", None)
+    )
+    listener.connect("127.0.0.1", broker.port)
+    listener.loop_start()
+    try:
+        assert ready.wait(PATIENCE_S)
+        with publishing(broker.port), Client("127.0.0.1", broker.port, version=version) as client:
+            wait_until(lambda: "kiosk" in client.devices, "the device is there")
+            client.request("kiosk", "state", PATIENCE_S)
+            wait_until(lambda: kept, "the request is heard")
+    finally:
+        listener.disconnect()
+        listener.loop_stop()
+    if version == "5":
+        assert kept[0] is not None and 0 < kept[0] <= PATIENCE_S
+    else:
+        assert kept == [None]
+
+
+@pytest.mark.parametrize(("left_s", "said"), [(0.01, 1), (1.0, 1), (1.1, 2), (1e12, 2**32 - 1)])
+def test_seconds_are_whole_and_at_least_one(left_s: float, said: int) -> None:
+    assert expiring(left_s).MessageExpiryInterval == said
 
 
 def test_who_does_not_keep_up_loses_the_oldest_and_is_told(broker: Broker) -> None:
