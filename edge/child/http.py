@@ -95,8 +95,12 @@ def _body(response: http.client.HTTPResponse) -> Body:
     kind = response.headers.get("Content-Type", "")
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise StreamError("the camera sends its video compressed once more (Content-Encoding)")
+    if kind.lower().startswith("image/"):  # it would end, be asked for again, and so on for ever
+        raise StreamError(
+            f"one picture ({clean(kind)}), not a video: name the camera's MJPEG stream"
+        )
     first = b""
-    if not kind.lower().startswith(("multipart/", "image/")):
+    if not kind.lower().startswith("multipart/"):
         first = _read(response, SNIFFED_BYTES)
         head = first.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
         if any(p in kind.lower() for p in PLAYLISTS) or head.startswith(_PLAYLIST_HEADS):

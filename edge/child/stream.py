@@ -90,14 +90,11 @@ def _pictures(order: Order, stage: Callable[[str], None]) -> Iterator[Luma]:
     if address.scheme in ("http", "https"):
         body = fetch(address, timeout_s)
         stage("connected, waiting for a picture")
-        kind = body.content_type.lower()
-        if kind.startswith(("multipart/", "image/jpeg")):
+        if body.content_type.lower().startswith("multipart/"):
             _load()
             confine.confine()
             yield from _jpegs(body.content_type, body.read)
             return
-        if kind.startswith("image/"):
-            raise StreamError(f"pictures of {kind[:40]}; allowed: JPEG")
         read = body.read
     else:
         read = _received(address, timeout_s)
@@ -144,14 +141,7 @@ def _jpegs(content_type: str, read: Callable[[int], bytes]) -> Iterator[Luma]:
 
     from edge.camera import jpeg
 
-    if content_type.lower().startswith("image/"):
-        whole = bytearray()
-        while (data := read(READ_BYTES)) and len(whole) <= jpeg.MAX_PIXELS:
-            whole += data
-        parts = iter([("image/jpeg", bytes(whole))])
-    else:
-        parts = iter(Parts(read, boundary_of(content_type)))
-    for kind, data in parts:
+    for kind, data in Parts(read, boundary_of(content_type)):
         if kind.lower() not in ("image/jpeg", "image/jpg"):
             continue
         buffer = np.frombuffer(data, np.uint8)

@@ -189,7 +189,7 @@ CASES: dict[str, tuple[Callable[[bytes], Iterator[bytes]], str]] = {
         repeated(MULTIPART, part(b"\xff\xd8" + b"\0" * 5000 + b"\xff\xd9")),
         "no picture within",
     ),
-    "PNG": (repeated(OK + b"Content-Type: image/png\r\n\r\n", FLOOD), "pictures of image/png"),
+    "PNG": (repeated(OK + b"Content-Type: image/png\r\n\r\n", FLOOD), "one picture (image/png)"),
     "compressed once more": (
         repeated(OK + b"Content-Encoding: gzip\r\n\r\n", FLOOD),
         "compressed once more",

@@ -132,8 +132,8 @@ JPEG = cv2.imencode(".jpg", np.zeros((48, 64), np.uint8))[1].tobytes()
         b"",
         b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>log in</html>" * 50,
-        b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 90000\r\n\r\n"
-        + JPEG[:200],
+        b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=b\r\n\r\n"
+        b"--b\r\nContent-Length: 90000\r\n\r\n" + JPEG[:200],
         random.Random(1).randbytes(20_000),
     ],
     ids=["silence", "not found", "a web page", "half a picture", "garbage"],

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 import urllib.parse
 
 import pytest
 
-from edge.camera import probe
+from edge.camera import open_camera, probe
 from edge.child.net import Address, StreamError
 from edge.clock import SystemClock
 from edge.config import Camera as Config
 from edge.errors import NoInputError
-from tests.edge.camera.rig import needs_ffmpeg
+from tests.edge.camera.rig import QUICK, needs_ffmpeg, watching
 from tests.edge.camera.rtsp import serving_rtsp
 from tests.edge.camera.test_hostile_stream import JPEG, MULTIPART, http, part
 from tests.waiting import PATIENCE_S, free_port
@@ -87,6 +88,21 @@ def test_a_page_instead_of_a_video() -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>log in</html>"
     with http(lambda _: iter([answer])) as port:
         assert "a page (text/html), not a video" in cause(f"http://127.0.0.1:{port}/v")
+
+
+@pytest.mark.parametrize("kind", ["image/jpeg", "Image/JPG;x=y"])
+def test_the_address_of_a_snapshot_is_refused_by_check_and_flaps_not(kind: str) -> None:
+    """Such as /capture of an ESP32-CAM; each try brought one frame, and then it was lost."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(JPEG)}\r\n\r\n"
+    with http(lambda _: iter([head.encode(), JPEG])) as port:
+        source = f"http://u:s3cret@127.0.0.1:{port}/capture"
+        says = f"one picture ({kind}), not a video: name the camera's MJPEG stream"
+        assert says in cause(source)
+        camera = open_camera(Config(source=source, **QUICK), SystemClock(), random.Random(1))
+        with watching(camera) as w:
+            for _ in range(3):
+                w.wait_lost(says)
+            assert w.frames == []
 
 
 @pytest.mark.parametrize("scheme", ["basic", "digest"])
