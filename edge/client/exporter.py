@@ -92,8 +92,10 @@ class FleetCollector(Collector):
         for name, d in devices.items():
             if d.online is not None:
                 online.add_metric([name], float(d.online))
-            if d.state is not None:
-                faces.add_metric([name], len(d.state.faces) if d.online else 0)
+            if d.state is not None and d.online:
+                faces.add_metric([name], len(d.state.faces))
+            # Of one that is away only the last word of a daemon that was stopped is still true.
+            if d.state is not None and (d.online or d.state.status == Status.STOPPED):
                 for word in Status:
                     status.add_metric([name, word.value], float(d.state.status == word))
             if d.health is not None and d.online:

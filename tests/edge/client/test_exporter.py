@@ -46,18 +46,29 @@ def test_every_device_without_a_port_of_its_own(tmp_path: Path) -> None:
                 p.publish(change(SystemClock().now()))
                 s.publish('emotion/x"y\\nz/availability', "offline", retain=True)
                 s.publish("emotion/odd/health", b"{")
+                # Lost its power: what it had said last stays at the broker.
+                wait_until(lambda: s.on("state") and s.on("state")[-1].json["faces"], "a state")
+                s.publish("emotion/dead/state", s.on("state")[-1].payload, retain=True)
+                s.publish("emotion/dead/availability", "offline", retain=True)
                 event = "emotion_edge_events_total{device=kiosk,event_type=emotion_changed}"
                 wait_until(lambda: values(scrape(port)).get(event) == 1, "the event is counted")
                 wait_until(lambda: len(values(scrape(port))) > 30, "health is known")
+                dead = "emotion_edge_online{device=dead}"
+                wait_until(lambda: values(scrape(port)).get(dead) == 0, "the dead one is known")
                 text = scrape(port)
             gone = "emotion_edge_online{device=kiosk}"
             wait_until(lambda: values(scrape(port))[gone] == 0, "it is offline")
-            assert "emotion_edge_temperature_celsius{device=kiosk}" not in values(scrape(port))
+            left = values(scrape(port))
+            assert "emotion_edge_temperature_celsius{device=kiosk}" not in left
+            assert "emotion_edge_faces{device=kiosk}" not in left
+            assert left["emotion_edge_status{device=kiosk,status=stopped}"] == 1
+            assert left["emotion_edge_status{device=kiosk,status=running}"] == 0
         finally:
             broker.kill()
-        exporter.terminate()
+            exporter.terminate()
         assert exporter.wait(PATIENCE_S) == 0
     v = values(text)
+    assert [k for k in v if "device=dead" in k] == ["emotion_edge_online{device=dead}"]
     assert v["emotion_edge_online{device=kiosk}"] == 1
     assert v["emotion_edge_faces{device=kiosk}"] == 1
     assert v["emotion_edge_status{device=kiosk,status=running}"] == 1
