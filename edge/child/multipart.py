@@ -17,11 +17,11 @@ READ_BYTES = 65_536  # of one read
 
 
 def boundary_of(content_type: str) -> str:
-    """Return the boundary that a Content-Type names, without the dashes before it; '' if none."""
+    """Return the boundary that a Content-Type names; '' if none."""
     for parameter in content_type.split(";")[1:]:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "boundary":
-            return value.strip().strip('"').removeprefix("--")
+            return value.strip().strip('"')
     return ""
 
 
@@ -31,7 +31,9 @@ class Parts:
     def __init__(self, read: Callable[[int], bytes], boundary: str) -> None:
         """Read with `read(n)`, which returns up to n bytes as they come, b"" at the end."""
         self._read = read
-        self._end = b"\r\n--" + boundary.encode("latin-1", "replace")
+        # Some cameras count the dashes before it to its name, others have a name with dashes.
+        names = {boundary, boundary.removeprefix("--")}
+        self._ends = [b"\r\n--" + name.encode("latin-1", "replace") for name in names]
         self._buffer = bytearray()
 
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
@@ -86,13 +88,13 @@ class Parts:
         return self._cut(count)
 
     def _until_end(self) -> bytes:
-        searched = 0
-        while (at := self._buffer.find(self._end, searched)) < 0:
-            searched = max(len(self._buffer) - len(self._end), 0)
+        searched, longest = 0, max(map(len, self._ends))
+        while not (found := [f for e in self._ends if (f := self._buffer.find(e, searched)) >= 0]):
+            searched = max(len(self._buffer) - longest, 0)
             if len(self._buffer) > MAX_PART_BYTES:
                 raise StreamError(f"a part without end; at most {MAX_PART_BYTES} bytes are taken")
             self._more()
-        return self._cut(at)
+        return self._cut(min(found))
 
     def _cut(self, count: int) -> bytes:
         body = bytes(self._buffer[:count])

@@ -125,6 +125,15 @@ def answering(answer: bytes, *, hang_up: bool = False) -> Iterator[int]:
 JPEG = cv2.imencode(".jpg", np.zeros((48, 64), np.uint8))[1].tobytes()
 
 
+@pytest.mark.parametrize("line", [b"--frame", b"----frame"])
+def test_a_boundary_that_begins_with_dashes(line: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=--frame\r\n"
+    part = b"\r\n" + line + b"\r\nContent-Type: image/jpeg\r\n\r\n" + JPEG
+    with answering(head + part * 5) as port, watching(opened(configured(port))) as w:
+        w.wait_frames(1)
+        assert w.frames[0].luma.shape == (48, 64)
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize(
     "answer",
