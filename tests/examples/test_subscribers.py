@@ -110,6 +110,19 @@ def in_browser(tmp_path: Path) -> None:
         expect(page.locator(".device[data-online=true] .emotion", has_text="sad")).to_have_count(
             600
         )
+        # What is no message costs nothing but itself, and who is forgotten goes.
+        for odd in ("{", "null", "[]"):
+            crowd.publish("emotion/odd/state", odd)
+            crowd.publish("emotion/odd/event", odd)
+        crowd.publish("emotion/odd/event", "")
+        for kind in ("availability", "state"):
+            crowd.publish(f"emotion/car-7/{kind}", "", retain=True)
+        crowd.publish("emotion/car-8/state", '{"emotion": "fear"}', retain=True)
+        expect(page.locator("#device-car-8 .emotion")).to_have_text("fear")
+        expect(page.locator("#device-car-7")).to_have_count(0)
+        many = "for (let i = 0; i < 3000; i++) event('x', {id: 'e' + i, time: '', data: {}})"
+        page.evaluate(many)
+        assert page.evaluate("[seen.size, seen.has('e2999')]") == [1000, True]
         publisher.close(PATIENCE_S)
         expect(page.locator("#device-kiosk")).to_have_attribute("data-online", "false")
         elsewhere = [a for a in asked if not a.startswith((url, "data:", "blob:"))]
