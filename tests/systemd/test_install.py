@@ -95,6 +95,23 @@ def test_install_upgrade_and_uninstall(root: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_in_a_folder_with_other_things_it_removes_its_own_only(root: Path, tmp_path: Path) -> None:
+    theirs = [root / "srv/tools/venv-mine/bin/python", root / "srv/tools/notes"]
+    for path in theirs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    for version in ("1.0", "2.0"):
+        wheels = str(_wheel(tmp_path / version, version).parent)
+        done = _install(root, "--prefix", "/srv/tools", "--wheels", wheels)
+        assert done.returncode == 0, done.stderr
+    assert len(list((root / "srv/tools").iterdir())) == 4
+    gone = _install(root, "--prefix", "/srv/tools", "--uninstall")
+    assert gone.returncode == 0 and "srv/tools stays: it is not empty" in gone.stdout
+    assert sorted(p for p in (root / "srv/tools").rglob("*") if p.is_file()) == sorted(theirs)
+    assert not (root / "srv/tools/current").is_symlink()
+
+
+@pytest.mark.slow
 def test_a_failed_upgrade_leaves_the_old_version_in_use(root: Path, tmp_path: Path) -> None:
     good = _wheel(tmp_path / "v1", "1.0")
     assert _install(root, "--wheel", str(good), "--wheels", str(good.parent)).returncode == 0
