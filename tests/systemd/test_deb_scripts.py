@@ -13,21 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.systemd.machine import Machine, booted, need_container
+from tests.systemd.small import LIVES
 
 REPO = Path(__file__).resolve().parents[2]
 UNIT = "emotion-edge.service"
 FRONT = "emotion-edge@front.service"
 ALL = [UNIT, FRONT, "emotion-edge-dashboard.service", "emotion-edge-record.service"]
-PROGRAM = """#!/usr/bin/python3
-import os, socket, time
-
-while True:
-    if "NOTIFY_SOCKET" in os.environ:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-            s.sendto(b"READY=1\\nWATCHDOG=1", os.environ["NOTIFY_SOCKET"].replace("@", "\\0", 1))
-    time.sleep(1)
-"""
-
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 
@@ -37,7 +28,7 @@ def _package(folder: Path, version: str) -> None:
     for path in ("usr/bin", "usr/lib/emotion-edge", "usr/lib/systemd/system", "etc/emotion-edge"):
         (tree / path).mkdir(parents=True)
     program = tree / "usr/bin/emotion-edge"
-    program.write_text(PROGRAM)
+    program.write_text(f"#!/usr/bin/python3\n{LIVES}")
     program.chmod(0o755)
     (tree / "usr/lib/emotion-edge/stub.py").touch()
     for unit in (REPO / "systemd").glob("*.service"):

@@ -8,35 +8,17 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
+
+from tests.systemd.small import wheel
 
 INSTALL = Path(__file__).resolve().parents[2] / "systemd/install"
 
 pytestmark = pytest.mark.skipif(
     shutil.which("systemctl") is None, reason="needs systemctl (package systemd)"
 )
-
-
-def _wheel(folder: Path, version: str, works: bool = True) -> Path:
-    """A wheel that pip takes for emotion-edge; its command prints its version, or fails."""
-    folder.mkdir(exist_ok=True)
-    path = folder / f"emotion_edge-{version}-py3-none-any.whl"
-    info = f"emotion_edge-{version}.dist-info"
-    body = f"print('emotion-edge {version}')" if works else "raise SystemExit(70)"
-    with zipfile.ZipFile(path, "w") as wheel:
-        wheel.writestr("stub.py", f"def main():\n    {body}\n")
-        wheel.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        wheel.writestr(
-            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: emotion-edge\nVersion: {version}\n"
-        )
-        wheel.writestr(f"{info}/entry_points.txt", "[console_scripts]\nemotion-edge = stub:main\n")
-        wheel.writestr(f"{info}/RECORD", "")
-    return path
 
 
 def _install(root: Path, *more: str) -> subprocess.CompletedProcess[str]:
@@ -62,7 +44,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_install_upgrade_and_uninstall(root: Path, tmp_path: Path) -> None:
-    v1 = str(_wheel(tmp_path / "v1", "1.0").parent)
+    v1 = str(wheel(tmp_path / "v1", "1.0").parent)
     first = _install(root, "--wheels", v1, "--extras", "metrics")
     assert first.returncode == 0, first.stderr
     etc, units = root / "etc/emotion-edge", root / "etc/systemd/system"
@@ -74,7 +56,7 @@ def test_install_upgrade_and_uninstall(root: Path, tmp_path: Path) -> None:
     assert "/opt/emotion-edge/current/bin" in (units / "emotion-edge.service").read_text()
 
     (etc / "config.toml").write_text("[camera]\nsource = '/mine'\n")
-    second = _install(root, "--wheels", str(_wheel(tmp_path / "v2", "2.0").parent))
+    second = _install(root, "--wheels", str(wheel(tmp_path / "v2", "2.0").parent))
     assert second.returncode == 0, second.stderr
     assert _runs(root) == "emotion-edge 2.0"
     (extras,) = (root / "opt/emotion-edge").glob("venv-*/extras")
@@ -101,7 +83,7 @@ def test_in_a_folder_with_other_things_it_removes_its_own_only(root: Path, tmp_p
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     for version in ("1.0", "2.0"):
-        wheels = str(_wheel(tmp_path / version, version).parent)
+        wheels = str(wheel(tmp_path / version, version).parent)
         done = _install(root, "--prefix", "/srv/tools", "--wheels", wheels)
         assert done.returncode == 0, done.stderr
     assert len(list((root / "srv/tools").iterdir())) == 4
@@ -113,23 +95,44 @@ def test_in_a_folder_with_other_things_it_removes_its_own_only(root: Path, tmp_p
 
 @pytest.mark.slow
 def test_a_failed_upgrade_leaves_the_old_version_in_use(root: Path, tmp_path: Path) -> None:
-    good = _wheel(tmp_path / "v1", "1.0")
+    good = wheel(tmp_path / "v1", "1.0")
     assert _install(root, "--wheel", str(good), "--wheels", str(good.parent)).returncode == 0
     before = sorted(p.name for p in (root / "opt/emotion-edge").iterdir())
     empty = tmp_path / "empty"
     empty.mkdir()
-    broken = _wheel(tmp_path / "v2", "2.0", works=False)
+    broken = wheel(tmp_path / "v2", "2.0", "raise SystemExit(70)")
     torn = tmp_path / "emotion_edge-3.0-py3-none-any.whl"
     torn.write_bytes(good.read_bytes()[:100])
-    for wheel, complaint in [
+    for path, complaint in [
         (broken, "the new version does not run; nothing was changed"),
         (torn, "the packages could not be installed; nothing was changed"),
     ]:
-        done = _install(root, "--wheel", str(wheel), "--wheels", str(empty))
+        done = _install(root, "--wheel", str(path), "--wheels", str(empty))
         assert done.returncode == 1
         assert complaint in done.stderr
         assert _runs(root) == "emotion-edge 1.0"
         assert sorted(p.name for p in (root / "opt/emotion-edge").iterdir()) == before
+
+
+@pytest.mark.slow
+def test_what_fails_between_the_units_and_the_switch_leaves_the_old_units(
+    root: Path, tmp_path: Path
+) -> None:
+    # What is in the way of the link, and that nobody has by chance: folders.
+    (root / "opt/emotion-edge/current").mkdir(parents=True)
+    v1 = str(wheel(tmp_path / "v1", "1.0").parent)
+    units = root / "etc/systemd/system"
+    assert _install(root, "--wheels", v1).returncode == 1
+    assert list(units.iterdir()) == []
+    (root / "opt/emotion-edge/current").rmdir()
+    assert _install(root, "--wheels", v1).returncode == 0
+    (units / "emotion-edge.service").write_text("# of version 1\n")
+    (units / "emotion-edge-record.service").unlink()  # a version that had none
+    before = {p: p.read_text() for p in units.iterdir() if p.is_file()}
+    (root / "opt/emotion-edge/.current.new").mkdir()
+    assert _install(root, "--wheels", v1).returncode == 1
+    assert {p: p.read_text() for p in units.iterdir() if p.is_file()} == before
+    assert _runs(root) == "emotion-edge 1.0"
 
 
 @pytest.mark.parametrize(
