@@ -96,8 +96,11 @@ def test_installed_again_after_a_removal_what_ran_runs_again(machine: Machine) -
     assert _states(machine) == before
 
     # After a purge it is a first installation, and nothing is left of the one before.
+    for unit in ALL:
+        machine.run("mkdir", f"/etc/systemd/system/{unit}.d")  # by `systemctl edit`
     machine.run("dpkg", "--purge", "emotion-edge")
     machine.run("sh", "-c", "! ls -d /var/lib/emotion-edge* /etc/emotion-edge")
+    assert machine.run("find", "/etc/systemd", "-name", "emotion-edge*") == ""
     machine.run("dpkg", "--install", "/packages/1.0.deb")
     assert _states(machine)[UNIT] == ("enabled", True)
     assert _states(machine)["emotion-edge-dashboard.service"] == ("disabled", False)

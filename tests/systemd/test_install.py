@@ -72,8 +72,10 @@ def test_install_upgrade_and_uninstall(root: Path, tmp_path: Path) -> None:
     assert not (root / "opt/emotion-edge").exists() and not list(units.rglob("emotion-edge*"))
     assert not [p for p in (root / "usr/local").rglob("*") if p.is_symlink()]
     assert state.exists() and (etc / "config.toml").exists()
+    for unit in ("emotion-edge", "emotion-edge@front", "emotion-edge-dashboard"):
+        (units / f"{unit}.service.d").mkdir()  # by `systemctl edit`
     assert _install(root, "--uninstall", "--purge").returncode == 0
-    assert not state.exists() and not etc.exists()
+    assert not state.exists() and not etc.exists() and not list(units.rglob("emotion-edge*"))
 
 
 @pytest.mark.slow
