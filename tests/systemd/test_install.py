@@ -32,7 +32,10 @@ def _install(root: Path, *more: str) -> subprocess.CompletedProcess[str]:
 def _runs(root: Path) -> str:
     """What the environment in use says; the links in the image are meant for its own root."""
     current = (root / "opt/emotion-edge/current").readlink()
-    return subprocess.check_output([f"{root}{current}/bin/emotion-edge"], text=True).strip()
+    folder = f"{root}{current}/bin"
+    return subprocess.check_output(
+        [f"{folder}/python", f"{folder}/emotion-edge"], text=True
+    ).strip()
 
 
 @pytest.fixture
@@ -76,6 +79,29 @@ def test_install_upgrade_and_uninstall(root: Path, tmp_path: Path) -> None:
         (units / f"{unit}.service.d").mkdir()  # by `systemctl edit`
     assert _install(root, "--uninstall", "--purge").returncode == 0
     assert not state.exists() and not etc.exists() and not list(units.rglob("emotion-edge*"))
+
+
+@pytest.mark.slow
+def test_an_environment_in_an_image_names_nothing_outside_of_it(root: Path, tmp_path: Path) -> None:
+    python = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+    wheels = str(wheel(tmp_path / "v1", "1.0").parent)
+    without = _install(root, "--wheels", wheels)
+    assert without.returncode == 0
+    assert f"has no {python}, which the environment needs" in without.stderr
+
+    (root / "usr/bin").mkdir()
+    shutil.copy("/bin/true", f"{root}{python}")  # the image's own
+    assert _install(root, "--wheels", wheels).returncode == 0
+    current = Path(f"{root}{(root / 'opt/emotion-edge/current').readlink()}")
+    texts = [p for p in (current / "bin").iterdir() if not p.is_symlink()]
+    for path in [*texts, current / "pyvenv.cfg"]:
+        assert str(root) not in path.read_text(), path
+    assert "\nVIRTUAL_ENV=/opt/emotion-edge/" in (current / "bin/activate").read_text().replace(
+        "'", ""
+    ).replace('"', "")
+    links = {p.readlink() for p in (current / "bin").glob("python*")}
+    assert Path(python) in links and {str(p) for p in links if p.is_absolute()} == {python}
+    assert "home = /usr/bin\n" in (current / "pyvenv.cfg").read_text()
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The real installer, interrupted while it restarts what ran, under a real systemd."""
+"""The real installer under a real systemd, with a small program: interrupted, and into an image."""
 
 from __future__ import annotations
 
@@ -76,3 +76,15 @@ def test_an_interrupted_first_installation_leaves_nothing_that_runs(machine: Mac
     assert machine.run("sh", "-c", left) == ""
     assert machine.show(UNIT, "LoadState")["LoadState"] == "not-found"
     assert machine.show(UNIT, "ActiveState")["ActiveState"] == "inactive"
+
+
+def test_what_is_installed_into_an_image_runs_in_it(machine: Machine) -> None:
+    """The image is this system seen from another place."""
+    machine.run("mkdir", "/image")
+    machine.run("mount", "--bind", "/", "/image")
+    machine.run("sh", "-c", "cd / && /src/systemd/install --root image --wheels /wheels/1")
+    said = machine.run("chroot", "/image", "/usr/local/bin/emotion-edge", "--version")
+    assert said.strip() == "emotion-edge 1.0"
+    assert machine.run("systemctl", "is-enabled", UNIT).strip() == "enabled"
+    machine.run("systemctl", "start", UNIT)
+    assert machine.active(UNIT)
