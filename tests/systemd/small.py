@@ -17,23 +17,36 @@ while True:
 """
 
 
-def wheel(folder: Path, version: str, body: str = "", metadata: str = "") -> Path:
-    """A wheel that pip takes for emotion-edge; its command prints its version, or runs `body`."""
-    folder.mkdir(exist_ok=True)
-    path = folder / f"emotion_edge-{version}-py3-none-any.whl"
-    info = f"emotion_edge-{version}.dist-info"
+def wheel(folder: Path, version: str, body: str = "", needs: str = "") -> Path:
+    """A wheel that pip takes for emotion-edge; its command prints its version, or runs `body`.
+
+    `needs` are the names of its extras, each of which asks for a package of that name.
+    """
+    extras = [f"Provides-Extra: {n}\nRequires-Dist: {n}; extra == '{n}'\n" for n in needs.split()]
     main = "".join(f"    {line}\n" for line in (body or SAYS.format(version)).splitlines())
+    files = {"stub.py": f"def main():\n{main}"}
+    return package(folder, "emotion_edge", version, files, "".join(extras))
+
+
+def package(
+    folder: Path, name: str, version: str, files: dict[str, str], metadata: str = ""
+) -> Path:
+    """A wheel with these files; `metadata` are further lines of it."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("stub.py", f"def main():\n{main}")
+        for file, text in files.items():
+            archive.writestr(file, text)
         archive.writestr(
             f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
         archive.writestr(
             f"{info}/METADATA",
-            f"Metadata-Version: 2.1\nName: emotion-edge\nVersion: {version}\n{metadata}",
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}",
         )
-        archive.writestr(
-            f"{info}/entry_points.txt", "[console_scripts]\nemotion-edge = stub:main\n"
-        )
+        if "stub.py" in files:
+            script = "[console_scripts]\nemotion-edge = stub:main\n"
+            archive.writestr(f"{info}/entry_points.txt", script)
         archive.writestr(f"{info}/RECORD", "")
     return path

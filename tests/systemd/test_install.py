@@ -5,6 +5,7 @@ What it does under a running systemd, with the real package, is in test_nspawn.p
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.systemd.small import wheel
+from tests.systemd.small import package, wheel
 
 INSTALL = Path(__file__).resolve().parents[2] / "systemd/install"
 
@@ -79,6 +80,25 @@ def test_install_upgrade_and_uninstall(root: Path, tmp_path: Path) -> None:
         (units / f"{unit}.service.d").mkdir()  # by `systemctl edit`
     assert _install(root, "--uninstall", "--purge").returncode == 0
     assert not state.exists() and not etc.exists() and not list(units.rglob("emotion-edge*"))
+
+
+@pytest.mark.slow
+def test_without_the_network_the_documented_commands_bring_the_extras(
+    root: Path, tmp_path: Path
+) -> None:
+    text = (INSTALL.parents[1] / "docs/install.md").read_text()
+    collected = re.search(r"pip wheel --wheel-dir wheels '\./emotion-edge\[(\S+)\]'", text)
+    installed = re.search(r"^sudo systemd/install --wheels wheels(.*)$", text, re.MULTILINE)
+    assert collected and installed
+    names = collected[1].split(",")
+    wheels = wheel(tmp_path / "wheels", "1.0", needs=" ".join(names)).parent
+    for name in names:
+        package(wheels, name, "1.0", {f"needed_by_{name}.py": ""})
+    for again in (installed[1].split(), []):  # an upgrade keeps them
+        done = _install(root, "--wheels", str(wheels), *again)
+        assert done.returncode == 0, done.stderr
+        (site,) = (root / "opt/emotion-edge").glob("venv-*/lib/python3.*/site-packages")
+        assert {p.stem for p in site.glob("needed_by_*.py")} == {f"needed_by_{n}" for n in names}
 
 
 @pytest.mark.slow
