@@ -88,6 +88,20 @@ def test_the_template_differs_from_the_unit_in_what_is_per_camera_only() -> None
     ]
 
 
+def test_an_instance_with_its_own_password_keeps_the_other_credentials() -> None:
+    """What docs/install.md has one write: the empty line takes away all that the unit names."""
+    text = (SYSTEMD.parent / "docs/install.md").read_text()
+    found = re.search(r"`systemctl edit emotion-edge@front`:\n\n```\n(.*?)```", text, re.DOTALL)
+    assert found
+    header, empty, *written = found[1].splitlines()
+    assert (header, empty) == ("[Service]", "LoadCredential=")
+    named = [s for s in _settings("emotion-edge@.service") if s.startswith("LoadCredential=")]
+    assert [w.split(":")[0] for w in written] == [n.split(":")[0] for n in named]
+    assert [w for w in written if w not in named] == [
+        "LoadCredential=mqtt-password:/etc/emotion-edge/front.mqtt-password"
+    ]
+
+
 def test_wrong_usage_and_configuration_are_not_retried() -> None:
     for unit in ALL:
         (line,) = [s for s in _settings(unit) if s.startswith("RestartPreventExitStatus=")]
