@@ -260,15 +260,83 @@ def test_run_again_it_adds_devices_and_changes_nothing_that_is_out_there(tmp_pat
     made = make_site(tmp_path / "made", "kiosk")
     before = {p: p.read_bytes() for p in made.rglob("*") if p.is_file()}
     make_site(made, "kiosk", "till")
-    anew = {"broker.pem", "passwords"}
     for path, content in before.items():
-        assert path.name in anew or path.read_bytes() == content, path
+        assert path.name == "passwords" or path.read_bytes() == content, path
     logins = (made / "broker/passwords").read_text().splitlines()
     assert logins[:-1] == before[made / "broker/passwords"].decode().splitlines()
     assert logins[-1].startswith("till:$")
     secret = [p for p in made.rglob("*") if p.name in ("ca.key", "mqtt-key.pem", "mqtt-password")]
     assert len(secret) == 1 + 2 * (4 + 2)  # the authority; password and key of users and devices
     assert all(p.stat().st_mode & 0o777 == 0o600 for p in secret)
+
+
+def _again(made: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [EXAMPLES / "make-site", "--out", made, *words]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def _names(made: Path) -> str:
+    shown = ["openssl", "x509", "-noout", "-ext", "subjectAltName", "-in"]
+    certificate = made / "broker/certs/broker.pem"
+    return subprocess.check_output([*shown, certificate], text=True).splitlines()[1].strip()
+
+
+def test_run_again_it_keeps_what_an_operator_changed_and_says_so(tmp_path: Path) -> None:
+    made = make_site(tmp_path / "made", "kiosk")
+    changed = [
+        made / "broker/acl",
+        made / "broker/conf.d/emotion-edge.conf",
+        made / "devices/kiosk/mqtt.toml",
+    ]
+    for path in changed:
+        path.write_text(path.read_text() + "# of the operator\n")
+    done = _again(made, "--broker", "localhost", "kiosk", "till")
+    assert done.returncode == 0, done.stderr
+    for path in changed:
+        assert path.read_text().endswith("# of the operator\n"), path
+        assert f"{path} stays as it is" in done.stdout
+    assert "devices/till/mqtt.toml stays" not in done.stdout
+
+
+def test_names_of_the_broker_are_added_to_those_that_it_has(tmp_path: Path) -> None:
+    made = make_site(tmp_path / "made", "kiosk")
+    assert _names(made) == "DNS:localhost, IP Address:127.0.0.1"
+    assert _again(made, "till").returncode == 0  # a site knows its broker
+    assert _again(made, "--broker", "fd00::1", "--broker", "localhost", "till").returncode == 0
+    both = "DNS:localhost, IP Address:127.0.0.1, IP Address:FD00:0:0:0:0:0:0:1"
+    assert _names(made) == both
+    signed = (made / "broker/certs/broker.pem").read_bytes()
+    assert _again(made, "--broker", "fd00::1", "late").returncode == 0
+    assert (made / "broker/certs/broker.pem").read_bytes() == signed
+    assert 'host = "localhost"' in (made / "devices/late/mqtt.toml").read_text()
+
+    (made / "brokers").unlink()  # made before there was such a file
+    assert _again(made, "--broker", "other", "late").returncode == 0
+    assert _names(made) == f"{both}, DNS:other"
+    one = tmp_path / "one"
+    assert _again(one, "--broker", "only", "kiosk").returncode == 0
+    (one / "brokers").unlink()
+    assert _again(one, "till").returncode == 0
+    assert _names(one) == "DNS:only"
+
+
+def test_a_site_stays_with_certificates_or_with_passwords(tmp_path: Path) -> None:
+    made = make_site(tmp_path / "made", "--certificates", "kiosk")
+    conf = made / "broker/conf.d/emotion-edge.conf"
+    before = conf.read_text()
+    assert _again(made, "till").returncode == 0
+    assert conf.read_text() == before
+    assert "key_file" in (made / "devices/till/mqtt.toml").read_text()
+    other = make_site(tmp_path / "other", "kiosk")
+    done = _again(other, "--certificates", "till")
+    assert done.returncode == 64 and "--certificates: this site has passwords" in done.stderr
+    assert not (other / "devices/till").exists()
+
+
+def test_a_name_that_is_like_another_gets_a_login_too(tmp_path: Path) -> None:
+    made = make_site(tmp_path / "made", "kiosk-1", "kiosk.1")
+    logins = (made / "broker/passwords").read_text()
+    assert "\nkiosk-1:$" in logins and "\nkiosk.1:$" in logins
 
 
 @pytest.mark.parametrize(
