@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -157,6 +159,22 @@ def test_a_recorder_has_a_login_that_reads_what_it_keeps(tmp_path: Path, made: P
                 return c.scalar(select(func.count()).select_from(Event)) == 1
 
         wait_until(kept, "the event is in the history")
+
+
+def test_what_a_device_gets_joins_the_configuration_of_a_fresh_one(
+    tmp_path: Path, made: Path
+) -> None:
+    root = EXAMPLES.parents[1]
+    found = re.search(
+        r"^sudo (sh -c '.*mqtt\.toml >>.*')", (root / "docs/fleet.md").read_text(), re.M
+    )
+    assert found
+    config = tmp_path / "config.toml"
+    shutil.copy(root / "systemd/config.example.toml", config)
+    command = shlex.split(found[1].replace("/etc/emotion-edge/config.toml", str(config)))
+    subprocess.run(command, check=True, cwd=made / "devices/kiosk")
+    said = load(config)
+    assert (said.device.name, said.mqtt.host, said.camera.source) == ("kiosk", "localhost", "0")
 
 
 def test_device_speaks_for_itself_only(tmp_path: Path, made: Path) -> None:
