@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")  # millidegrees Celsius
-# Raspberry Pi's firmware; bits as in the documentation of `vcgencmd get_throttled`.
-THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
+# Raspberry Pi's firmware is below: soc/soc:firmware, with the address in both names on a Pi 5
+# (soc@107c000000). Bits as in the documentation of `vcgencmd get_throttled`.
+PLATFORM = Path("/sys/devices/platform")
+FIRMWARE = tuple(f"{above}soc*:firmware/get_throttled" for above in ("*/", "", "*/*/"))
 NOW_BITS = 0b1111  # under-voltage, frequency capped, throttled, soft temperature limit: now
 
 
@@ -33,8 +36,17 @@ def temperature_c(path: Path = THERMAL) -> float | None:
         return None
 
 
-def throttled(path: Path = THROTTLED) -> bool | None:
+@cache  # it is asked for all the time, and no firmware comes or goes
+def _firmware(platform: Path) -> Path | None:
+    """Return the first file that tells of throttling, if there is one."""
+    return next((path for pattern in FIRMWARE for path in platform.glob(pattern)), None)
+
+
+def throttled(platform: Path = PLATFORM) -> bool | None:
     """Whether the firmware holds the processor back at this moment."""
+    path = _firmware(platform)
+    if path is None:
+        return None
     try:
         return bool(int(path.read_text().strip(), 16) & NOW_BITS)
     except (OSError, ValueError):

@@ -54,7 +54,26 @@ def test_a_temperature_is_millidegrees_or_nothing(
     ],
 )
 def test_throttled_is_about_now(tmp_path: Path, text: str | None, held_back: bool | None) -> None:
-    path = tmp_path / "get_throttled"
+    path = tmp_path / "soc" / "soc:firmware" / "get_throttled"
+    path.parent.mkdir(parents=True)
     if text is not None:
         path.write_text(text)
-    assert host.throttled(path) is held_back
+    assert host.throttled(tmp_path) is held_back
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        "soc/soc:firmware",
+        "soc@107c000000/soc@107c000000:firmware",  # Raspberry Pi 5
+        "soc@107c000000:firmware",
+        "axi/soc@107c000000/soc@107c000000:firmware",
+    ],
+)
+def test_the_firmware_is_found_under_the_names_that_kernels_give_it(
+    tmp_path: Path, node: str
+) -> None:
+    (tmp_path / "soc" / "soc:gpu").mkdir(parents=True)
+    (tmp_path / node).mkdir(parents=True, exist_ok=True)
+    (tmp_path / node / "get_throttled").write_text("5\n")
+    assert host.throttled(tmp_path) is True
