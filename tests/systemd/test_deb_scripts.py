@@ -104,3 +104,7 @@ def test_installed_again_after_a_removal_what_ran_runs_again(machine: Machine) -
     machine.run("dpkg", "--install", "/packages/1.0.deb")
     assert _states(machine)[UNIT] == ("enabled", True)
     assert _states(machine)["emotion-edge-dashboard.service"] == ("disabled", False)
+    machine.run("dpkg", "--remove", "emotion-edge")  # now without an instance
+    assert machine.run("cat", "/var/lib/emotion-edge.enabled").split() == [UNIT]
+    machine.run("dpkg", "--install", "/packages/1.0.deb")
+    assert machine.active(UNIT)
