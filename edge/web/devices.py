@@ -133,13 +133,14 @@ class Devices:
         h.fresh = [*h.fresh[-MAX_STEPS:], h.steps[-1]]
         self._steps += 1
         # The last one before the window still says what there was at its beginning.
-        while len(h.steps) > 1 and (
-            h.steps[1][0] < now - self._keep_s
-            or len(h.steps) > MAX_STEPS
-            or self._steps > MAX_ALL_STEPS
-        ):
-            h.steps.popleft()
-            self._steps -= 1
+        while len(h.steps) > 1 and (h.steps[1][0] < now - self._keep_s or len(h.steps) > MAX_STEPS):
+            self._forget_first(h)
+        while self._steps > MAX_ALL_STEPS:  # those who told most lose most, not whoever speaks next
+            self._forget_first(max(self._all.values(), key=lambda h: len(h.steps)))
+
+    def _forget_first(self, h: History) -> None:
+        h.steps.popleft()
+        self._steps -= 1
 
     def snapshot(self) -> Plain:
         """Return everything, for a browser that has just come."""

@@ -193,6 +193,17 @@ def test_there_is_a_bound(monkeypatch: Any) -> None:
     assert len(b.devices.snapshot()["devices"]) == 3
 
 
+def test_devices_that_tell_much_do_not_shorten_the_timelines_of_others(monkeypatch: Any) -> None:
+    monkeypatch.setattr("edge.web.devices.MAX_ALL_STEPS", 20)
+    b = Broker()
+    for i in range(40):
+        b.says("state", state("happy" if i % 2 else "sad"), name="restless")
+    for emotion in ("happy", "sad", "neutral"):
+        b.says("state", state(emotion), name="calm")
+    assert len(b.device("calm")["steps"]) == 3
+    assert len(b.device("restless")["steps"]) == 17
+
+
 HOSTILE = """
 import json, resource
 import msgspec
