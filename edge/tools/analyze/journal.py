@@ -145,18 +145,18 @@ class Journal:
         self._synced = self._now()
 
     def _open(self, head: bytes) -> None:
-        begun = self._beside.exists()
-        if not begun and self._path.exists() and self._path.stat().st_size:
+        if not self._beside.exists() and self._path.exists() and self._path.stat().st_size:
             raise UsageError(
                 f"--output: {self._path}: exists, and no {self._beside.name} says how far it got; "
                 "allowed: a new file, or that of a run to go on with"
             )
-        self._log: BinaryIO = self._beside.open("r+b" if begun else "w+b")
+        # Not "w+b": another run may have begun since, and its journal would be emptied.
+        self._log: BinaryIO = os.fdopen(os.open(self._beside, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
         try:
             fcntl.flock(self._log, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as e:
             raise StorageError(f"--output: {self._path}: another run writes it") from e
-        at, end = self._read() if begun else (0, None)
+        at, end = self._read()
         self._log.seek(at)
         self._log.truncate()
         self._out: BinaryIO = self._path.open("r+b" if self._path.exists() else "w+b")

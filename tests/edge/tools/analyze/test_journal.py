@@ -144,6 +144,20 @@ def test_two_runs_never_write_the_same_file(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_of_two_that_begin_at_once_the_second_leaves_the_journal_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out"
+    journal = Journal(path, HEAD, "these settings", itertools.count().__next__)
+    begun = (tmp_path / "out.journal").read_bytes()
+    with monkeypatch.context() as m, pytest.raises(StorageError, match="another run"):
+        m.setattr(Path, "exists", lambda _path: False)  # what the second saw just before
+        go_on(path)
+    assert begun
+    assert (tmp_path / "out.journal").read_bytes() == begun
+    journal.close()
+
+
 def test_a_folder_that_is_not_there_and_a_full_disk(tmp_path: Path) -> None:
     with pytest.raises(NoInputError, match="no such folder"):
         go_on(tmp_path / "gone" / "out")
