@@ -12,6 +12,7 @@ from edge.child.net import Address, StreamError, authorization, clean, connect, 
 REDIRECTS = 3  # within the camera
 PLAYLISTS = ("mpegurl", "dash+xml", "application/sdp", "smil", "xspf")
 SNIFFED_BYTES = 1024
+_PICTURE_HEADS = (b"\xff\xd8\xff", b"\x89PNG")  # of JPEG and PNG
 _PLAYLIST_HEADS = (b"#extm3u", b"<mpd", b"<smil", b"[playlist]", b"ffconcat", b"v=0")
 
 
@@ -95,18 +96,11 @@ def _body(response: http.client.HTTPResponse) -> Body:
     kind = response.headers.get("Content-Type", "")
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise StreamError("the camera sends its video compressed once more (Content-Encoding)")
-    if kind.lower().startswith("image/"):  # it would end, be asked for again, and so on for ever
-        raise StreamError(
-            f"one picture ({clean(kind)}), not a video: name the camera's MJPEG stream"
-        )
     first = b""
     if not kind.lower().startswith("multipart/"):
-        first = _read(response, SNIFFED_BYTES)
-        head = first.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-        if any(p in kind.lower() for p in PLAYLISTS) or head.startswith(_PLAYLIST_HEADS):
-            raise StreamError("a playlist (HLS, DASH, ...), which may name other hosts: not taken")
-        if kind.lower().startswith("text/") or head.startswith((b"<!doctype", b"<html", b"<?xml")):
-            raise StreamError(f"a page ({clean(kind)}), not a video: check the path")
+        bounded = response.length is not None
+        first = b"" if _is_picture(kind) else _read(response, SNIFFED_BYTES)
+        _refuse(kind, first, bounded)
 
     def read(count: int) -> bytes:
         nonlocal first
@@ -116,6 +110,29 @@ def _body(response: http.client.HTTPResponse) -> Body:
         return _read(response, count)
 
     return Body(kind, read)
+
+
+def _is_picture(kind: str) -> bool:
+    return kind.lower().startswith("image/")
+
+
+def _refuse(kind: str, first: bytes, bounded: bool) -> None:
+    """Look at what is no video by its type or its first bytes; `bounded`: its length is told.
+
+    Raises:
+        StreamError: it is none.
+    """
+    # One picture would end, be asked for again, and so on for ever. Many, one after another, are a
+    # video, whose length no camera knows.
+    if _is_picture(kind) or (bounded and first.startswith(_PICTURE_HEADS)):
+        raise StreamError(
+            f"one picture ({clean(kind)}), not a video: name the camera's MJPEG stream"
+        )
+    head = first.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if any(p in kind.lower() for p in PLAYLISTS) or head.startswith(_PLAYLIST_HEADS):
+        raise StreamError("a playlist (HLS, DASH, ...), which may name other hosts: not taken")
+    if kind.lower().startswith("text/") or head.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise StreamError(f"a page ({clean(kind)}), not a video: check the path")
 
 
 def _read(response: http.client.HTTPResponse, count: int) -> bytes:

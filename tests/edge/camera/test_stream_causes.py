@@ -90,7 +90,7 @@ def test_a_page_instead_of_a_video() -> None:
         assert "a page (text/html), not a video" in cause(f"http://127.0.0.1:{port}/v")
 
 
-@pytest.mark.parametrize("kind", ["image/jpeg", "Image/JPG;x=y"])
+@pytest.mark.parametrize("kind", ["image/jpeg", "Image/JPG;x=y", "application/octet-stream"])
 def test_the_address_of_a_snapshot_is_refused_by_check_and_flaps_not(kind: str) -> None:
     """Such as /capture of an ESP32-CAM; each try brought one frame, and then it was lost."""
     head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(JPEG)}\r\n\r\n"
