@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import random
 
-from edge.commands.common import add_config_options, load_config
+from edge.commands.common import add_config_options, load_config, service_environment
 from edge.errors import NoInputError
 
 
@@ -41,7 +42,9 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     last = [f"camera.source={args.file}", "camera.every_frame=true"] if args.file else []
     nowhere = ["mqtt.host=", "output.stdout=off"]
-    config = load_config(args, last=[*last, "camera.loop=true", *nowhere])
+    # The camera's address may be in the service's, with its password.
+    env = os.environ if args.file else service_environment(args)
+    config = load_config(args, last=[*last, "camera.loop=true", *nowhere], env=env)
 
     import msgspec
 

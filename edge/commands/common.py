@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +65,10 @@ def config_path(args: argparse.Namespace) -> Path | None:
 
 
 def load_config(
-    args: argparse.Namespace, first: Sequence[str] = (), last: Sequence[str] = ()
+    args: argparse.Namespace,
+    first: Sequence[str] = (),
+    last: Sequence[str] = (),
+    env: Mapping[str, str] = os.environ,
 ) -> Config:
     """Return the effective configuration.
 
@@ -73,6 +76,7 @@ def load_config(
         args: with the options of `add_config_options`.
         first: settings that `--set` may override.
         last: settings that override `--set`.
+        env: environment; `service_environment` for what the service would do.
 
     Raises:
         ConfigError: with every mistake, one a line.
@@ -80,7 +84,17 @@ def load_config(
     from edge.configfile import load
 
     name, lock = getattr(args, "default_name", ""), getattr(args, "lock_profile", "")
-    return load(config_path(args), os.environ, [*first, *args.sets, *last], name=name, lock=lock)
+    return load(config_path(args), env, [*first, *args.sets, *last], name=name, lock=lock)
+
+
+def service_environment(args: argparse.Namespace) -> dict[str, str]:
+    """Return ours, and below it that of the service that reads the file, where there is one.
+
+    Raises:
+        ConfigError: what the service reads is not for this user.
+    """
+    unit = _service(args)
+    return {**(unit.environment() if unit else {}), **os.environ}
 
 
 def load_as_service(args: argparse.Namespace) -> tuple[Config, Unit | None]:
@@ -93,17 +107,24 @@ def load_as_service(args: argparse.Namespace) -> tuple[Config, Unit | None]:
         ConfigError: with every mistake, one a line; or what the service reads is not for this user.
     """
     from edge.configfile import load
-    from edge.service import unit as units
 
     inside = os.environ.get("CREDENTIALS_DIRECTORY")
-    path = config_path(args)
-    name = units.name_for(path) if path is not None and not inside else None
-    unit = units.find(name) if name else None
+    path, unit = config_path(args), _service(args)
     env = {**(unit.environment() if unit else {}), **os.environ}
     default_name = args.default_name or (unit.option("--default-name") if unit else "")
     lock = args.lock_profile or (unit.option("--lock-profile") if unit else "")
     config = load(path, env, args.sets, name=default_name, lock=lock)
     return _with_credentials(config, unit, Path(inside) if inside else None), unit
+
+
+def _service(args: argparse.Namespace) -> Unit | None:
+    """Return the unit that reads the file; None: there is none, or this runs inside of it."""
+    from edge.service import unit as units
+
+    path = config_path(args)
+    inside = os.environ.get("CREDENTIALS_DIRECTORY")
+    name = units.name_for(path) if path is not None and not inside else None
+    return units.find(name) if name else None
 
 
 def _with_credentials(config: Config, unit: Unit | None, inside: Path | None) -> Config:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge.commands.common import add_config_options, config_path, load_config
+from edge.commands.common import add_config_options, config_path, load_config, service_environment
 from edge.errors import UsageError
 
 PORT = 8642
@@ -86,7 +86,8 @@ def run(args: argparse.Namespace) -> int:
     from edge.web.tuning import Tuning
 
     listen = parse(args.listen, PORT, args.token_file, open_here=False)
-    tuning = Tuning(lambda last: load_config(args, last=last))
+    env = service_environment(args)  # the camera's address may be there, with its password
+    tuning = Tuning(lambda last: load_config(args, last=last, env=env))
     logs.setup(tuning.config.log.level)
     clock, control = SystemClock(), Control()
     rng = random.Random(os.urandom(16))

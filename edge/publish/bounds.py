@@ -24,20 +24,22 @@ class Bounds:
         self.limits = limits
         self._boot = boot
         self._clock = clock
+        self._began = clock.now()
         self._ask_trusted = trusted
         self._trusted = False
         self._asked: float | None = None
 
     def age(self, row: Row) -> float:
-        """Return seconds since a row was made; 0 where nobody knows.
+        """Return seconds since a row was made; since we began where nobody knows more.
 
-        Across a reboot only the wall clock can tell, and only if it was right then and is now: a
-        device without a real-time clock boots years ago, or years ahead.
+        Across a reboot only the wall clock can tell more, and only if it was right then and is now:
+        a device without a real-time clock boots years ago, or years ahead.
         """
         if row.boot == self._boot:
             return max(self._clock.now() - row.t, 0.0)
         known = row.wall and self._clock_is_trusted()
-        return max(self._clock.wall() - row.wall, 0.0) if known else 0.0
+        here = self._clock.now() - self._began
+        return max(self._clock.wall() - row.wall, here) if known else here
 
     def _clock_is_trusted(self) -> bool:
         now = self._clock.now()

@@ -102,6 +102,15 @@ def test_removing_from_home_assistant_logs_in_as_the_service(
     assert "removed: homeassistant/device/" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", ["bench", "preview"])
+def test_what_looks_through_the_camera_of_the_service_reads_its_variables(
+    command: str, service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.write("environment", "EMOTION_EDGE_CAMERA_FPS=-1\n")
+    assert main([command]) == 78
+    assert "camera.fps: got -1" in capsys.readouterr().err
+
+
 def test_a_name_that_the_acl_refuses_is_found(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

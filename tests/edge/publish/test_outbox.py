@@ -166,6 +166,24 @@ def test_events_of_a_boot_without_a_clock_are_not_too_old_after_the_next(tmp_pat
     box.outbox.close()
 
 
+def test_events_of_an_earlier_boot_end_where_no_clock_is_ever_trusted(tmp_path: Path) -> None:
+    box = Box(tmp_path / "outbox.db", max_age_s=7 * 86400)
+    box.append(3)
+    box.outbox.close()
+    box.boot = "another"
+    box.trusted = False  # chrony, say: nobody can tell the service
+    box.open()
+    box.clock.advance(7 * 86400 - 60)
+    box.outbox.flush()
+    assert box.waiting() == [1, 2, 3]
+    assert box.outbox.stats().oldest_s == 7 * 86400 - 60
+    box.clock.advance(120)
+    box.outbox.flush()
+    assert box.waiting() == []
+    assert box.outbox.stats().lost == 3
+    box.outbox.close()
+
+
 def test_a_boot_with_a_clock_years_ahead_drops_nothing(tmp_path: Path) -> None:
     box = Box(tmp_path / "outbox.db", max_age_s=7 * 86400)
     box.append(19)
