@@ -1,6 +1,6 @@
 """Prints every change of emotion on a broker, and which devices are there.
 
-pip install emotion-edge
+pip install .    # in the repository of emotion-edge
 python changes.py broker.local
 """
 
