@@ -144,7 +144,7 @@ def _read(path: Path) -> Values:
         raise ConfigError(f"{path}: {e.strerror}; allowed: readable for whoever runs this") from e
     except OSError as e:
         raise cannot_read(path, e) from e
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as e:
+    except (ValueError, RecursionError) as e:  # an integer of 5,000 digits is no TOMLDecodeError
         raise ConfigError(f"{path}: not valid TOML: {e}") from e
 
 
@@ -196,7 +196,7 @@ class _Text(str):
             return str(self)
         try:
             return tomllib.loads(f"v = {self}")["v"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):  # as of a file
             return str(self)
 
 

@@ -67,12 +67,14 @@ def sha256_of(path: Path) -> str:
 def find_model(name_or_path: str) -> Path:
     """Return the folder of a model given by path or by the name of a shipped one.
 
+    A name is that of a shipped one first: a folder of that name where somebody happens to work, in
+    an archive from elsewhere, say, takes its place only as `./name`.
+
     Raises:
         ConfigError: there is no such folder, or it lacks the two files.
     """
-    folders = [Path(name_or_path)]
-    if "/" not in name_or_path:
-        folders += [root / name_or_path for root in _shipped()]
+    folders = [] if "/" in name_or_path else [root / name_or_path for root in _shipped()]
+    folders.append(Path(name_or_path))
     try:
         for folder in folders:
             if (folder / MANIFEST).is_file() and (folder / MODEL).is_file():

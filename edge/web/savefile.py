@@ -66,7 +66,7 @@ def _edited_bytes(data: bytes, changes: Mapping[str, Setting]) -> bytes:
 def _parsed(text: str) -> dict[str, Any] | None:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -140,7 +140,7 @@ def save(path: Path, changes: Mapping[str, Setting], env: Mapping[str, str] = os
         temporary = None
     except OSError as e:
         raise StorageError(f"{e.filename or path}: {e.strerror}") from e
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+    except (ValueError, RecursionError) as e:
         raise ConfigError(f"{path}: not valid TOML: {e}") from e
     finally:
         if temporary is not None:

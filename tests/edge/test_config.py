@@ -133,6 +133,8 @@ def test_other_variables_of_ours_are_not_keys() -> None:
         ("camera.source=", "camera.source: got ''; allowed: a path, an index, an address"),
         ("camera.loop=maybe", "camera.loop: got 'maybe'; allowed: true or false"),
         ("smooth.enter=nan", "smooth.enter: got nan"),
+        (f"detect.rate={'1' * 5000}", "detect.rate: got '111"),
+        (f"detect.rate={'[' * 5000}", "detect.rate: got '[[["),
     ],
 )
 def test_a_wrong_setting_is_named(item: str, says: str) -> None:
@@ -181,6 +183,7 @@ def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
         ("[attribute]\nname = 'x'\n", "attribute: got a table; allowed: [[attribute]]"),
         ("[[attribute]]\nname = 'x'\n", "attribute[0].model: missing"),
         ("\xff", "not valid TOML"),
+        (f"[detect]\nrate = {'1' * 5000}\n", "not valid TOML"),
     ],
 )
 def test_a_file_that_is_not_ours_is_named(tmp_path: Path, text: str, says: str) -> None:
