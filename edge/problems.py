@@ -41,7 +41,7 @@ REASONS: dict[str, Help] = {
         "the camera does not answer; it is tried again", "its cable; another program that has it"
     ),
     "paused": Help("somebody asked for a pause", "`request/resume`"),
-    "no_face": Help("nobody is in view", "nothing"),
+    "no_face": Help("nobody is in view, or a face has just left the frame", "nothing"),
     "too_small": Help("a face is too small to be scored", "move the camera closer; zoom"),
     "blurred": Help("a face is blurred", "focus; more light, so that exposures are shorter"),
     "turned_away": Help(

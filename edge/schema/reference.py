@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge.config import Config
-from edge.configfile import DEFAULT_PATH, ENV_PREFIX, LISTS, allowed
+from edge.configfile import DEFAULT_PATH, ENV_PREFIX, LISTS, MAX_TABLES, allowed
 from edge.problems import REASONS
 from edge.profiles import PROFILES
 
@@ -20,8 +20,10 @@ _HEAD = f"""\
 
 The file is TOML, `{DEFAULT_PATH}` unless `--config` or `$EMOTION_EDGE_CONFIG` name
 another. Every key is optional. Environment variables override the file (`{ENV_PREFIX}MQTT_PORT` is
-`mqtt.port`), and `--set mqtt.port=8883` overrides both. Times are in seconds,
-fractions from 0 to 1. `emotion-edge check` tells every mistake at once, each with its key, what it
+`mqtt.port`), and `--set mqtt.port=8883` overrides both, but for `[[attribute]]` and several
+`[[alert]]`, at most {MAX_TABLES} of each, which only the file has. A variable `{ENV_PREFIX}...`
+that is no key is a mistake too. Times are in seconds, fractions from 0 to 1.
+`emotion-edge check` tells every mistake at once, each with its key, what it
 got and what is allowed. An editor that knows JSON Schema can check while you type:
 [config.json](contract/schemas/config.json).
 """
