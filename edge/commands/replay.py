@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from edge.commands.common import add_config_options, load_config
 from edge.errors import UsageError
+from edge.streams import tell
 
 if TYPE_CHECKING:
     from edge.publish import Identity
@@ -142,7 +143,7 @@ def _stats(frames: int, load_s: float, run_s: float) -> None:
         "cpu_s": round(time.process_time(), 3),
         "memory_mb": memory_mb(),
     }
-    print(json.dumps(figures), file=sys.stderr)
+    tell(sys.stderr, f"{json.dumps(figures)}\n")
 
 
 def _video_property(file: str, which: str) -> float:

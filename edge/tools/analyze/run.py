@@ -17,6 +17,7 @@ from edge.config import Alert, Config
 from edge.detect.face import OWN
 from edge.errors import EdgeError, NoInputError, UsageError
 from edge.model.manifest import find_model, load_manifest, sha256_of
+from edge.streams import tell
 from edge.tools.analyze.cluster import Cluster
 from edge.tools.analyze.engine import Engine
 from edge.tools.analyze.files import Kind, find, kind_of
@@ -218,7 +219,7 @@ class _Run:
         t = self.tally
         files = t.pictures + t.recordings + t.broken
         if options.summary or files > 1 or t.broken or t.cut:
-            print(f"emotion-edge: {self._said()}", file=sys.stderr)
+            tell(sys.stderr, f"emotion-edge: {self._said()}\n")
         if options.summary and options.format is Format.TEXT and files > 1:
             sys.stdout.write(_overall(t))
         if not t.pictures + t.recordings:

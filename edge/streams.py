@@ -1,0 +1,35 @@
+"""Standard streams, whatever they are: a terminal, a pipe without a reader, a full disk."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+from typing import TextIO
+
+
+def tell(stream: TextIO, text: str) -> None:
+    """Write to a person, or to nobody from then on: work never ends because nobody looks."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError:
+        drop(stream)
+
+
+def drop(stream: TextIO) -> None:
+    """Let what is still buffered go nowhere, or the interpreter fails over it at exit."""
+    with contextlib.suppress(OSError, ValueError):  # not a file, as under test
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def has_no_reader(stream: TextIO) -> bool:
+    """Return whether nobody reads a stream; so too where it is closed, or no file."""
+    try:
+        poll = select.poll()
+        poll.register(stream.fileno(), 0)
+        return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+    except (OSError, ValueError):
+        return True
