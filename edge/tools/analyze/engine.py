@@ -68,6 +68,8 @@ class Engine:
             StorageError: a picture that was asked for cannot be written.
         """
         item, job = task.item, self._job
+        if item.error:
+            return failed(task, job, item.error, self._labels)
         lines = open_lines(job.format, item.name, self._labels, summary=job.summary)
         began = time.monotonic()
         try:
