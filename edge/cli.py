@@ -15,7 +15,7 @@ from typing import NoReturn
 from edge import __version__
 from edge.errors import EdgeError, StorageError
 from edge.redact import redact, remember, secrets_in
-from edge.streams import drop, has_no_reader, tell
+from edge.streams import drop, has_no_reader, open_closed, tell
 
 COMMANDS = (
     "run",
@@ -62,8 +62,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
-    if sys.stdout is None:  # started with it closed: what is printed goes nowhere, as with print()
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # for as long as the process
+    open_closed()
     try:
         code = _run(argv)
         if not sys.stdout.closed:  # `run` closes it when its reader is gone
@@ -98,9 +97,8 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _say(text: str) -> None:
-    if sys.stderr is not None:  # the exit code says it all the same
-        for line in redact(text).splitlines():
-            tell(sys.stderr, f"emotion-edge: {line}\n")
+    for line in redact(text).splitlines():  # where nobody reads it, the exit code says it
+        tell(sys.stderr, f"emotion-edge: {line}\n")
 
 
 def enter() -> NoReturn:

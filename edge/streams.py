@@ -5,7 +5,25 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import sys
 from typing import TextIO
+
+
+def open_closed() -> None:
+    """Open what the process was started without (`2>&-`), to nowhere.
+
+    Otherwise the next file that is opened is standard error, and written over.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: this one
+            os.set_inheritable(nowhere, True)
+        if getattr(sys, name) is None:
+            mode = "r" if number == 0 else "w"
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115  # stays
+            setattr(sys, name, stream)
 
 
 def tell(stream: TextIO, text: str) -> None:

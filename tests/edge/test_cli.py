@@ -278,6 +278,18 @@ def test_no_standard_output_at_all_is_no_traceback() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("closed", ["2>&-", "0<&- 2>&-", "0<&- >&- 2>&-"])
+def test_no_standard_error_at_all_changes_nothing(tmp_path: Path, closed: str) -> None:
+    picture = tmp_path / "grey.png"
+    cv2.imwrite(str(picture), np.full((48, 64), 90, np.uint8))
+    out = tmp_path / "out"
+    done = subprocess.run(
+        f"{sys.executable} -m edge analyze {picture} --json -o {out} {closed}", shell=True
+    )
+    assert done.returncode == 0
+    assert json.loads(out.read_text())["faces"] == []
+
+
 @pytest.mark.parametrize(
     ("command", "code"),
     [
