@@ -200,6 +200,6 @@ class Journal:
     def _check(self, first: dict[str, Any]) -> None:
         if first.get("journal") != VERSION or first.get("what") != self._what:
             raise UsageError(
-                f"--output: {self._path}: was begun with other settings or another model; "
-                "allowed: the same, or a new file"
+                f"--output: {self._path}: was begun with other settings, another model or, for "
+                "relative names, in another folder; allowed: the same, or a new file"
             )

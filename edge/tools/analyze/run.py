@@ -146,6 +146,8 @@ def _output(job: Job, options: Options, labels: Sequence[str], sha256: str) -> O
     what.update(repr((job.format, job.summary, job.report, job.config.camera.rotate)).encode())
     # Of files that are done no picture would be written afterwards.
     what.update(repr([str(p) for p in (options.annotate, options.crop)]).encode())
+    if not all(map(os.path.isabs, options.paths)):  # elsewhere the same names are other files
+        what.update(bytes(Path.cwd()))
     for other in _other_models(job.config):
         what.update(other.encode())
     for section in SECTIONS:
