@@ -15,7 +15,7 @@ from typing import NoReturn
 from edge import __version__
 from edge.errors import EdgeError, StorageError
 from edge.redact import redact, remember, secrets_in
-from edge.streams import drop, has_no_reader, open_closed, tell
+from edge.streams import allow_any_text, drop, has_no_reader, open_closed, tell
 
 COMMANDS = (
     "run",
@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
     open_closed()
+    allow_any_text()
     try:
         code = _run(argv)
         if not sys.stdout.closed:  # `run` closes it when its reader is gone

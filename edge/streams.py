@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
 import os
 import select
 import sys
@@ -24,6 +26,13 @@ def open_closed() -> None:
             mode = "r" if number == 0 else "w"
             stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115  # stays
             setattr(sys, name, stream)
+
+
+def allow_any_text() -> None:
+    """Print a question mark for what a terminal's encoding lacks: blocks of bars, foreign names."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
+            stream.reconfigure(errors="replace")
 
 
 def tell(stream: TextIO, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import shlex
 import sys
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         args, [f"camera.source={args.file}", "camera.every_frame=true", "camera.loop=false"]
     )
     _refuse_picture(args.file)
-    if args.annotate is not None and args.annotate.resolve() == Path(args.file).resolve():
+    if args.annotate is not None and os.path.realpath(args.annotate) == os.path.realpath(args.file):
         raise UsageError(
             f"--annotate: got {args.annotate}: would be written over while it is read; allowed: "
             "another file or folder"
