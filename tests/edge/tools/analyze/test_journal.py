@@ -74,6 +74,13 @@ def test_what_is_not_ours_is_not_touched(tmp_path: Path) -> None:
     assert path.read_text() == "years of work"
 
 
+def test_a_pipe_is_refused_before_there_is_a_journal(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="pipe: no regular file"):
+        go_on(tmp_path / "pipe")
+    assert [p.name for p in tmp_path.iterdir()] == ["pipe"]
+
+
 def test_other_settings_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "out"
     go_on(path)
