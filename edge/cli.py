@@ -10,11 +10,12 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 from edge import __version__
 from edge.errors import EdgeError, StorageError
 from edge.redact import redact, remember, secrets_in
+from edge.streams import allow_any_text, drop, has_no_reader, open_closed, tell
 
 COMMANDS = (
     "run",
@@ -61,17 +62,21 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
-    if sys.stdout is None:  # started with it closed: what is printed goes nowhere, as with print()
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # for as long as the process
+    open_closed()
+    allow_any_text()
     try:
         code = _run(argv)
         if not sys.stdout.closed:  # `run` closes it when its reader is gone
             sys.stdout.flush()
-    except BrokenPipeError:  # `| head`: whoever read has enough
-        _drop(sys.stdout)
-        return 0
+    except BrokenPipeError as e:
+        enough = has_no_reader(sys.stdout)  # `| head`
+        drop(sys.stdout)
+        if enough:
+            return 0
+        _say(f"a pipe beside standard output: {e.strerror}")
+        return StorageError.exit_code
     except OSError as e:  # what a command opens or writes elsewhere has errors of its own
-        _drop(sys.stdout)
+        drop(sys.stdout)
         _say(f"{e.filename or 'standard output'}: {e.strerror or e}")
         return StorageError.exit_code
     return code
@@ -93,17 +98,8 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _say(text: str) -> None:
-    try:
-        for line in redact(text).splitlines():
-            print(f"emotion-edge: {line}", file=sys.stderr)
-    except OSError:  # the exit code says it all the same
-        _drop(sys.stderr)
-
-
-def _drop(stream: TextIO) -> None:
-    """Let what is still buffered go nowhere, or the interpreter fails over it at exit."""
-    with contextlib.suppress(OSError, ValueError):  # not a file, as under test
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    for line in redact(text).splitlines():  # where nobody reads it, the exit code says it
+        tell(sys.stderr, f"emotion-edge: {line}\n")
 
 
 def enter() -> NoReturn:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 import cv2
@@ -36,9 +37,38 @@ def capture(source: str | int, backend: int, parameters: Sequence[int] = ()) -> 
     """Return an opened or a closed capture; never raises for a source that cannot be opened."""
     quiet()
     try:
-        return cv2.VideoCapture(source, backend, list(parameters))
-    except cv2.error:
+        if isinstance(source, int):
+            return cv2.VideoCapture(source, backend, list(parameters))
+        with openable(source) as name:  # FFmpeg keeps what it opened
+            return cv2.VideoCapture(name, backend, list(parameters))
+    except (OSError, cv2.error):
         return cv2.VideoCapture()
+
+
+@contextmanager
+def openable(path: str) -> Iterator[str]:
+    """Yield a name that OpenCV can read from: one that is not UTF-8 ends the process.
+
+    Raises:
+        OSError: such a file cannot be opened.
+    """
+    if is_utf8(path):
+        yield path
+        return
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        yield f"/proc/self/fd/{fd}"
+    finally:
+        os.close(fd)
+
+
+def is_utf8(path: str) -> bool:
+    """Return whether a path has only characters, no bytes beside them."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def luma_of(picture: NDArray[np.generic]) -> Luma:

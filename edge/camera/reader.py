@@ -12,7 +12,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from edge.camera.opencv import Luma, capture, luma_of, quiet
+from edge.camera.opencv import Luma, capture, luma_of, openable, quiet
 from edge.errors import NoInputError
 
 log = logging.getLogger(__name__)
@@ -173,8 +173,9 @@ def natural(path: Path) -> list[tuple[int, int | str]]:
 def _image(path: Path) -> Luma | None:
     quiet()
     try:
-        picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    except cv2.error:  # for instance more pixels than OpenCV's bound
+        with openable(str(path)) as name:
+            picture = cv2.imread(name, cv2.IMREAD_GRAYSCALE)
+    except (OSError, cv2.error):  # for instance more pixels than OpenCV's bound
         return None
     return None if picture is None else np.asarray(picture, np.uint8)
 

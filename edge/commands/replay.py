@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import shlex
 import sys
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from edge.commands.common import add_config_options, load_config
 from edge.errors import UsageError
+from edge.streams import tell
 
 if TYPE_CHECKING:
     from edge.publish import Identity
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         args, [f"camera.source={args.file}", "camera.every_frame=true", "camera.loop=false"]
     )
     _refuse_picture(args.file)
-    if args.annotate is not None and args.annotate.resolve() == Path(args.file).resolve():
+    if args.annotate is not None and os.path.realpath(args.annotate) == os.path.realpath(args.file):
         raise UsageError(
             f"--annotate: got {args.annotate}: would be written over while it is read; allowed: "
             "another file or folder"
@@ -142,7 +144,7 @@ def _stats(frames: int, load_s: float, run_s: float) -> None:
         "cpu_s": round(time.process_time(), 3),
         "memory_mb": memory_mb(),
     }
-    print(json.dumps(figures), file=sys.stderr)
+    tell(sys.stderr, f"{json.dumps(figures)}\n")
 
 
 def _video_property(file: str, which: str) -> float:

@@ -209,7 +209,8 @@ def _export(store: Store, args: argparse.Namespace, period: Period) -> int:
 def _refuse_the_history(page: Path, store: Store) -> None:
     """Check that the page does not take the place of the history that it is made from."""
     url = store.engine.url
-    if url.drivername == "sqlite" and page.resolve() == Path(url.database or "").resolve():
+    here = os.path.realpath(page)  # Path.resolve() fails over a loop of links
+    if url.drivername == "sqlite" and here == os.path.realpath(url.database or ""):
         raise UsageError(f"--html: got {page}, which is the history; allowed: another file")
 
 

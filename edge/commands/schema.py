@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     """Print one document, or write all.
 
     Raises:
-        UsageError: there is no such document.
+        UsageError: there is no such document, or a file of which parts are to stay is not UTF-8.
         StorageError: a file cannot be written.
     """
     from edge.schema.documents import documents
@@ -35,7 +35,12 @@ def run(args: argparse.Namespace) -> int:
             path = args.write / d.path
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(d.file(path.read_text() if path.exists() else ""))
+                present = path.read_text("utf-8") if d.part and path.exists() else ""
+                path.write_text(d.file(present), "utf-8")
+            except UnicodeDecodeError as e:
+                raise UsageError(
+                    f"schema: got {path}, which is not UTF-8; allowed: text, or another folder"
+                ) from e
             except OSError as e:
                 raise StorageError(f"{path}: {e.strerror}") from e
             print(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.camera.opencv import is_utf8, openable
 from edge.errors import NoInputError, StorageError, UsageError
 from edge.geometry import Box, axes
 from edge.image import resize
@@ -128,8 +130,9 @@ class Annotator:
         """Write to `out`; a name without the ending of a picture or recording is a folder.
 
         Raises:
-            UsageError: the name is that of a picture, or of a recording that is not written; or the
-                folder has frames already, and nobody could tell them from the new ones.
+            UsageError: the name is that of a picture, or of a recording that is not written, or not
+                UTF-8; or the folder has frames already, and nobody could tell them from the new
+                ones.
             NoInputError: the folder it is to be in does not exist.
             StorageError: it cannot be written.
         """
@@ -144,6 +147,8 @@ class Annotator:
         self._video: cv2.VideoWriter | None = None
         self._frames = 0
         self._is_video = out.suffix.lower() in VIDEO_SUFFIXES
+        if self._is_video and not is_utf8(out.name):
+            raise UsageError(f"--annotate: got {out}; allowed for a recording: a name in UTF-8")
         if self._is_video and not out.parent.is_dir():
             raise NoInputError(f"--annotate: {out.parent}: no such folder")
         if not self._is_video:
@@ -162,12 +167,12 @@ class Annotator:
         """Draw and write one frame."""
         picture = draw(frame, estimates)
         if not self._is_video:
-            self._must(cv2.imwrite(str(self._out / f"{frame.seq:06d}.png"), picture))
+            self._png(f"{frame.seq:06d}.png", picture)
             return
         if self._video is None:
             code = cv2.VideoWriter.fourcc(*"mp4v")
             size = (picture.shape[1], picture.shape[0])
-            self._video = cv2.VideoWriter(str(self._out), code, self._fps, size)
+            self._video = self._opened(code, size)
             self._must(self._video.isOpened())
         self._video.write(picture)
         self._frames += 1
@@ -185,6 +190,25 @@ class Annotator:
         if not _is_whole(self._out, self._frames):
             raise StorageError(f"--annotate: {self._out}: not written whole; is the disk full?")
 
+    def _png(self, name: str, picture: Picture) -> None:
+        ok, data = cv2.imencode(".png", picture)
+        self._must(ok)
+        try:
+            (self._out / name).write_bytes(data.tobytes())
+        except OSError as e:
+            raise StorageError(f"--annotate: {self._out / name}: {e.strerror}") from e
+
+    def _opened(self, code: int, size: tuple[int, int]) -> cv2.VideoWriter:
+        """Return the writer of the video, through its folder where that is not UTF-8."""
+        if is_utf8(str(self._out)):
+            return cv2.VideoWriter(str(self._out), code, self._fps, size)
+        try:
+            with openable(str(self._out.parent)) as folder:
+                name = os.path.join(folder, self._out.name)  # noqa: PTH118  # stays as it is
+                return cv2.VideoWriter(name, code, self._fps, size)
+        except OSError as e:
+            raise StorageError(f"--annotate: {self._out}: {e.strerror}") from e
+
     def _must(self, written: bool) -> None:
         if not written:
             raise StorageError(f"--annotate: {self._out}: cannot be written")
@@ -192,7 +216,11 @@ class Annotator:
 
 def _is_whole(video: Path, frames: int) -> bool:
     """Return whether a video can be read and has its frames: OpenCV tells of no failed write."""
-    reader = cv2.VideoCapture(str(video))
+    try:
+        with openable(str(video)) as name:
+            reader = cv2.VideoCapture(name)
+    except OSError:
+        return False
     try:
         if not reader.isOpened():
             return False

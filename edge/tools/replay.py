@@ -12,6 +12,7 @@ from msgspec import to_builtins
 from edge.contract import Event, encode
 from edge.messages import Estimate, Frame, FromCamera, rounded
 from edge.stages import Camera, CameraStats
+from edge.streams import tell
 
 EPOCH = 0.0  # s since 1970: a recording has no date, so its first frame is at the beginning of time
 BOOT_ID = "replay"
@@ -120,11 +121,9 @@ class Progress:
             done = min(self._count / self._total, 1.0)
             bar = "█" * round(done * 24)
             text = f"{bar:░<24} {done:4.0%}  {text}"
-        self._out.write(f"\r\x1b[K{text}")
-        self._out.flush()
+        tell(self._out, f"\r\x1b[K{text}")
 
     def close(self) -> None:
         """Remove the line."""
         if self._out is not None:
-            self._out.write("\r\x1b[K")
-            self._out.flush()
+            tell(self._out, "\r\x1b[K")

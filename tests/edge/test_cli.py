@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import json
 import os
 import re
@@ -276,6 +278,43 @@ def test_no_standard_output_at_all_is_no_traceback() -> None:
         timeout=600,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_terminal_that_lacks_a_character_shows_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Bars(argparse.ArgumentParser):
+        def parse_args(self, *_: object) -> argparse.Namespace:
+            return argparse.Namespace(run=lambda _: print("█ 50 %, è") or 0)
+
+    monkeypatch.setattr(cli, "parser", Bars)
+    out = io.TextIOWrapper(io.BytesIO(), "latin-1")
+    monkeypatch.setattr(sys, "stdout", out)
+    assert cli.main([]) == 0
+    assert out.buffer.getvalue() == "? 50 %, è\n".encode("latin-1")
+
+
+def test_documents_that_are_not_utf8_are_not_read_or_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "configuration.md").write_bytes(b"\xff")  # written anew as a whole
+    assert cli.main(["schema", "--write", str(tmp_path)]) == 0
+    assert (tmp_path / "configuration.md").read_text("utf-8")
+    troubles = tmp_path / "troubleshooting.md"  # of which only a part is written
+    troubles.write_bytes(b"\xff")
+    assert cli.main(["schema", "--write", str(tmp_path)]) == 64
+    assert f"got {troubles}, which is not UTF-8" in capsys.readouterr().err
+    assert troubles.read_bytes() == b"\xff"
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "0<&- 2>&-", "0<&- >&- 2>&-"])
+def test_no_standard_error_at_all_changes_nothing(tmp_path: Path, closed: str) -> None:
+    picture = tmp_path / "grey.png"
+    cv2.imwrite(str(picture), np.full((48, 64), 90, np.uint8))
+    out = tmp_path / "out"
+    done = subprocess.run(
+        f"{sys.executable} -m edge analyze {picture} --json -o {out} {closed}", shell=True
+    )
+    assert done.returncode == 0
+    assert json.loads(out.read_text())["faces"] == []
 
 
 @pytest.mark.parametrize(

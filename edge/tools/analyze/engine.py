@@ -5,11 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import re
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +68,8 @@ class Engine:
             StorageError: a picture that was asked for cannot be written.
         """
         item, job = task.item, self._job
+        if item.error:
+            return failed(task, job, item.error, self._labels)
         lines = open_lines(job.format, item.name, self._labels, summary=job.summary)
         began = time.monotonic()
         try:
@@ -87,12 +88,11 @@ class Engine:
                 # Named by the user, and no picture: it may be a recording of any kind.
                 if item.kind is Kind.PICTURE or not os.path.isfile(item.path):  # noqa: PTH113
                     raise
-        with _readable(item.path) as path:
-            reader = open_reader(Path(path), FPS)
-            single = _only_frame(reader) if item.path.lower().endswith(".gif") else None
-            if single is not None:  # a GIF that does not move
-                return self._picture(task, lines, single)
-            return self._recording(task, lines, reader, path, progress)
+        reader = open_reader(Path(item.path), FPS)
+        single = _only_frame(reader) if item.path.lower().endswith(".gif") else None
+        if single is not None:  # a GIF that does not move
+            return self._picture(task, lines, single)
+        return self._recording(task, lines, reader, progress)
 
     def _picture(self, task: Task, lines: Lines, picture: Picture) -> Result:
         luma, name = picture.luma, task.item.name
@@ -113,15 +113,13 @@ class Engine:
             part=of_picture(name, luma, estimates) if self._job.report else None,
         )
 
-    def _recording(
-        self, task: Task, lines: Lines, reader: Reader, path: str, progress: Progress
-    ) -> Result:
+    def _recording(self, task: Task, lines: Lines, reader: Reader, progress: Progress) -> Result:
         config, name = self._config, task.item.name
         clock, control, rng = ReplayClock(), Control(), random.Random(SEED)
         camera = ClockedCamera(FileCamera(reader, config.camera, clock, warn=False), clock)
         collector, spans, gatherer = SummaryCollector(self._labels), Spans(), None
         text = _Text(lines)
-        fps, frames = _rate_and_length(path)
+        fps, frames = _rate_and_length(task.item.path)
         drawn = target_of(task, Kind.RECORDING)
         observers: list[Observer] = [collector, text, _Told(progress, frames)]
         if task.crop is not None:
@@ -224,21 +222,6 @@ def _seconds(summary: Summary) -> dict[str, float]:
     return found | ({UNKNOWN: unknown} if unknown > 0 else {})
 
 
-@contextmanager
-def _readable(path: str) -> Iterator[str]:
-    """Yield a name that OpenCV can open: it takes none that is not UTF-8."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            yield f"/proc/self/fd/{fd}"
-        finally:
-            os.close(fd)
-    else:
-        yield path
-
-
 def _only_frame(reader: Reader) -> Picture | None:
     """Return the picture of a file that holds just one; None: it moves."""
     found = [luma for _, luma in itertools.islice(reader.pictures(), 2)]
@@ -266,4 +249,4 @@ def _why(error: Exception, item: Item) -> str:
         return "more memory is needed than there is"
     if isinstance(error, cv2.error):
         return f"OpenCV: {error.err or error}"
-    return re.sub(rf"^(/proc/self/fd/\d+|{re.escape(item.path)}): ", "", str(error))
+    return str(error).removeprefix(f"{item.path}: ")

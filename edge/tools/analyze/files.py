@@ -53,6 +53,7 @@ class Item:
     below: str  # name below the folder that was named; where pictures made from it go
     kind: Kind
     size: int  # bytes; 0: not known
+    error: str = ""  # why it is known beforehand that it cannot be read
 
 
 def find(paths: Sequence[str], leave_out: Iterable[Path] = ()) -> list[Item]:
@@ -60,7 +61,7 @@ def find(paths: Sequence[str], leave_out: Iterable[Path] = ()) -> list[Item]:
 
     In folders, hidden files and folders and what is neither picture nor recording are passed over,
     and links to folders are not followed. A path that does not exist is returned too: reading it
-    says why.
+    says why. So is a folder that cannot be listed, with its error: silence would be a loss.
 
     Args:
         paths: files and folders.
@@ -92,7 +93,9 @@ def _named(path: str) -> Item:
 
 
 def _below(root: str, apart: set[str]) -> Iterator[Item]:
-    for folder, folders, names in os.walk(root):
+    unread: list[OSError] = []
+    for folder, folders, names in os.walk(root, onerror=unread.append):
+        yield from _unread(unread, root)
         here = os.path.realpath(folder)
         folders[:] = sorted(
             (f for f in folders if f[0] != "." and f"{here}/{f}" not in apart),
@@ -105,6 +108,17 @@ def _below(root: str, apart: set[str]) -> Iterator[Item]:
             if kind is not Kind.UNKNOWN:
                 path = os.path.join(folder, name)  # noqa: PTH118
                 yield Item(path, path, os.path.relpath(path, root), kind, _size(path))
+
+    yield from _unread(unread, root)
+
+
+def _unread(errors: list[OSError], root: str) -> Iterator[Item]:
+    """Yield the folders that could not be listed, once."""
+    for e in errors:
+        path = str(e.filename or root)
+        below = os.path.basename(path) if path == root else os.path.relpath(path, root)  # noqa: PTH119
+        yield Item(path, path, below or path, Kind.UNKNOWN, 0, (e.strerror or str(e)).lower())
+    errors.clear()
 
 
 def _size(path: str) -> int:

@@ -88,7 +88,7 @@ class Journal:
             now: seconds, monotonic.
 
         Raises:
-            UsageError: it holds something else, or results of other settings.
+            UsageError: it holds something else, or results of other settings, or is no file.
             NoInputError: its folder does not exist.
             StorageError: it cannot be written, or another run writes it.
         """
@@ -145,6 +145,11 @@ class Journal:
         self._synced = self._now()
 
     def _open(self, head: bytes) -> None:
+        if self._path.exists() and not self._path.is_file():
+            raise UsageError(
+                f"--output: got {self._path}: no regular file, and could not be gone on with; "
+                "allowed: a file; without --output results go to standard output"
+            )
         if not self._beside.exists() and self._path.exists() and self._path.stat().st_size:
             raise UsageError(
                 f"--output: {self._path}: exists, and no {self._beside.name} says how far it got; "
@@ -200,6 +205,6 @@ class Journal:
     def _check(self, first: dict[str, Any]) -> None:
         if first.get("journal") != VERSION or first.get("what") != self._what:
             raise UsageError(
-                f"--output: {self._path}: was begun with other settings or another model; "
-                "allowed: the same, or a new file"
+                f"--output: {self._path}: was begun with other settings, another model or, for "
+                "relative names, in another folder; allowed: the same, or a new file"
             )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from edge.streams import tell
 from edge.tools.analyze.files import Item, Kind
 from edge.tools.analyze.job import Result, Task
 
@@ -127,10 +128,9 @@ class Progress:
             return
         self._shown = now
         if self._terminal:
-            self._out.write(f"\r\x1b[K{self.text(now)}")
+            tell(self._out, f"\r\x1b[K{self.text(now)}")
         else:
-            self._out.write(f"emotion-edge: {self.text(now)}\n")
-        self._out.flush()
+            tell(self._out, f"emotion-edge: {self.text(now)}\n")
 
     def text(self, now: float) -> str:
         """Return how far it is."""
@@ -146,14 +146,12 @@ class Progress:
 
     def above(self, text: str) -> None:
         """Write a line to the same place without tearing this one."""
-        self._out.write(f"\r\x1b[K{text}\n" if self._terminal else f"{text}\n")
-        self._out.flush()
+        tell(self._out, f"\r\x1b[K{text}\n" if self._terminal else f"{text}\n")
 
     def close(self) -> None:
         """Remove the line."""
         if self._terminal:
-            self._out.write("\r\x1b[K")
-            self._out.flush()
+            tell(self._out, "\r\x1b[K")
 
 
 def duration(seconds: float) -> str:

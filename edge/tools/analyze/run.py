@@ -17,6 +17,7 @@ from edge.config import Alert, Config
 from edge.detect.face import OWN
 from edge.errors import EdgeError, NoInputError, UsageError
 from edge.model.manifest import find_model, load_manifest, sha256_of
+from edge.streams import tell
 from edge.tools.analyze.cluster import Cluster
 from edge.tools.analyze.engine import Engine
 from edge.tools.analyze.files import Kind, find, kind_of
@@ -145,6 +146,8 @@ def _output(job: Job, options: Options, labels: Sequence[str], sha256: str) -> O
     what.update(repr((job.format, job.summary, job.report, job.config.camera.rotate)).encode())
     # Of files that are done no picture would be written afterwards.
     what.update(repr([str(p) for p in (options.annotate, options.crop)]).encode())
+    if not all(map(os.path.isabs, options.paths)):  # elsewhere the same names are other files
+        what.update(bytes(Path.cwd()))
     for other in _other_models(job.config):
         what.update(other.encode())
     for section in SECTIONS:
@@ -218,7 +221,7 @@ class _Run:
         t = self.tally
         files = t.pictures + t.recordings + t.broken
         if options.summary or files > 1 or t.broken or t.cut:
-            print(f"emotion-edge: {self._said()}", file=sys.stderr)
+            tell(sys.stderr, f"emotion-edge: {self._said()}\n")
         if options.summary and options.format is Format.TEXT and files > 1:
             sys.stdout.write(_overall(t))
         if not t.pictures + t.recordings:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -191,3 +194,27 @@ def test_a_truncated_video_gives_what_is_left_and_says_so(
 def test_probe_says_what_is_there(tmp_path: Path) -> None:
     path = make_plain_video(tmp_path / "plain.avi", [1, 2])
     assert probe(Config(source=str(path)), FakeClock()) == "plain.avi, 64x48, 10/s"
+
+
+PRINT_FRAMES = """
+import os, random, sys
+from edge.camera import open_camera
+from edge.config import Camera
+from edge.clock import SystemClock
+for name in sys.argv[1:]:
+    camera = open_camera(Camera(source=name, every_frame=True), SystemClock(), random.Random(1))
+    print(sum(1 for _ in camera.frames()))
+"""
+
+
+def test_names_that_are_not_utf8_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"\xfe")
+    folder.mkdir()
+    image = write_image(tmp_path / "plain.png", np.full((48, 64), 90, np.uint8))
+    (folder / os.fsdecode(b"\xff0.png")).write_bytes(image.read_bytes())
+    video = folder / os.fsdecode(b"\xff.avi")
+    video.write_bytes(make_plain_video(tmp_path / "plain.avi", [30, 90]).read_bytes())
+    done = subprocess.run(  # OpenCV ended the process
+        [sys.executable, "-c", PRINT_FRAMES, folder, video], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout.split()) == (0, ["1", "2"]), done.stderr

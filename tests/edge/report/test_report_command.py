@@ -104,6 +104,14 @@ def test_the_page_never_takes_the_place_of_the_history(
     assert run(capsys, "--store", history, *WEEK)[0] == 0
 
 
+def test_a_loop_of_links_is_no_page(
+    history: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    code, _, err = run(capsys, "--store", history, *WEEK, "--html", str(tmp_path / "loop"))
+    assert code == 74 and err.startswith(f"emotion-edge: --html: {tmp_path}/loop: ")
+
+
 def test_how_few_are_too_few_is_a_setting(history: str, capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "--store", history, *WEEK, "--few", "1")
     assert re.search(r"^20 +2 ", out, re.M)

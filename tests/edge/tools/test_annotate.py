@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.errors import NoInputError, StorageError
+from edge.errors import NoInputError, StorageError, UsageError
 from edge.geometry import Box
 from edge.messages import Eyes, FaceState, Frame, Reason
 from edge.tools.annotate import AXES, COLOURS, GREY, MIN_WIDTH, Annotator, draw
@@ -102,3 +103,34 @@ def test_a_video_that_the_disk_has_no_room_for_is_an_error(tmp_path: Path, suffi
 def test_a_place_that_cannot_be_written_is_named(out: str, error: type[Exception]) -> None:
     with pytest.raises(error, match="--annotate: /"):
         Annotator(Path(out), 10.0)
+
+
+DRAW = """
+import sys
+from pathlib import Path
+import numpy as np
+from edge.messages import Frame
+from edge.tools.annotate import Annotator
+for out in sys.argv[1:]:
+    annotator = Annotator(Path(out), 25.0)
+    for seq in range(3):
+        annotator.frame(Frame(seq, seq / 25, np.full((240, 320), 90, np.uint8)), [])
+    annotator.close()
+"""
+
+
+def test_a_folder_that_is_not_utf8_is_drawn_into(tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"\xff")
+    odd.mkdir()
+    done = subprocess.run(  # OpenCV ended the process
+        [sys.executable, "-c", DRAW, odd / "frames", odd / "film.mp4"], capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list((odd / "frames").iterdir())) == 3
+    (odd / "film.mp4").rename(tmp_path / "film.mp4")
+    assert cv2.VideoCapture(str(tmp_path / "film.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 3
+
+
+def test_a_video_s_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="allowed for a recording: a name in UTF-8"):
+        Annotator(tmp_path / os.fsdecode(b"x\xff.mp4"), 25.0)

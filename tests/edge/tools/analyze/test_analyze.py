@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -313,3 +314,24 @@ def test_json_lines_are_read_back_as_they_were(tmp_path: Path) -> None:
     (line,) = lines(analyze(tmp_path / odd, "--json")[1])
     assert os.fsencode(line["file"]).endswith(b"/\xff.jpg")
     assert json.loads(json.dumps(line)) == line
+
+
+def test_results_do_not_depend_on_who_reads_standard_error(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.jpg").write_bytes(b"no picture")
+    save(tmp_path / "d.jpg", empty())
+    out = tmp_path / "out"
+    read, write = os.pipe()
+    os.close(read)
+    for stdout in (subprocess.DEVNULL, write):
+        done = subprocess.run(
+            [sys.executable, "-m", "edge", "analyze", tmp_path, "--json", "-o", out],
+            stdout=stdout,
+            stderr=write,
+        )
+        assert done.returncode == 65
+        text = out.read_text()
+        assert [text.count(f"/{name}.jpg") for name in "abcd"] == [1, 1, 1, 1]
+        out.unlink()
+        (tmp_path / "out.journal").unlink()
+    os.close(write)

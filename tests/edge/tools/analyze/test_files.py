@@ -16,7 +16,7 @@ from edge.errors import NoInputError, UsageError
 from edge.tools.analyze.files import Kind, find
 from edge.tools.analyze.picture import read_picture
 from edge.tools.analyze.targets import tasks_of
-from tests.edge.tools.analyze.rig import face, save
+from tests.edge.tools.analyze.rig import analyze, face, save
 
 
 def test_folders_are_walked_in_the_order_people_count(tmp_path: Path) -> None:
@@ -187,3 +187,27 @@ def test_a_target_never_replaces_what_is_read(tmp_path: Path) -> None:
         tasks_of(find([str(path), str(tmp_path / "b.jpg")]), tmp_path / "out.png", None)
     with pytest.raises(UsageError, match="allowed for a picture"):
         tasks_of(find([str(path)]), tmp_path / "out.mp4", None)
+
+
+def test_a_folder_that_cannot_be_listed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path / "album" / "2" / "a.jpg", face())
+    for name in ("1", "3"):
+        (tmp_path / "album" / name).mkdir()
+    real = os.scandir
+
+    def scandir(path: str):
+        if Path(path).name in "13":  # not by its mode, which root may pass
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = find([str(tmp_path / "album")])
+    assert [i.below for i in found] == ["1", "2/a.jpg", "3"]
+    code, _, err = analyze(tmp_path / "album", "--workers", 1)
+    assert code == 65
+    assert f"skipped {tmp_path}/album/1: permission denied" in err and "2 skipped" in err
+    code, _, err = analyze(tmp_path / "album" / "3")
+    assert code == 66
+    assert f"skipped {tmp_path}/album/3: permission denied" in err

@@ -74,6 +74,13 @@ def test_what_is_not_ours_is_not_touched(tmp_path: Path) -> None:
     assert path.read_text() == "years of work"
 
 
+def test_a_pipe_is_refused_before_there_is_a_journal(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="pipe: no regular file"):
+        go_on(tmp_path / "pipe")
+    assert [p.name for p in tmp_path.iterdir()] == ["pipe"]
+
+
 def test_other_settings_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "out"
     go_on(path)
@@ -134,6 +141,24 @@ def test_a_detector_in_the_place_of_another_is_another_model(tmp_path: Path) -> 
     code, _, err = analyze(*command)
     assert code == 64
     assert "another model" in err
+
+
+def test_the_same_name_in_another_folder_is_another_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        save(tmp_path / name / "a.jpg", empty())
+    out = tmp_path / "out"
+    monkeypatch.chdir(tmp_path / "one")
+    assert analyze("a.jpg", "--json", "-o", out)[0] == 0
+    assert analyze("a.jpg", "--json", "-o", out)[0] == 0
+    monkeypatch.chdir(tmp_path / "two")
+    code, _, err = analyze("a.jpg", "--json", "-o", out)
+    assert code == 64 and "in another folder" in err
+    whole = tmp_path / "whole"
+    for folder in ("one", "two"):  # nothing depends on it where no name is relative
+        monkeypatch.chdir(tmp_path / folder)
+        assert analyze(tmp_path / "one" / "a.jpg", "--json", "-o", whole)[0] == 0
 
 
 def test_two_runs_never_write_the_same_file(tmp_path: Path) -> None:

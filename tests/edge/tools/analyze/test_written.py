@@ -90,6 +90,13 @@ def test_a_replay_is_not_drawn_over_its_own_recording(tmp_path: Path, capsys) ->
     assert len(list(frames.iterdir())) == 1
 
 
+def test_a_replay_is_not_drawn_into_a_loop_of_links(tmp_path: Path, capsys) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    film = clip(tmp_path / "film.mp4", 0.2)
+    assert cli.main(["replay", str(film), "--annotate", str(tmp_path / "loop")]) == 74
+    assert f"--annotate: {tmp_path}/loop: " in capsys.readouterr().err
+
+
 def test_a_page_is_written_to_a_pipe_and_through_a_link_and_replaces_neither(
     tmp_path: Path,
 ) -> None:
