@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import shlex
 import sys
@@ -16,6 +17,7 @@ from edge.commands.common import add_config_options, load_config
 from edge.errors import UsageError
 
 if TYPE_CHECKING:
+    from edge.config import Config
     from edge.publish import Identity
     from edge.stages import Observer, Publisher
 
@@ -51,12 +53,16 @@ def run(args: argparse.Namespace) -> int:
     """Replay; events or frames go to standard output, progress and figures to standard error.
 
     Raises:
-        UsageError: it is one picture, in which nobody can be followed, or what is drawn would be
-            written over it or among the frames of another run.
+        UsageError: it is a camera; or one picture, in which nobody can be followed; or what is
+            drawn would be written over it or among the frames of another run.
     """
+    # A folder may be called like a camera: 7, rpicam.
+    there = os.path.exists(args.file)  # noqa: PTH110 - Path's raises for too long a name
+    source = Path(args.file).absolute() if there else args.file
     config = load_config(
-        args, [f"camera.source={args.file}", "camera.every_frame=true", "camera.loop=false"]
+        args, [f"camera.source={source}", "camera.every_frame=true", "camera.loop=false"]
     )
+    _refuse_camera(config)
     _refuse_picture(args.file)
     if args.annotate is not None and args.annotate.resolve() == Path(args.file).resolve():
         raise UsageError(
@@ -115,6 +121,16 @@ def run(args: argparse.Namespace) -> int:
     if args.stats:
         _stats(health.frames, loaded - began, time.monotonic() - loaded)
     return 0
+
+
+def _refuse_camera(config: Config) -> None:
+    from edge.camera import is_live, redacted
+
+    if is_live(config.camera):  # its clock is not that of a recording: this would never end
+        raise UsageError(
+            f"{redacted(config.camera.source)}: a camera or stream; allowed: a video, GIF or "
+            "folder of frames. For a camera: emotion-edge run, or emotion-edge preview"
+        )
 
 
 def _refuse_picture(file: str) -> None:
