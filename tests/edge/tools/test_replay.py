@@ -157,6 +157,7 @@ def test_a_folder_that_is_called_like_a_camera_is_a_folder(
     monkeypatch.chdir(tmp_path)
     Path("7").mkdir()
     cv2.imwrite("7/0.png", np.full((120, 160), 90, np.uint8))
+    monkeypatch.setattr("edge.camera.LiveCamera", lambda *_: pytest.fail("taken for a camera"))
     assert cli.main(["replay", "7", "--frames"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
 
