@@ -30,6 +30,8 @@ CROSSED = 0.2  # overlap with a nearer face from which a face counts as hidden b
 # are found a little later; a face doubtful in one frame has the full rate back with the next.
 SETTLED, SURE_MATCH = 0.4, 0.8
 TENTATIVE_MISSES = 1  # detections an unconfirmed face may miss
+SLOW = 2.0  # times the interval before: a slow source's frames are no gap
+MAX_GAP_S = 30.0  # s: of `track.lost_s` too; no source is that slow
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +61,16 @@ class _Tracked:
         return not self.held and (self.misses > 0 or self.template is not None)
 
 
+def longest_interval(lost_s: float, before: float) -> float:
+    """Return how long after a frame (s) its faces may still be in view without another frame.
+
+    Args:
+        lost_s: `track.lost_s`.
+        before: s between that frame and the one before it.
+    """
+    return max(lost_s, min(SLOW * before, MAX_GAP_S))
+
+
 class FaceTracker:
     """Pairs faces with tracks at the least cost; see the constants for what is weighed."""
 
@@ -66,6 +78,8 @@ class FaceTracker:
         """Make a tracker without tracks; ids come from `rng`."""
         self._rng = rng
         self._tracks: list[_Tracked] = []
+        self._t: float | None = None  # s: of the frame before
+        self._interval = 0.0  # s: between the two frames before
         self.configure(config)
 
     def configure(self, config: TrackKeys) -> None:
@@ -75,6 +89,7 @@ class FaceTracker:
     def reset(self) -> None:
         """Forget all tracks."""
         self._tracks.clear()
+        self._t = None
 
     def demand(self) -> float:
         """Return the fraction of the detector's rate that is needed now."""
@@ -83,6 +98,7 @@ class FaceTracker:
 
     def update(self, frame: Frame, faces: Sequence[Face] | None) -> tuple[Track, ...]:
         """Return the confirmed tracks, largest first; `faces` None: no detection in this frame."""
+        self._mind_gap(frame.t)
         for track in self._tracks:
             self._carry(track, frame)
         if faces is not None:
@@ -96,6 +112,13 @@ class FaceTracker:
             )
             for t in confirmed
         )
+
+    def _mind_gap(self, t: float) -> None:
+        """Lose all tracks over a gap between frames: anybody may be in their places by now."""
+        interval = 0.0 if self._t is None else t - self._t
+        if interval > longest_interval(self._config.lost_s, self._interval):
+            self._tracks.clear()
+        self._t, self._interval = t, interval
 
     def _lives(self, track: _Tracked, t: float, width: int, height: int) -> bool:
         x, y = track.box.centre

@@ -63,7 +63,14 @@ def run(args: argparse.Namespace) -> int:
     logs.setup(config.log.level)
     clock, control, rng = SystemClock(), Control(), random.Random(0)
     camera = open_camera(config.camera, clock, rng)
-    meter = Meter(camera, clock, control, live=is_live(config.camera), seconds=args.seconds)
+    meter = Meter(
+        camera,
+        clock,
+        control,
+        live=is_live(config.camera),
+        seconds=args.seconds,
+        patience_s=config.camera.open_timeout_s + config.camera.stall_s,
+    )
     try:
         p = build(
             config,

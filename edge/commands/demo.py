@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.commands.common import add_config_options
+from edge.errors import UsageError
 
 if TYPE_CHECKING:
     from edge.config import Config
@@ -37,13 +38,23 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Play the clip through the pipeline and show what it publishes."""
+    """Play the clip through the pipeline and show what it publishes.
+
+    Raises:
+        UsageError: a broker without a host, which would be none.
+    """
+    from edge.config_rules import without_login
+
     # A device with a service on it stays out of this: its broker, its name, its turned camera.
     sets = ["mqtt.host=", "device.name=demo", f"camera.source={CLIP}", "camera.rotate=0"]
     sets += ["outbox.path=memory", "log.level=warning"]
     sets += ["camera.loop=true"] if args.loop else []
-    if args.broker:
+    if args.broker is not None:
         host, _, port = args.broker.partition(":")
+        if not host.strip():
+            raise UsageError(
+                f"--broker: got {without_login(args.broker)!r}; allowed: HOST or HOST:PORT"
+            )
         sets += [f"mqtt.host={host}", f"mqtt.port={port or 1883}", "output.stdout=off"]
 
     from edge.clock import SystemClock

@@ -18,6 +18,7 @@ from edge.errors import UsageError
 from edge.streams import tell
 
 if TYPE_CHECKING:
+    from edge.config import Config
     from edge.publish import Identity
     from edge.stages import Observer, Publisher
 
@@ -53,12 +54,16 @@ def run(args: argparse.Namespace) -> int:
     """Replay; events or frames go to standard output, progress and figures to standard error.
 
     Raises:
-        UsageError: it is one picture, in which nobody can be followed, or what is drawn would be
-            written over it or among the frames of another run.
+        UsageError: it is a camera; or one picture, in which nobody can be followed; or what is
+            drawn would be written over it or among the frames of another run.
     """
+    # A folder may be called like a camera: 7, rpicam.
+    there = os.path.exists(args.file)  # noqa: PTH110 - Path's raises for too long a name
+    source = Path(args.file).absolute() if there else args.file
     config = load_config(
-        args, [f"camera.source={args.file}", "camera.every_frame=true", "camera.loop=false"]
+        args, [f"camera.source={source}", "camera.every_frame=true", "camera.loop=false"]
     )
+    _refuse_camera(config)
     _refuse_picture(args.file)
     if args.annotate is not None and os.path.realpath(args.annotate) == os.path.realpath(args.file):
         raise UsageError(
@@ -117,6 +122,16 @@ def run(args: argparse.Namespace) -> int:
     if args.stats:
         _stats(health.frames, loaded - began, time.monotonic() - loaded)
     return 0
+
+
+def _refuse_camera(config: Config) -> None:
+    from edge.camera import is_live, redacted
+
+    if is_live(config.camera):  # its clock is not that of a recording: this would never end
+        raise UsageError(
+            f"{redacted(config.camera.source)}: a camera or stream; allowed: a video, GIF or "
+            "folder of frames. For a camera: emotion-edge run, or emotion-edge preview"
+        )
 
 
 def _refuse_picture(file: str) -> None:

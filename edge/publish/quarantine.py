@@ -34,6 +34,8 @@ def quarantine(path: Path, wall: float) -> Path:
         path.rename(moved)
     logs = tuple(companion.name.removeprefix(path.name) for companion in companions(path))
     files = [p for p in path.parent.glob(f"{path.name}{MARK}*") if not p.name.endswith(logs)]
-    for file in sorted(files, key=lambda p: p.stat().st_mtime)[:-KEEP]:
+    # Renaming leaves its time as it was, and clocks go back: by time it need not be the newest.
+    others = [p for p in files if p != moved]
+    for file in sorted(others, key=lambda p: p.stat().st_mtime)[: -(KEEP - 1)]:
         remove(file)
     return moved

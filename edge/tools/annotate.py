@@ -123,6 +123,19 @@ def _colour(estimate: Estimate) -> tuple[int, int, int]:
     return COLOURS[names.index(estimate.emotion) % 7] if estimate.emotion in names else GREY
 
 
+def fitted(picture: Picture, width: int, height: int) -> Picture:
+    """Return a picture at another size, in pixels; black borders make up for another shape."""
+    rows, columns = picture.shape[:2]
+    if (columns, rows) == (width, height):
+        return picture
+    scale = min(width / columns, height / rows)
+    across, down = max(round(columns * scale), 1), max(round(rows * scale), 1)
+    left, top = (width - across) // 2, (height - down) // 2
+    out = np.zeros((height, width, 3), np.uint8)
+    out[top : top + down, left : left + across] = resize(picture, across, down)
+    return out
+
+
 class Annotator:
     """Writes drawn frames into a video (.mp4, .mkv, .avi) or, as PNG, into a folder."""
 
@@ -145,6 +158,7 @@ class Annotator:
         self._out = out
         self._fps = fps
         self._video: cv2.VideoWriter | None = None
+        self._size = (0, 0)  # of the video: that of its first frame
         self._frames = 0
         self._is_video = out.suffix.lower() in VIDEO_SUFFIXES
         if self._is_video and not is_utf8(out.name):
@@ -171,10 +185,10 @@ class Annotator:
             return
         if self._video is None:
             code = cv2.VideoWriter.fourcc(*"mp4v")
-            size = (picture.shape[1], picture.shape[0])
-            self._video = self._opened(code, size)
+            self._size = (picture.shape[1], picture.shape[0])
+            self._video = self._opened(code, self._size)
             self._must(self._video.isOpened())
-        self._video.write(picture)
+        self._video.write(fitted(picture, *self._size))  # it drops others in silence
         self._frames += 1
 
     def close(self) -> None:

@@ -66,14 +66,25 @@ class Meter:
     """Camera and observer of a pipeline under measurement; stops it when it has enough."""
 
     def __init__(
-        self, camera: Camera, clock: Clock, control: Control, *, live: bool, seconds: float
+        self,
+        camera: Camera,
+        clock: Clock,
+        control: Control,
+        *,
+        live: bool,
+        seconds: float,
+        patience_s: float,
     ):
-        """Measure for `seconds`; a camera that is not `live` decodes when asked for a frame."""
+        """Measure for `seconds`, with `patience_s` more for a frame that does not come.
+
+        A camera that is not `live` decodes when asked for a frame.
+        """
         self._camera = camera
         self._clock = clock
         self._control = control
         self._live = live
         self._seconds = seconds
+        self._patience_s = patience_s
         self.samples = {name: Samples() for name in ("camera", *(s[2] for s in STAGES))}
         self._latencies: list[float] = []
         self._count = self._faces = 0
@@ -90,6 +101,7 @@ class Meter:
     def frames(self) -> Iterator[FromCamera]:
         """Yield the camera's frames until there are enough."""
         frames = iter(self._camera.frames())
+        came = self._clock.now()  # s: the last frame, or the start
         take = self.samples["camera"].timed(lambda: next(frames, None))
         while True:
             frame = take()
@@ -99,7 +111,10 @@ class Meter:
             yield frame
             if isinstance(frame, Frame):
                 self._done(frame)
+                came = self._given
             if self._began and self._given - self._began >= self._seconds:
+                self._control.stopping = True
+            if self._given - came >= self._seconds + self._patience_s:  # it is lost, or not there
                 self._control.stopping = True
 
     def frame(self, _frame: Frame, estimates: Sequence[Estimate], /) -> None:

@@ -41,9 +41,9 @@ def pretty(event: Event, t: float, *, colour: bool) -> str:
         colour: whether the terminal takes ANSI colours.
     """
     d = event.data
-    name = f"{d.event_type:<17}"
+    what = f"{d.event_type:<17}"
     if colour:
-        name = f"\x1b[{COLOURS.get(d.event_type, '0')}m{name}\x1b[0m"
+        what = f"\x1b[{COLOURS.get(d.event_type, '0')}m{what}\x1b[0m"
     if d.emotion == UNKNOWN:
         answer = f"{UNKNOWN:<10} ({d.reason})" if d.reason else UNKNOWN
     else:
@@ -57,7 +57,7 @@ def pretty(event: Event, t: float, *, colour: bool) -> str:
         answer += f"  {name}: {a.label} {a.confidence:.2f}"
     if d.alert:
         answer += f" [{d.alert}]"
-    return f"{t:7.2f}s  {name} {d.track:<9} {answer}".rstrip()
+    return f"{t:7.2f}s  {what} {d.track:<9} {answer}".rstrip()
 
 
 def bar(value: float) -> str:

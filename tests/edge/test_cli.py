@@ -170,6 +170,15 @@ def test_demo_does_not_say_that_a_broker_has_what_it_has_not() -> None:
     assert "published" not in done.stdout
 
 
+@pytest.mark.parametrize("broker", [":1883", "", " "])
+def test_demo_refuses_a_broker_without_a_host(
+    broker: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.service.serve.serve", lambda *_: pytest.fail("played"))
+    assert cli.main(["demo", "--broker", broker]) == 64
+    assert f"--broker: got {broker!r}; allowed: HOST or HOST:PORT" in capsys.readouterr().err
+
+
 def test_demo_leaves_the_service_of_this_machine_alone(
     broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,8 +77,28 @@ def test_a_face_is_found_where_detections_are_further_apart_than_a_lost_one_live
 def test_who_is_looked_for_in_vain_after_so_long_has_left() -> None:
     tr = tracker()
     tr.update(frame(0.0, ("anna", 50, 50)), [face(50, 50)])
+    tr.update(frame(1.2), None)
     assert tr.update(frame(2.4), None)
     assert tr.update(frame(2.5), []) == ()
+
+
+@pytest.mark.parametrize("found", [[face(50, 50)], [], None])
+def test_a_gap_between_frames_ends_all_tracks_whoever_is_there_after_it(
+    found: list[Face] | None,
+) -> None:
+    tr = tracker()
+    for n in range(30):
+        before = tr.update(frame(n / 10, ("anna", 50, 50)), [face(50, 50)])
+    after = tr.update(frame(3602.9, ("anna", 50, 50)), found)
+    assert len(after) == len(found or [])
+    assert not {k.id for k in before} & {k.id for k in after}
+
+
+@pytest.mark.parametrize("step_s", [1.9, 5.0, 12.0])
+def test_frames_that_always_come_seldom_are_no_gaps(step_s: float) -> None:
+    tr = tracker()
+    seen = [tr.update(frame(n * step_s, ("anna", 50, 50)), [face(50, 50)]) for n in range(1, 20)]
+    assert len({k.id for tracks in seen[1:] for k in tracks}) == 1
 
 
 def test_a_box_is_carried_on_between_detections() -> None:

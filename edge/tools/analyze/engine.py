@@ -117,7 +117,8 @@ class Engine:
         config, name = self._config, task.item.name
         clock, control, rng = ReplayClock(), Control(), random.Random(SEED)
         camera = ClockedCamera(FileCamera(reader, config.camera, clock, warn=False), clock)
-        collector, spans, gatherer = SummaryCollector(self._labels), Spans(), None
+        collector = SummaryCollector(self._labels, config.track.lost_s)
+        spans, gatherer = Spans(), None
         text = _Text(lines)
         fps, frames = _rate_and_length(task.item.path)
         drawn = target_of(task, Kind.RECORDING)

@@ -33,7 +33,9 @@ class Gatherer:
         self._labels = labels
         self._strongest: dict[str, Moment] = {}
         self._faces: dict[str, Moment] = {}
-        self._steps: list[tuple[float, float, list[float]]] = []  # (frames, seen, sums by label)
+        # (frames, seen, sums by label), of those steps alone that have frames: a wrong time of one
+        # frame may lie days ahead.
+        self._steps: dict[int, tuple[float, float, list[float]]] = {}
         self._sightings = Sightings(self._step)
 
     def frame(self, frame: Frame, estimates: Sequence[Estimate], /) -> None:
@@ -47,9 +49,7 @@ class Gatherer:
     def _step(self, t: float, estimates: Sequence[Estimate]) -> None:
         living = [e for e in estimates if not e.track.still]
         step = int(t / STEP_S)
-        while len(self._steps) <= step:
-            self._steps.append((0.0, 0.0, [0.0] * len(self._labels)))
-        count, seen, sums = self._steps[step]
+        count, seen, sums = self._steps.get(step) or (0.0, 0.0, [0.0] * len(self._labels))
         scored = [e.scores for e in living if e.scores]
         if scored:
             for i, label in enumerate(self._labels):
@@ -59,11 +59,15 @@ class Gatherer:
     def part(self, name: str, summary: Summary) -> Part:
         """Return what the page shows, after the last frame."""
         self._sightings.finish()
-        merge = -(-len(self._steps) // MOST_STEPS) or 1
+        last = max(self._steps, default=-1) + 1
+        merge = -(-last // MOST_STEPS) or 1
+        merged: dict[int, list[tuple[float, float, list[float]]]] = {}
+        for step in sorted(self._steps):
+            merged.setdefault(step // merge, []).append(self._steps[step])
         curves: dict[str, list[float]] = {label: [] for label in self._labels}
         present = []
-        for start in range(0, len(self._steps), merge):
-            steps = self._steps[start : start + merge]
+        for n in range(-(-last // merge)):
+            steps = merged.get(n, [])
             frames, seen = sum(s[0] for s in steps), sum(s[1] for s in steps)
             present.append(share(seen / frames) if frames else 0.0)
             for i, label in enumerate(self._labels):

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from edge.camera import jpeg
 from edge.camera.opencv import Luma, quiet
 from edge.errors import NoInputError
+from edge.tools.analyze import MAX_PIXELS
 
 MAX_BYTES = 512 * 1024 * 1024  # of a file; a bound against nonsense
-MAX_PIXELS = 2**28  # 268 million: as luma, the memory of a small computer
 _PNG = b"\x89PNG"
 # Pixels of the longer side that a picture keeps when it is decoded at a half, quarter or eighth:
 # the smallest face that counts is then some 100 pixels high, twice the models' input.
@@ -127,7 +127,10 @@ def _decoded(decode: Callable[[], Any], otherwise: str) -> Luma:
     quiet()
     try:
         luma = decode()
-    except cv2.error:  # for instance more pixels than OpenCV's bound
+    except cv2.error as e:
+        if "CV_IO_MAX_IMAGE_PIXELS" in str(e):  # of TIFF, BMP, ...: OpenCV alone knows their size
+            most = os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS", MAX_PIXELS)
+            raise NoInputError(f"too many pixels; allowed: up to {most} in all") from e
         luma = None
     if luma is None or luma.size == 0:
         raise NoInputError(otherwise)

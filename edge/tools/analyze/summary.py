@@ -14,6 +14,7 @@ from edge.messages import NOBODY, UNKNOWN, Estimate, EventType, Frame, PipelineE
 from edge.publish.event_builder import share
 from edge.stages import OutboxStats
 from edge.tools.analyze.sightings import Sightings
+from edge.track import longest_interval
 
 BEGINNINGS = frozenset(
     (
@@ -79,17 +80,23 @@ class _Face:
 
 
 class SummaryCollector:
-    """An observer that adds up; a frame counts until the next one, a face to its last detection."""
+    """An observer that adds up; a frame counts until the next one, a face to its last detection.
 
-    def __init__(self, labels: Sequence[str]) -> None:
-        """Add up the emotions `labels`."""
+    Of a gap between frames a face has `track.lost_s`, as nobody knows who was there; the rest is
+    nobody's.
+    """
+
+    def __init__(self, labels: Sequence[str], lost_s: float) -> None:
+        """Add up the emotions `labels`; `lost_s` (s): `track.lost_s`."""
         self._labels = labels
+        self._lost_s = lost_s
         self._faces: dict[str, _Face] = {}
         self._all = Sums()
         self._nobody = 0.0
         self._last: tuple[float, Sequence[Estimate]] | None = None
         self._first = 0.0
         self._interval = 0.0  # s between the last two frames
+        self._longest = lost_s  # s that faces of the last frame may count
         self._sightings = Sightings(self._take)
         self.frames = 0
 
@@ -101,12 +108,13 @@ class SummaryCollector:
     def finish(self, spans: Sequence[Span]) -> Summary:
         """Return the whole, the last frame as long as the one before."""
         self._sightings.finish()
-        self._count(self._interval)
+        rest = min(self._interval, self._longest)  # a gap comes once
+        self._count(rest)
         last = self._last[0] if self._last else 0.0
         living = [f for f in self._faces.values() if not f.still]
         return Summary(
             frames=self.frames,
-            seconds=round(last - self._first + self._interval, 3),
+            seconds=round(last - self._first + rest, 3),
             face_seconds=round(self._all.seconds, 3),
             nobody_seconds=round(self._nobody, 3),
             dominant=self._all.dominant() if living else NOBODY,
@@ -133,7 +141,8 @@ class SummaryCollector:
         if self._last is None:
             self._first = t
         else:
-            self._interval = t - self._last[0]
+            before, self._interval = self._interval, t - self._last[0]
+            self._longest = longest_interval(self._lost_s, before)
             self._count(self._interval)
         self._last = (t, estimates)
 
@@ -149,17 +158,17 @@ class SummaryCollector:
         if self._last is None:
             return
         t, estimates = self._last
+        there = min(dt, self._longest)
         living = False
         for estimate in estimates:
             face = self._faces.setdefault(estimate.track.id, _Face(t, t))
-            face.ended = t + dt
+            face.ended = t + there
             face.still = estimate.track.still
-            face.sums.add(estimate, dt)
+            face.sums.add(estimate, there)
             if not estimate.track.still:
                 living = True
-                self._all.add(estimate, dt)
-        if not living:
-            self._nobody += dt
+                self._all.add(estimate, there)
+        self._nobody += dt - there if living else dt
 
 
 class Spans:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from edge.contract import Event
 from edge.publish.disk import RETRY_DISK_S
+from edge.publish.quarantine import quarantine
 from tests.edge.publish.conftest import Box
 
 
@@ -111,6 +113,18 @@ def test_only_the_newest_quarantined_files_stay(box: Box) -> None:
         box.clock.advance(1)
         box.open()
     assert len(list(box.path.parent.glob("*.corrupt-*Z"))) == 3
+
+
+def test_the_file_put_aside_stays_where_the_clock_went_back(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    moved = []
+    for n in range(5):
+        path.write_bytes(bytes([n]))
+        os.utime(path, (1e9 - n, 1e9 - n))
+        moved.append(quarantine(path, 1e9 - n))
+        assert moved[-1].read_bytes() == bytes([n])
+    # Of the others, those that are the newest by their time.
+    assert set(tmp_path.iterdir()) == {moved[0], moved[1], moved[4]}
 
 
 def test_a_second_process_keeps_its_events_in_memory(

@@ -73,6 +73,22 @@ def test_a_folder_gets_one_picture_a_frame_by_its_number(tmp_path: Path) -> None
     assert (cv2.imread(str(file)) == draw(FRAME, [HAPPY])).all()
 
 
+def test_a_video_takes_frames_of_other_shapes_with_borders(tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    annotator = Annotator(out, 10.0)
+    for shape in ((480, 640), (640, 480), (1200, 1600), (100, 900)):
+        annotator.frame(replace(FRAME, luma=np.full(shape, 200, np.uint8)), [])
+    annotator.close()
+    video = cv2.VideoCapture(str(out))
+    pictures = [np.asarray(video.read()[1]) for _ in range(4)]
+    assert [p.shape for p in pictures] == [(480, 640, 3)] * 4
+    # How bright they are at the left, in the middle and at the top.
+    seen = [
+        [bool(p[y, x, 0] > 100) for x, y in ((30, 240), (320, 240), (320, 30))] for p in pictures
+    ]
+    assert seen == [[True] * 3, [False, True, True], [True] * 3, [True, True, False]]
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
 def test_a_video_that_the_disk_has_no_room_for_is_an_error(tmp_path: Path, suffix: str) -> None:
     out = tmp_path / f"out{suffix}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import msgspec
 import pytest
@@ -11,7 +13,7 @@ from edge import cli
 from edge.config import Config, Detect
 from edge.config_face import State
 from edge.tools.bench_report import Report, Spread, StageCost, advise, spread, table
-from tests.conftest import DEMO_CLIP
+from tests.conftest import DEMO_CLIP, ROOT
 
 QUIET = Spread(1.0, 1.0, 1.0)
 
@@ -39,6 +41,20 @@ def test_the_demo_clip_is_measured_stage_by_stage(capsys: pytest.CaptureFixture[
 def test_a_file_that_is_none_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["bench", "/nowhere.mp4"]) == 66
     assert "/nowhere.mp4: no such file" in capsys.readouterr().err
+
+
+def test_a_camera_that_is_not_there_is_not_waited_for_for_ever() -> None:
+    sets = ("camera.source=/dev/none", "camera.open_timeout_s=0.5", "camera.stall_s=0.5")
+    bench = [sys.executable, "-m", "edge", "bench", "--seconds", "0.1"]
+    done = subprocess.run(
+        [*bench, *(word for s in sets for word in ("--set", s))],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+    )
+    assert done.returncode == 66
+    assert "too few frames came" in done.stderr
 
 
 @pytest.mark.parametrize("seconds", ["0", "soon", "nan"])

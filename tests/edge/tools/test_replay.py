@@ -12,8 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
+from edge import cli
 from tests.conftest import DEMO_CLIP, ROOT, data_folder
 from tests.same_events import assert_same, read
 
@@ -134,6 +137,29 @@ def record() -> None:
     lines = replay(DEMO_CLIP)
     text = "".join(json.dumps(e) + "\n" for e in lines)
     (folder / "events.jsonl").write_text(text)
+
+
+@pytest.mark.parametrize("source", ["7", "rtsp://localhost/a", "rpicam", "/dev/zero"])
+def test_a_camera_is_refused_at_once(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # Opening one would wait for ever.
+    monkeypatch.setattr("edge.camera.open_camera", lambda *_: pytest.fail("opened"))
+    assert cli.main(["replay", source]) == 64
+    said = capsys.readouterr().err
+    assert "a camera or stream; allowed: a video, GIF or folder" in said
+
+
+def test_a_folder_that_is_called_like_a_camera_is_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("7").mkdir()
+    cv2.imwrite("7/0.png", np.full((120, 160), 90, np.uint8))
+    monkeypatch.setattr("edge.camera.LiveCamera", lambda *_: pytest.fail("taken for a camera"))
+    assert cli.main(["replay", "7", "--frames"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import random
 import msgspec
 import pytest
 
-from edge.contract import Event
+from edge.contract import Attribute, Event
 from edge.messages import EventType
 from edge.publish.event_builder import EventBuilder
 from edge.tools.screen import BLOCKS, COLOURS, bar, header, pretty
@@ -31,6 +31,12 @@ def test_unknown_says_why_instead_of_bars() -> None:
     line = pretty(event(emotion="unknown", reason="low_light"), 0.0, colour=False)
     assert line.endswith("unknown    (low_light)")
     assert not set(line) & set(BLOCKS[1:])
+
+
+def test_attributes_come_last_and_leave_the_name_of_the_event() -> None:
+    line = pretty(event(attributes={"mask": Attribute("worn", 0.9)}), 1.5, colour=False)
+    assert line.startswith("   1.50s  emotion_changed")
+    assert line.endswith("  mask: worn 0.90")
 
 
 @pytest.mark.parametrize(("duration_s", "said"), [(13.4, " after 13.4 s"), (None, "")])

@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import cv2
@@ -211,3 +212,28 @@ def test_a_folder_that_cannot_be_listed_is_told(
     code, _, err = analyze(tmp_path / "album" / "3")
     assert code == 66
     assert f"skipped {tmp_path}/album/3: permission denied" in err
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_tiff_of_very_many_pixels_is_refused_before_it_is_decoded(
+    tmp_path: Path, workers: str
+) -> None:
+    """In a process of its own: OpenCV takes its limit when it is loaded."""
+    side = 17_000
+    strip = zlib.compress(bytes(side * side), 1)
+    tags = {256: side, 257: side, 258: 8, 259: 8, 262: 1, 273: 8, 277: 1, 278: side}
+    entries = [struct.pack("<HHII", t, 4, 1, v) for t, v in (tags | {279: len(strip)}).items()]
+    head = b"II*\0" + struct.pack("<I", 8 + len(strip)) + strip
+    tiff = head + struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+    for name in ("a.tif", "b.tif"):
+        (tmp_path / name).write_bytes(tiff)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENCV_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "edge", "analyze", str(tmp_path), "--workers", workers],
+        capture_output=True, text=True, env=environment, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 66  # nothing could be read
+    said = [line for line in done.stderr.splitlines() if ".tif: " in line]
+    assert len(said) == 2
+    assert all("too many pixels; allowed: up to 268435456 in all" in line for line in said)
+    assert "OpenCV" not in done.stderr
