@@ -207,6 +207,7 @@ def test_both_networks_have_a_say_in_the_score(tmp_path: Path, data: Path) -> No
 def test_archives_that_are_none_are_named_before_the_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    pytest.importorskip("keras")
     torn = tmp_path / "torn.npz"
     torn.write_bytes(b"PK\x03\x04")
     out = str(tmp_path / "run")

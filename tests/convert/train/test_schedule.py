@@ -19,7 +19,7 @@ def test_the_rate_warms_up_then_falls_to_a_hundredth() -> None:
 
 
 def test_on_a_plateau_the_rate_falls_as_keras_counts_it() -> None:
-    import keras
+    keras = pytest.importorskip("keras")
 
     class Model:
         optimizer = keras.optimizers.Adam(1e-3)
