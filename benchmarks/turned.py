@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import data_folder, publish
-from edge.config import Classify, Detect
+from edge.config import Detect
+from edge.config_emotion import Classify
 from edge.detect import open_detector
 from edge.geometry import yaw
 from edge.messages import Face

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.common import data_folder, publish
 from convert.data.mosaic import read_mosaic
 from edge.build import load_models
-from edge.config import Classify
+from edge.config_emotion import Classify
 from edge.configfile import load
 from edge.messages import FaceState, Reason
 from edge.tools.analyze.scene import Scenes

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import Baseline
+from edge.config_emotion import Baseline
 from edge.messages import Scores, Track
 
 EVERY_S = 2.0  # s between two samples of a track

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import Classify
+from edge.config_emotion import Classify
 from edge.crop import crop_for, sharpness
 from edge.errors import ConfigError
 from edge.geometry import Box, Points, yaw

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from edge.config import Alert, Config
+from edge.config import Config
+from edge.config_emotion import Alert
 from edge.config_face import State
 from edge.redact import HIDDEN
 

@@ -14,7 +14,8 @@ import msgspec
 from msgspec import Meta
 
 from edge import profiles
-from edge.config import Alert, Attribute, Config
+from edge.config import Config
+from edge.config_emotion import Alert, Attribute
 from edge.config_rules import broken
 from edge.errors import ConfigError, cannot_read
 from edge.redact import redact, redacted, remember, secrets_in

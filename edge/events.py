@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from edge.config import Alert
+from edge.config_emotion import Alert
 from edge.messages import (
     CONDITIONS,
     UNKNOWN,

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from edge.config import Alert, Baseline, Config
+from edge.config import Config
+from edge.config_emotion import Alert, Baseline
 from edge.config_rules import asked_states
 from edge.errors import ConfigError
 from edge.motion import MotionGate

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge.attributes import WINDOW_S, AttributeWindow
 from edge.change import ChangeDetector
-from edge.config import Smooth
+from edge.config_emotion import Smooth
 from edge.messages import UNKNOWN, AttributeEstimate, Estimate, Reason, Scores, Track
 
 # s: a first emotion is said after so much observation, so that it need not be taken back at once.

@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import Alert, Baseline, Classify, Config, Detect, Smooth, TrackKeys
+from edge.config import Config, Detect, TrackKeys
+from edge.config_emotion import Alert, Baseline, Classify, Smooth
 from edge.config_face import State
 from edge.contract import Health
 from edge.errors import EdgeError

@@ -15,7 +15,7 @@ from benchmarks.common import ROOT, data_folder, publish
 from benchmarks.prior.__main__ import fer2013
 from edge.baseline import SHOWN, TINY, factors
 from edge.classify import Model
-from edge.config import Baseline
+from edge.config_emotion import Baseline
 from edge.prior import as_vector, reweigh
 
 COLUMNS = (

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.common import ROOT, data_folder, publish
 from benchmarks.reaction.streams import Stream, load, record, save
-from edge.config import Smooth
+from edge.config_emotion import Smooth
 from edge.geometry import Box
 from edge.messages import UNKNOWN, Scores, Track
 from edge.model.manifest import load_manifest

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import msgspec
 
 from edge.camera.opencv import turned
-from edge.config import Alert, Config
+from edge.config import Config
+from edge.config_emotion import Alert
 from edge.config_publish import Mqtt
 from edge.contract import Health
 from edge.messages import Estimate, Frame, FromCamera, PipelineEvent, Status

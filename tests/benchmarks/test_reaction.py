@@ -8,7 +8,7 @@ import pytest
 from benchmarks.reaction.__main__ import figures, mode_of_ten, smoother
 from benchmarks.reaction.morph import SIDE, Morph, Portrait
 from benchmarks.reaction.streams import Sample, Stream
-from edge.config import Smooth
+from edge.config_emotion import Smooth
 
 LABELS = ["happy", "neutral"]
 

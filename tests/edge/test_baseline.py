@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.baseline import ENOUGH_VISITS, LEARN_S, BaselineCorrector
-from edge.config import Baseline, Smooth
+from edge.config_emotion import Baseline, Smooth
 from edge.geometry import Box
 from edge.messages import Estimate, Scores, Track
 from edge.smooth import TemporalSmoother

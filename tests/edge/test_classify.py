@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.classify import Model, TrackClassifier
-from edge.config import Classify
+from edge.config_emotion import Classify
 from edge.errors import ConfigError
 from edge.geometry import Box, Points
 from edge.messages import Eyes, FaceState, Frame, Reason, Track

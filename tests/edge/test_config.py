@@ -3,7 +3,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.config import Alert, Camera, Config
+from edge.config import Camera, Config
+from edge.config_emotion import Alert
 from edge.config_publish import Mqtt
 from edge.configfile import effective, load
 from edge.errors import ConfigError

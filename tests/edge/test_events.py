@@ -2,7 +2,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge.config import Alert
+from edge.config_emotion import Alert
 from edge.events import EventRules
 from edge.geometry import Box
 from edge.messages import Estimate, EventType, PipelineEvent, Reason, Track

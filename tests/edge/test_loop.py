@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from edge.baseline import BaselineCorrector
-from edge.config import Baseline, Budget, Config, Motion, TrackKeys
+from edge.config import Budget, Config, Motion, TrackKeys
+from edge.config_emotion import Baseline
 from edge.contract import Health
 from edge.events import EventRules
 from edge.geometry import Box

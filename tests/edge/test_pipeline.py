@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from edge.build import build, load_emotion
-from edge.config import Classify, Config
+from edge.config import Config
+from edge.config_emotion import Classify
 from edge.config_rules import broken
 from edge.configfile import load
 from edge.contract import Health

@@ -5,7 +5,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge.config import Smooth
+from edge.config_emotion import Smooth
 from edge.geometry import Box
 from edge.messages import Estimate, Reason, Scores, Track
 from edge.smooth import TemporalSmoother, ema_step

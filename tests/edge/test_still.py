@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from benchmarks.still.scenes import Scene, Sensor, breathing, replayed, resting, trembling
 from edge.baseline import BaselineCorrector
-from edge.config import Alert, Baseline, Config, Detect, Motion, Smooth, TrackKeys
+from edge.config import Config, Detect, Motion, TrackKeys
+from edge.config_emotion import Alert, Baseline, Smooth
 from edge.contract import Health
 from edge.detect import open_detector
 from edge.events import EventRules

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from edge.config import Alert, Config
+from edge.config import Config
+from edge.config_emotion import Alert
 from edge.detect.face import OWN
 from edge.errors import EdgeError, NoInputError, UsageError
 from edge.model.manifest import find_model, load_manifest, sha256_of
