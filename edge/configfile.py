@@ -5,7 +5,6 @@ Everything that is wrong is reported at once, each with its key, the value and w
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -13,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
-from edge import profiles
+from edge import profiles, tomltext
 from edge.config import Config
 from edge.config_emotion import Alert, Attribute
 from edge.config_rules import broken
@@ -140,12 +139,12 @@ def _read(path: Path) -> Values:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # editors add a BOM
+        return tomltext.loads(path.read_bytes().decode("utf-8-sig"))  # editors add a BOM
     except PermissionError as e:
         raise ConfigError(f"{path}: {e.strerror}; allowed: readable for whoever runs this") from e
     except OSError as e:
         raise cannot_read(path, e) from e
-    except (ValueError, RecursionError) as e:  # an integer of 5,000 digits is no TOMLDecodeError
+    except ValueError as e:
         raise ConfigError(f"{path}: not valid TOML: {e}") from e
 
 
@@ -196,8 +195,8 @@ class _Text(str):
         if base is str or _is_literal_of(base, str):
             return str(self)
         try:
-            return tomllib.loads(f"v = {self}")["v"]
-        except (ValueError, RecursionError):  # as of a file
+            return tomltext.loads(f"v = {self}")["v"]
+        except ValueError:
             return str(self)
 
 

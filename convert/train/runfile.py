@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from convert.arch import NAMES
 from convert.train.defaults import DEFAULTS
 from convert.train.recipe import CHANGES, OPTIMIZERS, PRECISIONS, SCHEDULES
+from edge import tomltext
 from edge.errors import ConfigError, NoInputError, UsageError
 
 CONFIG = "run.toml"
@@ -26,10 +26,10 @@ def read_config(path: Path) -> dict[str, Any]:
         NoInputError: it is not there.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomltext.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as e:
         raise NoInputError(f"--config {path}: no such file") from e
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+    except ValueError as e:
         raise ConfigError(f"--config {path}: not TOML: {e}") from e
     allowed = ("data", *DEFAULTS)
     unknown = [k for k in content if k not in allowed]

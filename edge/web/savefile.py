@@ -1,6 +1,6 @@
 """Writes settings back into the configuration file: only their own lines, comments stay.
 
-tomlkit, which the extra `[web]` brings, knows how TOML is written; `tomllib` has the last word.
+tomlkit, which the extra `[web]` brings, knows how TOML is written; `tomltext` has the last word.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import tomllib
 from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Comment, Item, Key, SingleKey, Table
 
-from edge import configfile
+from edge import configfile, tomltext
 from edge.errors import ConfigError, StorageError
 
 Setting = bool | int | float | str
@@ -39,7 +38,7 @@ def edited(text: str, changes: Mapping[str, Setting]) -> str:
     Raises:
         ConfigError: the text is written in a way this cannot follow; it says what to do by hand.
     """
-    wanted = tomllib.loads(text)
+    wanted = tomltext.loads(text)
     result = text if text.endswith("\n") or not text else text + "\n"
     try:
         for key, value in changes.items():
@@ -65,8 +64,8 @@ def _edited_bytes(data: bytes, changes: Mapping[str, Setting]) -> bytes:
 
 def _parsed(text: str) -> dict[str, Any] | None:
     try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError):
+        return tomltext.loads(text)
+    except ValueError:
         return None
 
 

@@ -136,6 +136,8 @@ def test_other_variables_of_ours_are_not_keys() -> None:
         ("smooth.enter=nan", "smooth.enter: got nan"),
         (f"detect.rate={'1' * 5000}", "detect.rate: got '111"),
         (f"detect.rate={'[' * 5000}", "detect.rate: got '[[["),
+        (f"mqtt.port=0x{'f' * 5000}", "mqtt.port: got '0xfff"),
+        (f"detect.rate={{a{'.a' * 3000} = 1}}", "detect.rate: got '{a.a"),
     ],
 )
 def test_a_wrong_setting_is_named(item: str, says: str) -> None:
@@ -185,6 +187,9 @@ def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
         ("[[attribute]]\nname = 'x'\n", "attribute[0].model: missing"),
         ("\xff", "not valid TOML"),
         (f"[detect]\nrate = {'1' * 5000}\n", "not valid TOML"),
+        (f"profile = 0x{'f' * 5000}\n", "an integer beyond 64 bits"),
+        (f"[camera]\nsource{'.a' * 3000} = 1\n", "nested deeper than 50 levels"),
+        (f"[detect]\nrate = {'[' * 5000}\n", "nested too deep"),
     ],
 )
 def test_a_file_that_is_not_ours_is_named(tmp_path: Path, text: str, says: str) -> None:
