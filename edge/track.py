@@ -31,7 +31,7 @@ CROSSED = 0.2  # overlap with a nearer face from which a face counts as hidden b
 SETTLED, SURE_MATCH = 0.4, 0.8
 TENTATIVE_MISSES = 1  # detections an unconfirmed face may miss
 SLOW = 2.0  # times the interval before: a slow source's frames are no gap
-MAX_GAP_S = 30.0  # s: of `track.lost_s` too; no source is that slow
+MAX_GAP_S = 30.0  # s: of `track.lost_s` too; only two intervals in a row tell of a slower source
 
 
 @dataclass(slots=True, eq=False)
@@ -61,14 +61,25 @@ class _Tracked:
         return not self.held and (self.misses > 0 or self.template is not None)
 
 
-def longest_interval(lost_s: float, before: float) -> float:
-    """Return how long after a frame (s) its faces may still be in view without another frame.
+class Pace:
+    """How far apart a source's frames come, to tell its pace from a gap."""
 
-    Args:
-        lost_s: `track.lost_s`.
-        before: s between that frame and the one before it.
-    """
-    return max(lost_s, min(SLOW * before, MAX_GAP_S))
+    def __init__(self) -> None:
+        """Begin without a frame."""
+        self._before = self.interval = 0.0  # s between frames: the last but one, the last
+
+    def longest(self, lost_s: float) -> float:
+        """Return how long after the last frame (s) its faces may be in view without another one.
+
+        Args:
+            lost_s: `track.lost_s`.
+        """
+        one, two = self.interval, min(self.interval, self._before)
+        return max(lost_s, SLOW * two, min(SLOW * one, MAX_GAP_S))
+
+    def take(self, interval: float) -> None:
+        """Note how long (s) the newest frame came after the one before."""
+        self._before, self.interval = self.interval, interval
 
 
 class FaceTracker:
@@ -79,7 +90,7 @@ class FaceTracker:
         self._rng = rng
         self._tracks: list[_Tracked] = []
         self._t: float | None = None  # s: of the frame before
-        self._interval = 0.0  # s: between the two frames before
+        self._pace = Pace()
         self.configure(config)
 
     def configure(self, config: TrackKeys) -> None:
@@ -116,9 +127,10 @@ class FaceTracker:
     def _mind_gap(self, t: float) -> None:
         """Lose all tracks over a gap between frames: anybody may be in their places by now."""
         interval = 0.0 if self._t is None else t - self._t
-        if interval > longest_interval(self._config.lost_s, self._interval):
+        if interval > self._pace.longest(self._config.lost_s):
             self._tracks.clear()
-        self._t, self._interval = t, interval
+        self._pace.take(interval)
+        self._t = t
 
     def _lives(self, track: _Tracked, t: float, width: int, height: int) -> bool:
         x, y = track.box.centre

@@ -57,9 +57,11 @@ def run(args: argparse.Namespace) -> int:
         UsageError: it is a camera; or one picture, in which nobody can be followed; or what is
             drawn would be written over it or among the frames of another run.
     """
-    # A folder may be called like a camera: 7, rpicam.
+    # A folder may be called like a camera: 7, rpicam. Made absolute, the name of the folder that we
+    # are in would be held to the rules of a source.
     there = os.path.exists(args.file)  # noqa: PTH110 - Path's raises for too long a name
-    source = Path(args.file).absolute() if there else args.file
+    path = Path(args.file)
+    source = args.file if not there else str(path) if path.is_absolute() else f"./{path}"
     config = load_config(
         args, [f"camera.source={source}", "camera.every_frame=true", "camera.loop=false"]
     )

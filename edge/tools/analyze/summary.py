@@ -14,7 +14,7 @@ from edge.messages import NOBODY, UNKNOWN, Estimate, EventType, Frame, PipelineE
 from edge.publish.event_builder import share
 from edge.stages import OutboxStats
 from edge.tools.analyze.sightings import Sightings
-from edge.track import longest_interval
+from edge.track import Pace
 
 BEGINNINGS = frozenset(
     (
@@ -95,7 +95,7 @@ class SummaryCollector:
         self._nobody = 0.0
         self._last: tuple[float, Sequence[Estimate]] | None = None
         self._first = 0.0
-        self._interval = 0.0  # s between the last two frames
+        self._pace = Pace()
         self._longest = lost_s  # s that faces of the last frame may count
         self._sightings = Sightings(self._take)
         self.frames = 0
@@ -108,7 +108,7 @@ class SummaryCollector:
     def finish(self, spans: Sequence[Span]) -> Summary:
         """Return the whole, the last frame as long as the one before."""
         self._sightings.finish()
-        rest = min(self._interval, self._longest)  # a gap comes once
+        rest = min(self._pace.interval, self._longest)  # a gap comes once
         self._count(rest)
         last = self._last[0] if self._last else 0.0
         living = [f for f in self._faces.values() if not f.still]
@@ -141,9 +141,9 @@ class SummaryCollector:
         if self._last is None:
             self._first = t
         else:
-            before, self._interval = self._interval, t - self._last[0]
-            self._longest = longest_interval(self._lost_s, before)
-            self._count(self._interval)
+            self._longest = self._pace.longest(self._lost_s)
+            self._pace.take(t - self._last[0])
+            self._count(self._pace.interval)
         self._last = (t, estimates)
 
     def _cut(self, span: Span) -> Span:

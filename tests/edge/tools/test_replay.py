@@ -151,10 +151,13 @@ def test_a_camera_is_refused_at_once(
     assert "a camera or stream; allowed: a video, GIF or folder" in said
 
 
+@pytest.mark.parametrize("where", ["here", "token=1234567890", "no utf-8 \udcff"])
 def test_a_folder_that_is_called_like_a_camera_is_a_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    # What the folder that we are in is called is not held to what a source may be.
+    (tmp_path / where).mkdir()
+    monkeypatch.chdir(tmp_path / where)
     Path("7").mkdir()
     cv2.imwrite("7/0.png", np.full((120, 160), 90, np.uint8))
     monkeypatch.setattr("edge.camera.LiveCamera", lambda *_: pytest.fail("taken for a camera"))

@@ -39,3 +39,5 @@ def test_a_gap_before_the_last_frame_counts_once() -> None:
 def test_frames_that_always_come_seldom_are_no_gaps() -> None:
     summary = summed([5.0 * n for n in range(20)])
     assert summary.face_seconds == pytest.approx(97.0)  # the first interval alone may be one
+    summary = summed([60.0 * n for n in range(20)])
+    assert summary.face_seconds == pytest.approx(2.0 + 30.0 + 18 * 60.0)  # so may the second
