@@ -29,7 +29,6 @@ class DashboardHub(Hub):
         self._history = history
         self._trouble = ""
         self._told = 0.0
-        self._lost = False
 
     def joined(self, socket: Viewer) -> None:
         """Tell all there is."""
@@ -37,12 +36,10 @@ class DashboardHub(Hub):
 
     def tick(self) -> None:
         """Tell what is new."""
-        lost = bool(self._client.trouble)
-        if lost and not self._lost:
-            self._devices.unheard(time.time())
-        self._lost = lost
-        changes = self._devices.changes()
         now, trouble = time.time(), self._trouble_now()
+        self._devices.listening(not self._client.trouble, now)
+        self._devices.end_alerts(now)
+        changes = self._devices.changes()
         if changes is None and trouble == self._trouble and now - self._told < ALIVE_S:
             return
         self._trouble, self._told = trouble, now

@@ -78,6 +78,8 @@ class Devices:
         self._changed: set[str] = set()
         self._gone: set[str] = set()
         self._steps = 0
+        self._listening = False  # to all that there is to hear: `listening` says when
+        self._spoke: set[str] = set()  # devices, meanwhile
 
     def message(self, message: Message, device: Device | None, now: float) -> None:
         """Take one message, as `edge.client` understood it; `now` in s since 1970."""
@@ -102,7 +104,11 @@ class Devices:
                 history.changed.add("event")
             elif message.event is not None:
                 _event(history, message.event.data, message.event.time, now)
-            self._step(history, now)
+            if self._listening:
+                self._step(history, now)
+            else:  # a connection that got half-way, and may fail yet
+                self._spoke.add(device.name)
+                self._note(history, now, (), UNHEARD)
 
     def _removed(self, message: Message) -> None:
         if message.kind == "availability" and not message.payload:
@@ -111,12 +117,26 @@ class Devices:
                 self._steps -= len(history.steps)
                 self._gone.add(message.name)
 
-    def unheard(self, now: float) -> None:
-        """Note that from now on nothing is heard of any device, until one speaks again."""
+    def listening(self, yes: bool, now: float) -> None:
+        """Note whether all that devices say is heard from now on (s since 1970)."""
+        with self._lock:
+            if yes and not self._listening:
+                for name in self._spoke & self._all.keys():
+                    self._step(self._all[name], now)
+                    self._changed.add(name)
+            elif self._listening and not yes:
+                self._spoke.clear()
+                for name, history in self._all.items():
+                    self._note(history, now, (), UNHEARD)
+                    self._changed.add(name)
+            self._listening = yes
+
+    def end_alerts(self, now: float) -> None:
+        """End alerts whose faces have gone: of a scene that stays empty a device says it once."""
         with self._lock:
             for name, history in self._all.items():
-                self._note(history, now, (), UNHEARD)
-                self._changed.add(name)
+                if history.alerts and _end_alerts(history, now):
+                    self._changed.add(name)
 
     def _step(self, h: History, now: float) -> None:
         """Note what is in view."""
@@ -196,11 +216,15 @@ def _event(history: History, data: EventData, time: str, now: float) -> None:
             del history.alerts[key]
 
 
-def _end_alerts(history: History, now: float) -> None:
-    """End alerts of faces that have gone without our being told: the broker was away, say."""
-    state = history.device.state
-    if state is None or not history.alerts:
-        return
+def _end_alerts(history: History, now: float) -> bool:
+    """End alerts of faces that have gone without our being told: the broker was away, say.
+
+    Returns:
+        Whether there were any.
+    """
+    state, before = history.device.state, len(history.alerts)
+    if state is None or not before:
+        return False
     seen = {_short(f.track) for f in state.faces}
     for key in list(history.alerts):
         track = key[0]
@@ -213,6 +237,7 @@ def _end_alerts(history: History, now: float) -> None:
             history.changed.add("event")
     tracks = {track for track, _ in history.alerts}
     history.missing = {t: since for t, since in history.missing.items() if t in tracks}
+    return len(history.alerts) < before
 
 
 def _plain(h: History, kinds: frozenset[str] | set[str], steps: list[Step]) -> Plain:

@@ -59,6 +59,7 @@ class Broker:
     def __init__(self) -> None:
         self.known = Inventory("site/emotion")
         self.devices = Devices(KEEP_S)
+        self.devices.listening(True, 0.0)
         self.t = 1000.0
 
     def says(self, kind: str, payload: bytes, *, name: str = "pi", retained: bool = False) -> None:
@@ -264,14 +265,42 @@ def test_an_alert_whose_end_nobody_heard_ends() -> None:
     assert b.device()["alerts"] == []
 
 
+def test_what_was_said_while_the_dashboard_was_connecting_counts_from_when_it_is() -> None:
+    b = Broker()
+    b.devices = Devices(KEEP_S)
+    b.says("state", state("happy"))
+    b.devices.listening(False, b.t)
+    assert b.device()["steps"] == [(1000.0, (), "unheard")]
+    b.devices.listening(True, b.t)
+    assert b.device()["steps"][-1] == (1001.0, ("happy",), "running")
+
+
+def test_an_alert_ends_though_the_scene_stays_empty_of_which_a_device_speaks_once() -> None:
+    b = Broker()
+    b.says("state", state("sad"))
+    b.says("event", event("alert_began", track="0"))
+    b.devices.end_alerts(b.t + 600)
+    b.says("state", state())
+    b.devices.end_alerts(b.t + 30)
+    b.news()
+    assert len(b.device()["alerts"]) == 1
+    b.devices.end_alerts(b.t + 40)
+    assert b.device()["alerts"] == []
+    assert b.news()["devices"]["pi"]["alerts"] == []
+
+
 def test_a_time_in_which_nobody_listened_is_none_in_which_a_face_was_seen() -> None:
     b = Broker()
     b.says("state", state("happy"))
     b.t = 2000.0
-    b.devices.unheard(b.t)
-    b.devices.unheard(b.t + 1)
-    b.t = 2100.0
-    b.says("state", state("happy"))
+    b.devices.listening(False, b.t)
+    b.devices.listening(False, b.t + 1)
+    b.t = 2050.0
+    b.says("state", state("happy"), retained=True)  # a connection that fails halfway
+    b.devices.listening(False, b.t)
+    b.t = 2099.0
+    b.says("state", state("happy"), retained=True)
+    b.devices.listening(True, b.t)
     assert b.device()["steps"] == [
         (1000.0, ("happy",), "running"),
         (2000.0, (), "unheard"),
