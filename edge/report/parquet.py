@@ -7,12 +7,14 @@ the store has deleted since (`record --keep`) are taken over from the file that 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -184,7 +186,7 @@ def _write(
         path = place / f"{folder.name}.parquet"
         aside = place / f".{folder.name}.parquet.new"
         have: list[str] = []  # of what is before `lost`: only visits that go on, and their events
-        with pq.ParquetWriter(aside, schema, compression="zstd") as writer:
+        with _new(aside, path) as f, pq.ParquetWriter(f, schema, compression="zstd") as writer:
             while part := list(itertools.islice(some, ROWS)):
                 columns = list(zip(*part, strict=True))[1:]
                 arrays = [pa.array(v, t.type) for v, t in zip(columns, schema, strict=True)]
@@ -194,10 +196,42 @@ def _write(
                     times = zip(columns[name], columns[when], strict=True)
                     have += [key for key, time in times if time < lost]
             if lost is not None and path.exists():
-                for batch in pq.ParquetFile(path).iter_batches(ROWS):
+                for batch in _batches(path, schema):
                     known = pc.is_in(batch[keys[0]], value_set=pa.array(have, _TEXT))
                     gone = pc.less(batch[keys[1]], pa.scalar(lost, _TIME))
                     writer.write_batch(batch.filter(pc.and_not(gone, known)))
-        aside.replace(path)
         done.files += 1
     return written
+
+
+@contextlib.contextmanager
+def _new(aside: Path, path: Path) -> Iterator[IO[bytes]]:
+    """Yield a file that takes the place of `path` once it is whole, and on the disk."""
+    try:
+        with aside.open("wb") as f:
+            yield f
+            f.flush()
+            os.fsync(f.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def _batches(path: Path, schema: Any) -> Iterator[Any]:
+    """Yield the rows of a file of before.
+
+    Raises:
+        StorageError: it is damaged, or not of ours.
+    """
+    try:
+        file = pq.ParquetFile(path)
+        if file.schema_arrow.names != schema.names:
+            raise pa.ArrowInvalid(f"its columns are {', '.join(file.schema_arrow.names)}")
+        yield from file.iter_batches(ROWS)
+    except (pa.ArrowException, OSError) as e:
+        # Not replaced: what the store has deleted may be nowhere else.
+        raise StorageError(
+            f"--export: {path}: cannot be read ({e}), and has rows that the history has deleted; "
+            "allowed: a whole file, from a copy, or none: moved away"
+        ) from e

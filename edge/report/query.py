@@ -93,12 +93,12 @@ class _Period:
     def facts(self) -> Facts:
         """Return all of it."""
         totals = {name: Sums() for name in self._devices.values()}
-        query = select(Hour.device_id, func.sum(Hour.visitors), func.sum(Hour.attention_ms))
-        for device_id, visitors, attention_ms in self._of_hours(
-            query.group_by(Hour.device_id), Hour
-        ):
+        # How long is known of those alone who have left: whoever looked tells of attention too.
+        tells = func.sum(Hour.attention_ms + Hour.looked)
+        query = select(Hour.device_id, func.sum(Hour.visitors), tells).group_by(Hour.device_id)
+        for device_id, visitors, told in self._of_hours(query, Hour):
             totals[self._devices[device_id]].visitors = int(visitors)
-            if attention_ms:
+            if told:
                 self._watching.add(device_id)
         self._sums()
         return Facts(

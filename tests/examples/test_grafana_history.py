@@ -84,3 +84,6 @@ def test_few_are_left_out(store: Store) -> None:
     assert "00" in {r["hour"] for r in ask(store, "Visitors by hour of the day", few=1)}
     assert ask(store, "Visitors", few=1000) == []
     assert ask(store, "Dwell, median", few=1000) == []
+    attention = "Attention, share of dwell"
+    assert ask(store, attention, few=364) == []  # 363 of the 543 were where attention is told
+    assert ask(store, attention, few=363)

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from edge.cli import main
+from edge.errors import StorageError
 from edge.report.period import Period
 from edge.store import Store, open_store
 from edge.store.models import Event, Visit
@@ -17,6 +18,7 @@ from tests.edge.report.rows import at, device
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 import pyarrow.dataset  # after the test that it is there
+import pyarrow.parquet
 
 from edge.report.parquet import export
 
@@ -114,6 +116,28 @@ def test_what_the_store_deleted_of_a_day_stays_exported(store: Store, tmp_path: 
     visits = {v["track"]: v for v in read(tmp_path / "visits")}
     assert visits["t1"]["ended"] is None  # as it was known when it was written
     assert visits["t13"]["ended"] == at("2026-11-10T13:00")
+
+
+def test_a_damaged_file_whose_rows_are_nowhere_else_is_named_and_stays(
+    store: Store, tmp_path: Path
+) -> None:
+    visit(store, "2026-11-10T01:00", "old")
+    visit(store, "2026-11-10T13:00", "new")
+    export(store, tmp_path, (), PERIOD)
+    purge(store, at("2026-11-10T12:00"))
+    (path,) = tmp_path.glob("visits/*/*/visits.parquet")
+    whole = path.read_bytes()
+    other = pyarrow.table({"a": [1]})
+    pyarrow.parquet.write_table(other, tmp_path / "other")
+    for damaged in (b"", whole[: len(whole) // 2], (tmp_path / "other").read_bytes()):
+        path.write_bytes(damaged)
+        with pytest.raises(StorageError, match=r"visits\.parquet: cannot be read"):
+            export(store, tmp_path, (), PERIOD)
+        assert path.read_bytes() == damaged
+    path.write_bytes(whole)
+    export(store, tmp_path, (), PERIOD)
+    assert sorted(str(v["track"]) for v in read(tmp_path / "visits")) == ["new", "old"]
+    assert not list(tmp_path.rglob(".*"))
 
 
 def test_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

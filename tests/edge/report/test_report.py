@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from edge.errors import UsageError
 from edge.report import terminal, words
@@ -14,8 +14,8 @@ from edge.report.figures import Report, report
 from edge.report.period import Period
 from edge.report.query import read
 from edge.store import Store
-from edge.store.models import HourDwell
-from tests.edge.report.rows import gap, heard, hour, listened, week
+from edge.store.models import Hour, HourDwell
+from tests.edge.report.rows import device, gap, heard, hour, listened, week
 
 MONDAY = "2026-11-09"
 LATER = datetime(2026, 12, 1, tzinfo=UTC).timestamp()
@@ -113,6 +113,15 @@ def test_who_is_seen_by_a_device_that_tells_no_attention_is_not_counted_as_looki
     assert (r.now.total.visitors, r.now.total.attention, r.now.looked) == (200, 0.5, 0.5)
     hour(store, "2026-11-10T09:00", 2, "few", looked=2)
     assert told(store, names=("plain", "few")).now.total.attention is None  # that of two people
+
+
+def test_a_device_of_whose_lookers_none_has_left_yet_tells_of_looking_too(store: Store) -> None:
+    hour(store, "2026-11-09T09:00", 100, looked=30)
+    hour(store, "2026-11-09T09:00", 100, "still there", looked=30)
+    there = Hour.device_id == device(store, "still there")
+    with store.begin() as c:
+        c.execute(update(Hour).where(there).values(left=0, dwell_ms=0, attention_ms=0))
+    assert told(store).now.looked == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize(("k", "ended"), [(5, "5 visits have ended"), (1, "a visit has ended")])
