@@ -144,7 +144,7 @@ def build(
         budget=BudgetKeeper(
             config.budget, scale, whole_cpu_s if cpu_s else None, host.temperature_c, host.throttled
         ),
-        motion=MotionGate(config.motion, config.track.lost_s),
+        motion=MotionGate(config.motion, config.track.lost_s, lids=config.watches_lids()),
         detector=models.detector,
         detect_limiter=RateLimiter(config.detect.rate, scale, LEAST_DETECT_RATE),
         tracker=FaceTracker(config.track, rng),

@@ -163,6 +163,8 @@ class TrackClassifier:
 
     def _one(self, frame: Frame, track: Track, known: _Known) -> Scores:
         if unfit := self._unfit(track):
+            if track.state is not None and track.state.yaw is not None:
+                known.covered.turned()
             return Scores(track.id, None, unfit)
         hidden = self._hidden(frame.t, track, known)
         if hidden and not self._attributes:

@@ -206,6 +206,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     metrics: Metrics = msgspec.field(default_factory=Metrics)
     log: Log = msgspec.field(default_factory=Log)
 
+    def watches_lids(self) -> bool:
+        """Return whether drowsiness is told."""
+        return self.state.enabled and self.drowsiness.enabled
+
     def alerts(self) -> list[Alert]:
         """Return the alerts, whether there is one section or several."""
         return [self.alert] if isinstance(self.alert, Alert) else self.alert

@@ -34,6 +34,7 @@ LIDS_STEP_S = 0.2  # s: between two measurements at 5 a second, where lids move 
 # apart is the camera's and the budget's: a mean says it, weighted by PACE_WEIGHT a measurement.
 GAP_STEPS, GAP_LEAST_S = 2.5, 0.3
 PACE_WEIGHT, SLOWEST_S = 0.25, 0.25  # SLOWEST_S: 4 a second; what comes slower has gaps
+GLIMPSES = 2.0  # times longer hidden than seen shut: each may have been a blink, none adds up
 LONGEST_STEP_S = 1.0  # s: between two measurements, no more is credited to the first
 MOUTH_SHUT = 0.7  # times the level of a yawn: below it, a yawn may be over
 CALM = 2 / 3  # of the level: below it, drowsiness is over
@@ -47,6 +48,7 @@ class _Lids:
     seen: float | None = None  # s: last measurement of the eyes
     closed: float | None = None  # s: since when, or since the last gap; None: open
     carried: float = 0.0  # s: that they were seen shut before that gap
+    hidden: float = 0.0  # s: gaps meanwhile
     step: float = LIDS_STEP_S  # s: between two measurements, of late
     blinks: int = 0
     spans: deque[tuple[float, float]] = field(default_factory=deque)  # s: eyes closed from, to
@@ -128,7 +130,7 @@ class DrowsinessJudge:
         level = self._config.closed * lids.open_level
         half = min(dt, LIDS_STEP_S) / 2  # the lids moved between two measurements
         if lids.closed is None and value <= level:
-            lids.closed, lids.carried = t - half, 0.0
+            lids.closed, lids.carried, lids.hidden = t - half, 0.0, 0.0
         elif lids.closed is not None and value >= min(REOPEN * level, 0.9 * lids.open_level):
             self._opened(t - dt + half, lids)  # by what was seen, again
         elif (
@@ -136,12 +138,22 @@ class DrowsinessJudge:
             and before is not None
             and t - before > max(GAP_STEPS * lids.step, GAP_LEAST_S)
         ):
-            lids.spans.append((lids.closed, before))
-            lids.carried += before - lids.closed
-            lids.closed = t
+            self._gap(before, t, lids)
         elif lids.closed is None:
             step = (value - lids.open_level) * min(dt / OPEN_TAU_S, 1.0)
             lids.open_level = min(max(lids.open_level + step, OPEN_LEAST), OPEN_MOST)
+
+    def _gap(self, before: float, t: float, lids: _Lids) -> None:
+        """Take a gap with shut eyes on both sides: they may have been open in it."""
+        began = before if lids.closed is None else lids.closed
+        lids.spans.append((began, before))
+        lids.carried += before - began
+        lids.hidden += t - before
+        lids.closed = t
+        if lids.hidden > GLIMPSES * lids.carried:
+            lids.carried = lids.hidden = 0.0
+        if lids.eyes is not None:  # it is as long as they were seen shut
+            lids.eyes = replace(lids.eyes, since=lids.eyes.since + t - before)
 
     def _opened(self, t: float, lids: _Lids) -> None:
         began, lids.closed = lids.closed, None
@@ -194,12 +206,15 @@ class DrowsinessJudge:
                 return []
             lids.eyes = None
             return [replace(on, ended=lids.spans[-1][1] if lids.spans else t)]
-        # By what was seen: in between, they may have opened.
-        held = lids.carried + (lids.seen if lids.seen is not None else t) - lids.closed
+        # By what was seen: in between, they may have opened. It adds up where it is most of it.
+        seen = lids.seen if lids.seen is not None else t
+        held = seen - lids.closed
+        if lids.hidden <= lids.carried + held:
+            held += lids.carried
         level = "sleep" if held >= c.sleep_s else "microsleep" if held >= c.microsleep_s else None
         if level is None or (on is not None and on.level in {level, "sleep"}):
             return []
-        since = lids.closed - lids.carried if on is None else on.since
+        since = seen - held if on is None else on.since
         lids.eyes = Condition(ConditionKind.EYES_CLOSED, since, t, level)
         return []
 

@@ -13,20 +13,27 @@ from edge.messages import Frame
 AWAKE_S = 1.0  # s after motion in which every frame is processed: faces are confirmed, windows fill
 # s between two frames processed of a still scene with a face: its box stays fresh enough to score.
 FACE_S = 0.5
+LIDS_S = 0.2  # the same, where drowsiness is told: of what comes more seldom, `drowsiness` has gaps
 
 
 class MotionGate:
     """Compares each frame with the last one that was processed."""
 
-    def __init__(self, config: Motion, lost_s: float) -> None:
-        """Decide by the section `motion`; `lost_s` (s): not processed for so long, faces leave."""
-        self._processed = self._moved = 0.0  # s
-        self.configure(config, lost_s)
+    def __init__(self, config: Motion, lost_s: float, *, lids: bool = False) -> None:
+        """Decide by the section `motion`.
 
-    def configure(self, config: Motion, lost_s: float) -> None:
+        Args:
+            config: the section.
+            lost_s: s; not processed for so long, faces leave.
+            lids: eyes are watched: who falls asleep does not move.
+        """
+        self._processed = self._moved = 0.0  # s
+        self.configure(config, lost_s, lids=lids)
+
+    def configure(self, config: Motion, lost_s: float, *, lids: bool = False) -> None:
         """Go on by other settings, from the next frame on."""
         self._config = config
-        self._face_s = min(FACE_S, lost_s / 2)
+        self._face_s = min(LIDS_S if lids else FACE_S, lost_s / 2)
         self._seen: NDArray[np.uint8] | None = None  # thumbnail of the last one processed
 
     def reset(self) -> None:

@@ -28,7 +28,7 @@ UNTOLD_S = 5.0
 
 def yawn_mouth(config: Config) -> float | None:
     """Return the opening of a yawning mouth, 0 to 1; None: nobody asks for yawns."""
-    asked = config.state.enabled and config.drowsiness.enabled
+    asked = config.watches_lids()
     return config.drowsiness.yawn_mouth if asked else None
 
 
@@ -73,6 +73,10 @@ class CoveredMouth:
     hidden: bool = False
     untold: float | None = None  # s: since when there is no pose; None: there is one
 
+    def turned(self) -> None:
+        """Note that there is a pose, though it may be one in which no mouth is told."""
+        self.untold = None
+
     def update(self, t: float, state: FaceState | None) -> bool:
         """Return whether it is, by the state at `t`, s.
 
@@ -84,7 +88,7 @@ class CoveredMouth:
             self.untold = t if self.untold is None else self.untold
             self.hidden = self.hidden and t - self.untold < UNTOLD_S
             return self.hidden
-        self.untold = None
+        self.turned()
         if state.mouth is None:
             self.hidden, self.since = True, None
         elif self.hidden:

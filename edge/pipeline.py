@@ -98,7 +98,7 @@ class Pipeline:
         now = with_live_keys(self.config, config)
         result = Reconfigured(tuple(differences(self.config, now)), tuple(differences(now, config)))
         self.budget.configure(now.budget)
-        self.motion.configure(now.motion, now.track.lost_s)
+        self.motion.configure(now.motion, now.track.lost_s, lids=now.watches_lids())
         self.detector.configure(now.detect)
         self.detect_limiter.rate = now.detect.rate
         self.tracker.configure(now.track)

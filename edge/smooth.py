@@ -17,6 +17,7 @@ from edge.messages import UNKNOWN, AttributeEstimate, Estimate, Reason, Scores, 
 
 # s: a first emotion is said after so much observation, so that it need not be taken back at once.
 SETTLE_S = 0.4
+NEAR_WINDOWS = 3.0  # windows between two samples: further apart, the second may be after a hole
 # s: a face without an emotion for so long is told as unknown, with the reason.
 ANSWER_S = 1.0
 
@@ -83,7 +84,7 @@ class _History:
     windows: dict[str, AttributeWindow] = field(default_factory=dict)
     attributes: dict[str, AttributeEstimate] = field(default_factory=dict)
     baseline: Mapping[str, float] = field(default_factory=dict)
-    alone: bool = False  # the newest sample came when all others were older than the window
+    alone: int = 0  # newest samples in a row that came when all others were older than the window
     began: float | None = None  # s: first score, for settling
     counted: float = 0.0  # s: scores before then are forgotten: the face has changed since
     changed: float = -math.inf  # s: when `emotion` last changed
@@ -194,12 +195,17 @@ class TemporalSmoother:
         while history.window and history.window[0][0] < t - self._config.window_s:
             last = history.window.popleft()
         emptied = not history.window
-        if emptied and scored and history.alone and last is not None:
-            history.window.append(last)  # twice in a row is no hole: they come no oftener
+        if emptied and scored and last is not None and self._no_hole(t, last[0], history):
+            history.window.append(last)
         elif emptied:  # what was seen before says nothing any more: settle anew
             history.began = None
             history.change.reset()
-        history.alone = emptied and scored
+        history.alone = history.alone + 1 if emptied and scored else 0
+
+    def _no_hole(self, t: float, before: float, history: _History) -> bool:
+        """Return whether samples come no oftener: twice in a row, thrice if they are far apart."""
+        near = t - before <= NEAR_WINDOWS * self._config.window_s
+        return history.alone >= (1 if near else 2)
 
     def _forget(self, t: float, history: _History, scores: NDArray[np.float32]) -> bool:
         """Drop from the window what was before a change, as soon as that is sure."""

@@ -15,7 +15,8 @@ UNSEEN = {"eyes": None}
     "script",
     [
         [Do(0.1, **SHUT), Do(0.5, **UNSEEN), Do(0.1, **SHUT)],
-        [Do(0.1, **SHUT), Do(0.8, **UNSEEN)] * 6,
+        [Do(0.1, **SHUT), Do(0.8, **UNSEEN)] * 40,
+        [Do(0.2, **SHUT), Do(0.8, **UNSEEN)] * 20,
         [Do(0.2, **SHUT), Do(1.5, stalled=True), Do(0.2, **SHUT)],
         [Do(0.2, **SHUT), Do(2.5, stalled=True), Do(0.2, **SHUT)],
         [Do(0.1, **SHUT), Do(0.8, stalled=True)] * 4,
@@ -43,6 +44,18 @@ def test_what_was_seen_on_both_sides_of_a_gap_adds_up_to_a_microsleep() -> None:
     said = conditions(play(script, rate=20.0), attention=False)
     assert [s.what for s in said] == ["eyes_closed microsleep", "eyes_closed_ended microsleep"]
     assert said[0].event.t == pytest.approx(6.15, abs=0.1)
+
+
+def test_a_sleep_after_glimpses_is_told_as_soon_and_gaps_are_not_in_its_length() -> None:
+    glimpses = [Do(0.1, **SHUT), Do(0.8, **UNSEEN)] * 10  # from 5.0 to 14.0 s
+    asleep = [Do(2.0, **SHUT), Do(0.5, **UNSEEN), Do(2.0, **SHUT)]
+    said = conditions(play([AHEAD, *glimpses, *asleep, AHEAD], rate=20.0), attention=False)
+    assert [(s.what, s.event.t) for s in said] == [
+        ("eyes_closed microsleep", pytest.approx(14.5, abs=0.2)),
+        ("eyes_closed sleep", pytest.approx(17.5, abs=0.2)),
+        ("eyes_closed_ended sleep", pytest.approx(18.5, abs=0.2)),
+    ]
+    assert said[-1].event.seconds == pytest.approx(4.0, abs=0.3)
 
 
 def test_a_pause_of_the_camera_neither_ends_nor_lessens_what_is_on() -> None:

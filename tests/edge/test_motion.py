@@ -34,8 +34,8 @@ def noisy() -> NDArray[np.uint8]:
 class Gate:
     """Feeds 30 frames a second."""
 
-    def __init__(self, lost_s: float = 2.0, **keys: Any) -> None:
-        self.gate = MotionGate(Motion(**keys), lost_s)
+    def __init__(self, lost_s: float = 2.0, *, lids: bool = False, **keys: Any) -> None:
+        self.gate = MotionGate(Motion(**keys), lost_s, lids=lids)
         self.n = 0
 
     def see(self, luma: NDArray[np.uint8], faces: int = 0) -> bool:
@@ -60,6 +60,13 @@ def test_a_still_face_is_looked_at_twice_a_second_and_before_it_would_be_lost() 
     hasty = Gate(lost_s=0.4)
     hasty.still(AWAKE_S + 0.1, faces=1)
     assert 42 <= hasty.still(10, faces=1) <= 51  # whole frames
+
+
+def test_of_a_still_face_whose_lids_are_watched_no_gap_is_left() -> None:
+    gate = Gate(lids=True)
+    gate.still(AWAKE_S + 0.1, faces=1)
+    assert 42 <= gate.still(10, faces=1) <= 50  # whole frames
+    assert gate.still(10) <= 10  # nobody is there
 
 
 def test_what_moves_wakes_at_once_and_for_a_while() -> None:

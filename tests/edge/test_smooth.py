@@ -162,6 +162,14 @@ def test_a_face_that_changes_is_followed_where_samples_become_rare(method: str) 
     assert (seen[-1].confidence, seen[-1].window_s) == (pytest.approx(0.95, abs=0.06), 0.8)
 
 
+def test_a_long_hole_after_a_face_s_first_sample_is_one() -> None:
+    s = TemporalSmoother(LABELS, Smooth())
+    s.update(0.0, [track()], [scores("sad", 0.9)])
+    seen = [s.update(t, [track()], [scores("happy", 0.9)])[0] for t in (9.0, 18.0, 27.0)]
+    assert [e.emotion for e in seen] == ["unknown", "happy", "happy"]
+    assert seen[0].window_s == 0.0
+
+
 def test_one_rare_sample_does_not_turn_it_over() -> None:
     s = TemporalSmoother(LABELS, Smooth(window_s=0.8))
     script = [(3.0, "happy", 0.9), (1.0, "sad", 0.9), (3.0, "happy", 0.9)]

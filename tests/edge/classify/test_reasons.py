@@ -61,6 +61,13 @@ def test_a_head_whose_pose_is_not_told_says_nothing_new_of_its_mouth() -> None:
     assert reasons(classifier(), states, 0.25) == [Reason.COVERED] * 5
 
 
+def test_who_turns_away_with_a_mask_has_it_still_on_looking_back() -> None:
+    away = FaceState(yaw=70.0)
+    states = [MASKED_STATE, FaceState(), *[away] * 5, FaceState(), AHEAD_STATE]
+    told = [*[Reason.COVERED] * 2, *[Reason.TURNED_AWAY] * 5, *[Reason.COVERED] * 2]
+    assert reasons(classifier(), states, 1.2) == told
+
+
 def test_a_masked_face_is_scored_where_that_is_wanted() -> None:
     everybody = msgspec.structs.replace(EVERYTHING, score_covered=True)
     assert reasons(classifier(everybody), [MASKED_STATE] * 3, 0.25) == [None] * 3
