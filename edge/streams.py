@@ -24,15 +24,24 @@ def open_closed() -> None:
             os.set_inheritable(nowhere, True)
         if getattr(sys, name) is None:
             mode = "r" if number == 0 else "w"
-            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115  # stays
+            any_name = "surrogateescape" if number == 0 else "backslashreplace"
+            stream = open(  # noqa: SIM115  # stays
+                number, mode, encoding="utf-8", errors=any_name, closefd=False
+            )
             setattr(sys, name, stream)
 
 
 def allow_any_text() -> None:
-    """Print a question mark for what a terminal's encoding lacks: blocks of bars, foreign names."""
+    """Print a question mark for what a terminal's encoding lacks: blocks of bars, foreign names.
+
+    Programs that read standard output get UTF-8, which JSON and CSV are.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
-            stream.reconfigure(errors="replace")
+            if stream is sys.stderr or stream.isatty():
+                stream.reconfigure(errors="replace")
+            else:
+                stream.reconfigure(encoding="utf-8", errors="strict")
 
 
 def tell(stream: TextIO, text: str) -> None:

@@ -124,7 +124,8 @@ def _refuse(kind: str, first: bytes, bounded: bool) -> None:
     """
     # One picture would end, be asked for again, and so on for ever. Many, one after another, are a
     # video, whose length no camera knows.
-    if _is_picture(kind) or (bounded and first.startswith(_PICTURE_HEADS)):
+    single = bounded and not kind.lower().startswith("video/") and first.startswith(_PICTURE_HEADS)
+    if _is_picture(kind) or single:
         raise StreamError(
             f"one picture ({clean(kind)}), not a video: name the camera's MJPEG stream"
         )

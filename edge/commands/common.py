@@ -90,10 +90,13 @@ def load_config(
 def service_environment(args: argparse.Namespace) -> dict[str, str]:
     """Return ours, and below it that of the service that reads the file, where there is one.
 
+    It is read for the camera's address; where that is given (`--set camera.source=...`), it is not.
+
     Raises:
         ConfigError: what the service reads is not for this user.
     """
-    unit = _service(args)
+    given = any(item.partition("=")[0].strip() == "camera.source" for item in args.sets)
+    unit = None if given else _service(args)
     return {**(unit.environment() if unit else {}), **os.environ}
 
 

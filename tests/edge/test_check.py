@@ -109,6 +109,9 @@ def test_what_looks_through_the_camera_of_the_service_reads_its_variables(
     service.write("environment", "EMOTION_EDGE_CAMERA_FPS=-1\n")
     assert main([command]) == 78
     assert "camera.fps: got -1" in capsys.readouterr().err
+    # It may be for root alone, and whoever names another camera needs none of it.
+    assert main([command, "--set", "camera.source=", "--set", "log.level=x"]) == 78
+    assert "camera.fps" not in capsys.readouterr().err
 
 
 def test_a_name_that_the_acl_refuses_is_found(

@@ -294,11 +294,19 @@ def test_a_terminal_that_lacks_a_character_shows_another(monkeypatch: pytest.Mon
         def parse_args(self, *_: object) -> argparse.Namespace:
             return argparse.Namespace(run=lambda _: print("█ 50 %, è") or 0)
 
+    class Terminal(io.BytesIO):
+        def isatty(self) -> bool:
+            return True
+
     monkeypatch.setattr(cli, "parser", Bars)
-    out = io.TextIOWrapper(io.BytesIO(), "latin-1")
+    out = io.TextIOWrapper(Terminal(), "latin-1")
     monkeypatch.setattr(sys, "stdout", out)
     assert cli.main([]) == 0
     assert out.buffer.getvalue() == "? 50 %, è\n".encode("latin-1")
+    pipe = io.TextIOWrapper(io.BytesIO(), "latin-1")
+    monkeypatch.setattr(sys, "stdout", pipe)
+    assert cli.main([]) == 0
+    assert pipe.buffer.getvalue() == "█ 50 %, è\n".encode()
 
 
 def test_documents_that_are_not_utf8_are_not_read_or_told(
@@ -331,6 +339,7 @@ def test_no_standard_error_at_all_changes_nothing(tmp_path: Path, closed: str) -
     [
         ("replay /nowhere.mp4 2>/dev/full", 66),
         ("schema dance 2>&-", 64),
+        ("analyze -o \"$(printf '/nope\\377/x')\" /nowhere.png 2>&-", 66),
         ("run --set a.b=1 >&- 2>&-", 78),
     ],
 )

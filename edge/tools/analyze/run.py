@@ -146,7 +146,7 @@ def _output(job: Job, options: Options, labels: Sequence[str], sha256: str) -> O
     what = hashlib.sha256(sha256.encode())
     what.update(repr((job.format, job.summary, job.report, job.config.camera.rotate)).encode())
     # Of files that are done no picture would be written afterwards.
-    what.update(repr([str(p) for p in (options.annotate, options.crop)]).encode())
+    what.update(repr([p and Path(p).absolute() for p in (options.annotate, options.crop)]).encode())
     if not all(map(os.path.isabs, options.paths)):  # elsewhere the same names are other files
         what.update(bytes(Path.cwd()))
     for other in _other_models(job.config):

@@ -105,6 +105,14 @@ def test_the_address_of_a_snapshot_is_refused_by_check_and_flaps_not(kind: str) 
             assert w.frames == []
 
 
+def test_pictures_one_after_another_whose_type_says_so_are_a_video() -> None:
+    video = JPEG * 50
+    kind = b"Content-Type: video/x-motion-jpeg\r\n"
+    head = b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n" % (kind, len(video))
+    with http(lambda _: iter([head, video])) as port:
+        assert "64x48" in probe(Config(source=f"http://127.0.0.1:{port}/v.mjpeg"), SystemClock())
+
+
 @pytest.mark.parametrize("scheme", ["basic", "digest"])
 def test_a_login_over_http(scheme: str) -> None:
     asked: list[str] = []

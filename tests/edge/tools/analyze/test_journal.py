@@ -161,6 +161,17 @@ def test_the_same_name_in_another_folder_is_another_file(
         assert analyze(tmp_path / "one" / "a.jpg", "--json", "-o", whole)[0] == 0
 
 
+def test_pictures_go_where_they_went_or_the_run_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path / "in" / "a.jpg", empty())
+    command = [tmp_path / "in", "--annotate", "drawn", "-o", tmp_path / "out"]
+    for folder, code in (("one", 0), ("two", 64)):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        assert analyze(*command)[0] == code
+
+
 def test_two_runs_never_write_the_same_file(tmp_path: Path) -> None:
     path = tmp_path / "out"
     journal = Journal(path, HEAD, "these settings", itertools.count().__next__)
