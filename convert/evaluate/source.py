@@ -22,6 +22,7 @@ from edge.model.manifest import (
     InputSpec,
     Manifest,
     find_model,
+    is_shipped,
     load_manifest,
     sha256_of,
     shipped_models,
@@ -39,6 +40,8 @@ def open_scorer(path: str, how: ModelOptions, classes: tuple[str, ...]) -> Score
     Raises:
         EdgeError: it is missing, damaged, or does not fit its labels.
     """
+    if is_shipped(path) and path in classifiers():
+        return _folder(find_model(path), how)
     given = model_in(Path(path))
     if given.suffix == ".tflite":
         if not given.is_file():
@@ -49,11 +52,11 @@ def open_scorer(path: str, how: ModelOptions, classes: tuple[str, ...]) -> Score
     saved_model = (given / "saved_model.pb").is_file()
     if given.is_file() or given.suffix in (".keras", ".h5", ".hdf5") or saved_model:
         return load_float(given, how, classes)
-    if not given.exists() and path not in (names := classifiers()):
+    if not given.exists():
         raise NoInputError(
-            f"{path}: no such file or folder; allowed: a path, or one of {', '.join(names)}"
+            f"{path}: no such file or folder; allowed: a path, or one of {', '.join(classifiers())}"
         )
-    return _folder(find_model(path), how)
+    return _folder(find_model(f"./{path}" if is_shipped(path) else path), how)
 
 
 def classifiers() -> list[str]:

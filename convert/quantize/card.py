@@ -129,7 +129,9 @@ def _course(record: dict[str, Any]) -> str:
     begun, teachers = record.get("begun_from"), record.get("teachers") or ()
     names = ", ".join(str(t["name"]) for t in teachers)
     same = data.get("identical_to_validation")
-    people = ", of people it did not learn from" if data.get("held_out_by") == PERSON else ""
+    # What it began from may have learnt from them.
+    unseen = data.get("held_out_by") == PERSON and not begun
+    people = ", of people it did not learn from" if unseen else ""
     return (
         f"Architecture `{record.get('architecture')}`, {recipe.get('epochs')} epochs"
         + (f" from {begun['name']}" if begun else "")

@@ -13,6 +13,8 @@ from convert.quantize.calibrate import Material
 from convert.quantize.options import Quantisation
 from convert.quantize.signoff import Fit
 from convert.quantize.temperature import LIMITS, fit_temperature
+from convert.train.holdout import PERSON
+from convert.train.prepare import prepare
 from convert.train.record import Record
 from edge.errors import ConfigError
 
@@ -50,9 +52,30 @@ def origin_of(data: Dataset, record: Record, holdout: float | None) -> str:
     """
     if "validation" in data.splits:
         return "validation faces"
+    if _is_other_data(data, record):
+        log.warning(
+            "%s holds out other faces than the training did, which may have learnt from some of "
+            "them: the temperature may be too low. Name the data that it was trained on",
+            data.source,
+        )
+        return "training faces of other data than the model was trained on"
     if record.holdout is not None or holdout is not None:
         return "held-out training faces"
     return "training faces, of which no record says that they were held out"
+
+
+def _is_other_data(data: Dataset, record: Record) -> bool:
+    """Return whether other faces are held out of the data than the record says, if it does."""
+    about, recipe = record.kept.get("data"), record.kept.get("recipe")
+    if record.holdout is None or not isinstance(about, dict) or not isinstance(recipe, dict):
+        return False
+    if about.get("held_out_by") == PERSON and data.groups is None:
+        return True
+    try:
+        _, _, counts = prepare(data, votes=float(recipe["votes"]), holdout=record.holdout)
+    except (KeyError, TypeError, ValueError):  # without votes, say
+        return True
+    return "validation" in about and about["validation"] != counts.validation
 
 
 def fit_of(

@@ -16,8 +16,8 @@ from convert.data import Dataset, open_dataset, open_sized
 from convert.files import write_text
 from convert.train.holdout import as_trained
 from convert.train.prepare import prepare
-from edge.errors import ConfigError
-from edge.model.manifest import MANIFEST, Manifest, find_model, load_manifest
+from edge.errors import ConfigError, UsageError
+from edge.model.manifest import MANIFEST, Manifest, find_model, is_shipped, load_manifest
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,11 @@ def run(args: argparse.Namespace) -> int:
         OSError: the manifest cannot be written.
     """
     folder = find_model(args.model)
+    if is_shipped(args.model) and Path(args.model).exists():  # which of them would be written to?
+        raise UsageError(
+            f"{args.model}: a shipped model, and ./{args.model} is here too; allowed: "
+            f"./{args.model}, or {folder}"
+        )
     manifest = load_manifest(folder)
     found = prior_of(manifest, args.data, str(folder))
     if not args.dry_run:

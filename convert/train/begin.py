@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convert.safety import KERAS_SUFFIXES, check_model_file
 from convert.train.record import MODEL, labels_beside
 from edge.errors import ConfigError, NoInputError
-from edge.model.manifest import MANIFEST, find_model
+from edge.model.manifest import MANIFEST, find_model, is_shipped
 
 Arrays = list[NDArray[Any]]
 
@@ -35,7 +35,7 @@ def model_file(given: str) -> Path:
     path = Path(given)
     if path.is_file() or path.suffix in KERAS_SUFFIXES:
         return path
-    if path.is_dir():
+    if path.is_dir() and not is_shipped(given):
         folder = path
     else:
         try:

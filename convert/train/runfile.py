@@ -12,6 +12,7 @@ from convert.train.defaults import DEFAULTS
 from convert.train.recipe import CHANGES, OPTIMIZERS, PRECISIONS, SCHEDULES
 from edge import tomltext
 from edge.errors import ConfigError, NoInputError, UsageError
+from edge.model.manifest import is_shipped
 
 CONFIG = "run.toml"
 LISTS = {"teacher": "models", "unlabelled": "folders and archives"}
@@ -54,9 +55,13 @@ def config_text(config: Mapping[str, Any]) -> str:
 
 def absolute(key: str, value: Any) -> Any:
     """Return paths such that they mean the same from another folder; shipped names stay."""
+
+    def whole(path: str) -> str:
+        return str(Path(path).resolve()) if Path(path).exists() and not is_shipped(path) else path
+
     if key in ("from", "weights", "teacher", "unlabelled") and value:
         many = value if isinstance(value, list) else [value]
-        out = [str(Path(v).resolve()) if Path(v).exists() else v for v in many]
+        out = [whole(v) for v in many]
         return out if isinstance(value, list) else out[0]
     return value
 

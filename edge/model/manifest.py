@@ -93,6 +93,11 @@ def shipped_models() -> list[str]:
     return sorted({p.parent.name for root in _shipped() for p in root.glob(f"*/{MANIFEST}")})
 
 
+def is_shipped(name: str) -> bool:
+    """Return whether `find_model` takes this for the name of a shipped model."""
+    return "/" not in name and name in shipped_models()
+
+
 def _shipped() -> list[Path]:
     here = Path(__file__).resolve().parents[1]
     # A checkout has models/ beside edge/, a wheel inside it.

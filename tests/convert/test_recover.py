@@ -10,8 +10,12 @@ import numpy as np
 import pytest
 
 from convert.cli import main
+from convert.evaluate.scorer import FolderScorer
+from convert.evaluate.source import open_scorer
+from convert.model_options import ModelOptions
 from convert.train.begin import model_file
 from convert.train.record import labels_beside, record_beside
+from convert.train.runfile import absolute
 from edge.model.manifest import find_model, load_manifest, sha256_of
 
 SHIPPED = ("emotion", "fer2013")
@@ -26,6 +30,20 @@ def test_shipped_keras_files_are_those_of_their_manifests(name: str) -> None:
     assert about["sha256"] == sha256_of(file)
     assert about["agreement"] > 0.99
     assert about["sha256"][:16] in (file.parent / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_name_is_that_of_the_shipped_model_wherever_one_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = model_file("emotion")
+    (tmp_path / "emotion").mkdir()
+    (tmp_path / "emotion" / "model.keras").touch()
+    monkeypatch.chdir(tmp_path)
+    assert model_file("emotion") == shipped
+    assert model_file("./emotion") == Path("emotion/model.keras")
+    assert absolute("teacher", ["emotion", "./emotion"]) == ["emotion", f"{tmp_path}/emotion"]
+    scorer = open_scorer("emotion", ModelOptions(), ())
+    assert isinstance(scorer, FolderScorer) and "happy" in scorer.labels
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from convert.cli import main
-from convert.quantize.fit import HOLDOUT, holdout_of
+from convert.data import Dataset, open_dataset
+from convert.quantize.fit import HOLDOUT, holdout_of, origin_of
+from convert.train.prepare import prepare
 from convert.train.record import Record
 from edge.errors import ConfigError
+from tests.convert.data.samples import mosaic
 
 
 @pytest.mark.parametrize(
@@ -39,3 +43,30 @@ def test_a_model_is_not_quantised_with_another_holdout_than_its_record_says(
     assert "--holdout: got 0.3; the model's record says" in words
     assert len(words.splitlines()) == 1
     assert not (tmp_path / "own").exists()
+
+
+def trained_on(data: Dataset) -> Record:
+    _, _, counts = prepare(data, votes=0.0, holdout=0.2)
+    about = {"validation": counts.validation, "held_out_by": counts.held_out_by}
+    recipe = {"votes": 0.0, "holdout": 0.2}
+    return Record({"data": about, "recipe": recipe}, "labels", 0.2)
+
+
+def test_faces_of_another_set_than_it_was_trained_on_are_not_called_held_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = open_dataset(mosaic(tmp_path / "faces", n=40))
+    assert origin_of(data, trained_on(data), None) == "held-out training faces"
+    assert caplog.messages == []
+    grown = open_dataset(mosaic(tmp_path / "grown", n=64))
+    assert "of other data than" in origin_of(grown, trained_on(data), None)
+    assert "the training did" in caplog.text
+
+
+def test_nor_are_faces_of_the_same_people_read_without_their_names(tmp_path: Path) -> None:
+    data = open_dataset(mosaic(tmp_path / "faces", n=60))
+    named = replace(data, groups=tuple(f"{k % 10}" for k in range(len(data.names))))
+    record = trained_on(named)
+    assert record.kept["data"]["held_out_by"] == "person"
+    assert origin_of(named, record, None) == "held-out training faces"
+    assert "of other data than" in origin_of(data, record, None)

@@ -67,3 +67,17 @@ def test_the_shipped_models_say_how_they_were_trained(name: str) -> None:
     prior = load_manifest(ROOT / "models" / name).prior
     assert sum(prior.values()) == pytest.approx(1, abs=1e-4)
     assert prior["disgust"] == min(prior.values()) and prior["disgust"] < 0.03
+
+
+def test_of_a_shipped_model_and_a_folder_of_its_name_neither_is_written_to(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(model.parent)
+    faces = str(mosaic(tmp_path / "faces", n=60))
+    shipped = (ROOT / "models" / "emotion" / "manifest.json").read_bytes()
+    assert main(["prior", "emotion", faces]) == 64
+    assert "allowed: ./emotion, or" in capsys.readouterr().err
+    assert (model / "manifest.json").read_bytes() == shipped
+    assert main(["prior", "./emotion", faces]) == 0
+    assert (model / "manifest.json").read_bytes() != shipped
+    assert (ROOT / "models" / "emotion" / "manifest.json").read_bytes() == shipped
