@@ -214,7 +214,7 @@ class DrowsinessJudge:
         level = "sleep" if held >= c.sleep_s else "microsleep" if held >= c.microsleep_s else None
         if level is None or (on is not None and on.level in {level, "sleep"}):
             return []
-        since = seen - held if on is None else on.since
+        since = seen - held if on is None else min(on.since, seen - held)
         lids.eyes = Condition(ConditionKind.EYES_CLOSED, since, t, level)
         return []
 

@@ -113,8 +113,8 @@ class EventRules:
                 out.append(self._ended(t, seen, ended.get(kind, condition), None))
         for kind, condition in now.items():
             known = seen.conditions.get(kind)
+            seen.conditions[kind] = condition  # what it lasted is told to date, however it ends
             if known is None or known.level != condition.level:
-                seen.conditions[kind] = condition
                 at = max(condition.at, told)  # nothing of a face is told before it appeared
                 out.append(
                     PipelineEvent(

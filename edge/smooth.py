@@ -85,6 +85,7 @@ class _History:
     attributes: dict[str, AttributeEstimate] = field(default_factory=dict)
     baseline: Mapping[str, float] = field(default_factory=dict)
     alone: int = 0  # newest samples in a row that came when all others were older than the window
+    far: int = 0  # the same, than `NEAR_WINDOWS`
     began: float | None = None  # s: first score, for settling
     counted: float = 0.0  # s: scores before then are forgotten: the face has changed since
     changed: float = -math.inf  # s: when `emotion` last changed
@@ -201,11 +202,15 @@ class TemporalSmoother:
             history.began = None
             history.change.reset()
         history.alone = history.alone + 1 if emptied and scored else 0
+        far = emptied and scored and last is not None and not self._near(t, last[0])
+        history.far = history.far + 1 if far else 0
 
     def _no_hole(self, t: float, before: float, history: _History) -> bool:
         """Return whether samples come no oftener: twice in a row, thrice if they are far apart."""
-        near = t - before <= NEAR_WINDOWS * self._config.window_s
-        return history.alone >= (1 if near else 2)
+        return history.alone > 0 if self._near(t, before) else history.far > 0
+
+    def _near(self, t: float, before: float) -> bool:
+        return t - before <= NEAR_WINDOWS * self._config.window_s
 
     def _forget(self, t: float, history: _History, scores: NDArray[np.float32]) -> bool:
         """Drop from the window what was before a change, as soon as that is sure."""

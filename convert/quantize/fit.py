@@ -65,17 +65,24 @@ def origin_of(data: Dataset, record: Record, holdout: float | None) -> str:
 
 
 def _is_other_data(data: Dataset, record: Record) -> bool:
-    """Return whether other faces are held out of the data than the record says, if it does."""
+    """Return whether faces that were learnt from may be among those held out of the data.
+
+    Where faces are held out, each says itself whether it is, whatever else there is. People are
+    counted: of more or fewer, others are.
+    """
     about, recipe = record.kept.get("data"), record.kept.get("recipe")
     if record.holdout is None or not isinstance(about, dict) or not isinstance(recipe, dict):
         return False
-    if about.get("held_out_by") == PERSON and data.groups is None:
+    if about.get("held_out_by") != PERSON:
+        return False
+    if data.groups is None:
         return True
     try:
         _, _, counts = prepare(data, votes=float(recipe["votes"]), holdout=record.holdout)
     except (KeyError, TypeError, ValueError):  # without votes, say
         return True
-    return "validation" in about and about["validation"] != counts.validation
+    # `--limit` leaves faces out of training; fewer than were learnt from are another set.
+    return about.get("validation") != counts.validation or about.get("train", 0) > counts.train
 
 
 def fit_of(

@@ -57,7 +57,8 @@ def absolute(key: str, value: Any) -> Any:
     """Return paths such that they mean the same from another folder; shipped names stay."""
 
     def whole(path: str) -> str:
-        return str(Path(path).resolve()) if Path(path).exists() and not is_shipped(path) else path
+        name = key in ("from", "teacher") and is_shipped(path)
+        return str(Path(path).resolve()) if Path(path).exists() and not name else path
 
     if key in ("from", "weights", "teacher", "unlabelled") and value:
         many = value if isinstance(value, list) else [value]

@@ -124,6 +124,8 @@ class Devices:
                 for name in self._spoke & self._all.keys():
                     self._step(self._all[name], now)
                     self._changed.add(name)
+                for history in self._all.values():
+                    history.missing.clear()  # it counts what was heard
             elif self._listening and not yes:
                 self._spoke.clear()
                 for name, history in self._all.items():
@@ -134,7 +136,7 @@ class Devices:
     def end_alerts(self, now: float) -> None:
         """End alerts whose faces have gone: of a scene that stays empty a device says it once."""
         with self._lock:
-            for name, history in self._all.items():
+            for name, history in self._all.items() if self._listening else ():
                 if history.alerts and _end_alerts(history, now):
                     self._changed.add(name)
 

@@ -58,6 +58,22 @@ def test_a_sleep_after_glimpses_is_told_as_soon_and_gaps_are_not_in_its_length()
     assert said[-1].event.seconds == pytest.approx(4.0, abs=0.3)
 
 
+@pytest.mark.parametrize("after", [AHEAD, Do(5.0, gone=True)])
+def test_gaps_are_in_no_length_however_it_ends(after: Do) -> None:
+    shut = [Do(1.0, **SHUT), Do(0.9, **UNSEEN)] * 2 + [Do(1.0, **SHUT)]
+    said = conditions(play([AHEAD, *shut, after], rate=20.0), attention=False)
+    assert said[-1].what.startswith("eyes_closed_ended")
+    assert said[-1].event.seconds == pytest.approx(3.0, abs=0.25)
+
+
+def test_a_sleep_is_told_as_no_shorter_than_one_has_to_be() -> None:
+    begins = [Do(0.45, **SHUT), Do(0.75, **UNSEEN), *[Do(0.2, **SHUT), Do(0.3, **UNSEEN)] * 7]
+    said = conditions(play([AHEAD, *begins, Do(2.3, **SHUT), AHEAD], rate=30.0), attention=False)
+    (sleep,) = [s for s in said if s.what == "eyes_closed sleep"]
+    assert sleep.event.seconds is not None and sleep.event.seconds >= 3.0
+    assert said[-1].event.seconds >= sleep.event.seconds
+
+
 def test_a_pause_of_the_camera_neither_ends_nor_lessens_what_is_on() -> None:
     script = [AHEAD, Do(4.0, **SHUT), Do(1.5, stalled=True), Do(1.0, **SHUT), AHEAD]
     said = conditions(play(script, rate=20.0), attention=False)

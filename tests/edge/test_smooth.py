@@ -170,6 +170,16 @@ def test_a_long_hole_after_a_face_s_first_sample_is_one() -> None:
     assert seen[0].window_s == 0.0
 
 
+def test_a_long_hole_between_rare_samples_is_one() -> None:
+    s = TemporalSmoother(LABELS, Smooth())
+    for t in (0.0, 2.0, 4.0):
+        s.update(t, [track()], [scores("sad", 0.9)])
+    (after,) = s.update(64.0, [track()], [scores("happy", 0.9)])
+    assert after.window_s == 0.0
+    (far,) = s.update(124.0, [track()], [scores("happy", 0.9)])
+    assert far.emotion == "happy"
+
+
 def test_one_rare_sample_does_not_turn_it_over() -> None:
     s = TemporalSmoother(LABELS, Smooth(window_s=0.8))
     script = [(3.0, "happy", 0.9), (1.0, "sad", 0.9), (3.0, "happy", 0.9)]

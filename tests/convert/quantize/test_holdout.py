@@ -6,12 +6,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from convert.cli import main
 from convert.data import Dataset, open_dataset
 from convert.quantize.fit import HOLDOUT, holdout_of, origin_of
-from convert.train.prepare import prepare
+from convert.train.holdout import hold_out
+from convert.train.prepare import pixel_keys, prepare
 from convert.train.record import Record
 from edge.errors import ConfigError
 from tests.convert.data.samples import mosaic
@@ -47,26 +49,43 @@ def test_a_model_is_not_quantised_with_another_holdout_than_its_record_says(
 
 def trained_on(data: Dataset) -> Record:
     _, _, counts = prepare(data, votes=0.0, holdout=0.2)
-    about = {"validation": counts.validation, "held_out_by": counts.held_out_by}
+    about = {
+        "train": counts.train,
+        "validation": counts.validation,
+        "held_out_by": counts.held_out_by,
+    }
     recipe = {"votes": 0.0, "holdout": 0.2}
     return Record({"data": about, "recipe": recipe}, "labels", 0.2)
 
 
-def test_faces_of_another_set_than_it_was_trained_on_are_not_called_held_out(
+def test_faces_held_out_one_by_one_are_so_of_a_set_that_has_grown_too(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     data = open_dataset(mosaic(tmp_path / "faces", n=40))
     assert origin_of(data, trained_on(data), None) == "held-out training faces"
     assert caplog.messages == []
     grown = open_dataset(mosaic(tmp_path / "grown", n=64))
-    assert "of other data than" in origin_of(grown, trained_on(data), None)
-    assert "the training did" in caplog.text
+    assert origin_of(grown, trained_on(data), None) == "held-out training faces"
+    assert caplog.messages == []
 
 
-def test_nor_are_faces_of_the_same_people_read_without_their_names(tmp_path: Path) -> None:
+def test_people_are_others_where_somebody_is_gone_or_the_names_are(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     data = open_dataset(mosaic(tmp_path / "faces", n=60))
     named = replace(data, groups=tuple(f"{k % 10}" for k in range(len(data.names))))
     record = trained_on(named)
     assert record.kept["data"]["held_out_by"] == "person"
     assert origin_of(named, record, None) == "held-out training faces"
     assert "of other data than" in origin_of(data, record, None)
+    assert "the training did" in caplog.text
+    assert named.groups is not None
+    held = hold_out(pixel_keys(named.faces()), named.groups, 0.2)
+    learnt = {g for g, out in zip(named.groups, held, strict=True) if not out}
+    for gone in set(named.groups):
+        left = named.select(np.flatnonzero([g != gone for g in named.groups]))
+        others = hold_out(pixel_keys(left.faces()), left.groups, 0.2)
+        assert left.groups is not None
+        shown = {g for g, out in zip(left.groups, others, strict=True) if out}
+        if shown & learnt:
+            assert "of other data than" in origin_of(left, record, None)

@@ -213,6 +213,7 @@ from edge.web.devices import Devices
 from tests.edge.web.test_devices import event, state
 
 known, devices = Inventory("emotion"), Devices(600.0)
+devices.listening(True, 0.0)
 wide = json.loads(state("happy"))
 wide["faces"][0]["scores"] = {f"label-{i}": 0.0 for i in range(2000)}
 payloads = [
@@ -281,6 +282,11 @@ def test_an_alert_ends_though_the_scene_stays_empty_of_which_a_device_speaks_onc
     b.says("event", event("alert_began", track="0"))
     b.devices.end_alerts(b.t + 600)
     b.says("state", state())
+    b.devices.listening(False, b.t)  # whoever hears nothing knows nothing
+    b.devices.end_alerts(b.t + 600)
+    b.t += 600
+    b.devices.listening(True, b.t)
+    b.devices.end_alerts(b.t)
     b.devices.end_alerts(b.t + 30)
     b.news()
     assert len(b.device()["alerts"]) == 1
